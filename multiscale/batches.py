@@ -1,0 +1,67 @@
+"""A batch: a tensor, or a tuple, list or dictionary of tensors, with the samples first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def map_fields(function: Callable[..., Tensor], batch: Any, *others: Any, key: Any = None) -> Any:
+    """A batch of the same structure, with `function(key, field, …)` in the place of each field.
+
+    `key` is the field's key in its dictionary or its index in its tuple; None for a bare tensor.
+
+    Raises:
+        TypeError: if something in the batch is not a tensor.
+    """
+    if isinstance(batch, Tensor):
+        return function(key, batch, *others)
+    if isinstance(batch, Mapping):
+        return {
+            k: map_fields(function, v, *(other[k] for other in others), key=k)
+            for k, v in batch.items()
+        }
+    if isinstance(batch, (tuple, list)):
+        fields = [
+            map_fields(function, v, *(other[k] for other in others), key=k)
+            for k, v in enumerate(batch)
+        ]
+        return type(batch)(*fields) if hasattr(batch, "_fields") else type(batch)(fields)
+    where = "" if key is None else f" under {key!r}"
+    raise TypeError(
+        f"batch: got a {type(batch).__name__}{where}; a batch is a tensor, or a tuple, list or "
+        f"dictionary of tensors with the samples first. Take everything else out of it."
+    )
+
+
+def count(batch: Any) -> int:
+    """The number of samples.
+
+    Raises:
+        ValueError: if the fields disagree, or there are none.
+    """
+    counts: dict[Any, int] = {}
+
+    def note(key: Any, field: Tensor) -> Tensor:
+        if field.ndim == 0:
+            raise ValueError(f"batch: field {key!r} has no dimensions; samples come first.")
+        counts[key] = len(field)
+        return field
+
+    map_fields(note, batch)
+    if len(set(counts.values())) != 1:
+        raise ValueError(f"batch: fields need the same number of samples; got {counts}.")
+    return next(iter(counts.values()))
+
+
+def rows(batch: Any, start: int, stop: int) -> Any:
+    """The samples `start` … `stop` − 1."""
+    return map_fields(lambda _, field: field[start:stop], batch)
+
+
+def join(first: Any, second: Any) -> Any:
+    """The samples of `first`, then those of `second`."""
+    return map_fields(lambda _, a, b: torch.cat([a, b]), first, second)

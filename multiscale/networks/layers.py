@@ -1,0 +1,56 @@
+"""Layers that the networks share: normalisation over channels, embedding of times."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation of each pixel over its channels.
+
+    It does not look at other pixels, so it acts alike on images of every size: on all levels while
+    training, and on a tile as on the whole image afterwards.
+
+    Shape:
+        (n, c, h, w) → (n, c, h, w)
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class TimeEmbedding(nn.Module):
+    """Sines and cosines of the time at geometrically spaced frequencies, then two linear layers.
+
+    Args:
+        features: of the sines and cosines together; even.
+        out_features: of the result.
+
+    Shape:
+        (n,) times in [0, 1] → (n, out_features)
+
+    Source: Vaswani et al. 2017 (frequencies); Ho et al. 2020 (time of a diffusion, 0 … 1000).
+    """
+
+    def __init__(self, features: int, out_features: int) -> None:
+        super().__init__()
+        exponents = torch.arange(features // 2) / (features // 2)
+        self.register_buffer("frequencies", 1000 * torch.exp(-math.log(10_000) * exponents))
+        self.hidden = nn.Linear(features, out_features)
+        self.out = nn.Linear(out_features, out_features)
+
+    def forward(self, t: Tensor) -> Tensor:
+        angles = t[:, None] * self.get_buffer("frequencies")
+        waves = torch.cat([angles.cos(), angles.sin()], dim=1)
+        return self.out(F.silu(self.hidden(waves)))
+
+
+def zero_(layer: nn.Module) -> nn.Module:
+    """The layer, with its parameters set to zero: what it is added to begins unchanged."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer

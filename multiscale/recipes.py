@@ -1,0 +1,248 @@
+"""A run is a value: everything that decides its outcome, in one frozen dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+
+from multiscale.allocation import Form, geometric_batch_sizes
+from multiscale.data import sources
+from multiscale.data.pyramid import BadImages, Pyramid, build_pyramid
+from multiscale.data.stream import CropStream, grid_of_crops, to_images
+from multiscale.grids import GridHierarchy
+from multiscale.networks import NETWORKS
+from multiscale.pictures import save_comparison
+from multiscale.schedules import Schedule, cascadic, fullmultiscale, multiscale, single
+from multiscale.tasks import Denoising, Task
+from multiscale.training.checkpoint import load_best
+from multiscale.training.evaluate import Quality, Validation
+from multiscale.training.loop import Outcome, seed_of, train
+from multiscale.training.records import Records
+
+NETWORK = 3  # the seed's stream for initial weights and dropout; see training/loop.py
+
+TaskName = Literal["denoising"]
+Mode = Literal["single", "multiscale", "fullmultiscale", "cascadic"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One training run.
+
+    Args:
+        task: what is restored.
+        mode: single: the finest level only. multiscale: the telescoping gradient over all levels.
+            fullmultiscale: coarse to fine, with that gradient in each stage. cascadic: coarse to
+            fine, one level a stage.
+        network: with the paper's configuration.
+        channels: the network's hidden channels; its own default if not given (unet 32, resnet 128,
+            srnet 64).
+        residual: whether the network's output is added to its input.
+        dataset: photographs: eight real photographs that ship with scikit-image. folder: the images
+            in data_dir.
+        data_dir: folder of images, with train and val in it, or split by name: every tenth image
+            is kept for validation.
+        bad_images: what to do with images that can't be read or are smaller than img_size.
+        img_size: height and width of the crops on the finest level, in pixels.
+        levels: of the grids; each has half the resolution of the next.
+        batch_size: samples on the finest level.
+        ratio: how many times more samples each coarser level gets.
+        form: of the multiscale gradient. nested: one pass a level. independent: the paper's, with
+            disjoint samples.
+        iterations: optimizer steps in all, spread over the stages as in the paper; 2000 by default
+            for one stage, and 2000 on the coarsest level, halved at each finer one, for stages.
+        work_units: total budget instead of iterations; one is a forward and backward pass of one
+            image on the finest level.
+        shares: of the work for each stage, coarsest first, such as [1, 3, 4, 2].
+        restriction: how the coarse levels come about. averaging: image averaged, noise kept white.
+            injection: every second pixel of both, as in the authors' code.
+        t_max: largest time of corruption, t ~ U(0, t_max); noise has the standard deviation t.
+        learning_rate: of Adam; falls to 1e-6 along one cosine.
+        validations: how often to validate, evenly spread over the work.
+        val_images: crops to validate on.
+        seed: of crops, noise and weights, as separate streams.
+        device: auto, cpu, cuda, cuda:1, mps, …
+        precision: of the passes; bf16-mixed computes convolutions in bfloat16.
+        run_id: distinguishes runs of one configuration.
+        results_dir: logs, models and pictures go here.
+        overwrite: replace an earlier run of the same name.
+    """
+
+    task: TaskName = "denoising"
+    mode: Mode = "single"
+    network: Literal["unet", "resnet", "srnet"] = "unet"
+    channels: int | None = None
+    residual: bool = True
+    dataset: Literal["photographs", "folder"] = "photographs"
+    data_dir: str | None = None
+    bad_images: BadImages = "refuse"
+    img_size: int = 64
+    levels: int = 4
+    batch_size: int = 16
+    ratio: int = 2
+    form: Form = "nested"
+    iterations: int | None = None
+    work_units: float | None = None
+    shares: list[float] | None = None
+    restriction: Literal["averaging", "injection"] = "averaging"
+    t_max: float = 0.1
+    learning_rate: float = 5e-4
+    validations: int = 20
+    val_images: int = 64
+    seed: int = 42
+    device: str = "auto"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    run_id: int = 1
+    results_dir: str = "results"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("img_size", "levels", "batch_size", "ratio", "validations", "val_images"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("channels", "iterations", "work_units"):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), 1)
+        _at_least("seed", self.seed, 0)
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate={self.learning_rate}: needs a positive number.")
+        if self.iterations is not None and self.work_units is not None:
+            raise ValueError("got both iterations and work_units; each says how long: give one.")
+        if self.shares is not None and self.work_units is None:
+            raise ValueError("shares need a budget to be shared: give work_units as well.")
+        if self.dataset == "folder" and self.data_dir is None:
+            raise ValueError("dataset=folder needs data_dir, the folder of images.")
+        if self.dataset != "folder" and self.data_dir is not None:
+            raise ValueError(
+                f"data_dir={self.data_dir} is not used by dataset={self.dataset}; "
+                f"use dataset=folder."
+            )
+        self.build_task()
+        self.build_schedule()
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}_{self.dataset}_{self.network}_{self.mode}_run{self.run_id}"
+
+    def build_task(self) -> Task:
+        if self.restriction == "injection":
+            both = {"clean": "injection", "noise": "injection"}
+            return Denoising(t_max=self.t_max, restriction=both)
+        return Denoising(t_max=self.t_max)
+
+    def build_grids(self) -> GridHierarchy:
+        return GridHierarchy((self.img_size, self.img_size), self.levels)
+
+    def build_schedule(self) -> Schedule:
+        """The stages of the mode, in the length that was asked for."""
+        grids = self.build_grids()
+        sizes = geometric_batch_sizes(self.levels, self.batch_size, self.ratio)
+        match self.mode:
+            case "single":
+                schedule = single(grids, batch_size=self.batch_size)
+            case "multiscale":
+                schedule = multiscale(grids, batch_sizes=sizes, form=self.form)
+            case "fullmultiscale":
+                schedule = fullmultiscale(grids, batch_sizes=sizes, form=self.form)
+            case "cascadic":
+                schedule = cascadic(grids, batch_sizes=sizes)
+        if self.iterations is not None:
+            schedule = schedule.with_steps(self.iterations)
+        if self.work_units is not None:
+            schedule = schedule.with_work(self.work_units, self.shares)
+        return schedule
+
+    def build_network(self) -> torch.nn.Module:
+        """The network with its initial weights, which depend on the seed alone."""
+        torch.manual_seed(seed_of(self.seed, NETWORK))
+        width = {} if self.channels is None else {"channels": self.channels}
+        network = NETWORKS[self.network](**width, residual=self.residual)
+        coarsest = self.build_grids().shape(self.build_schedule().stages[0].coarsest)
+        if any(size % network.divisor for size in coarsest):
+            raise ValueError(
+                f"{self.network} needs sizes divisible by {network.divisor}; the coarsest of "
+                f"{self.levels} levels is {coarsest[0]}×{coarsest[1]}. Use fewer levels or a larger "
+                f"img_size."
+            )
+        return network.to(memory_format=torch.channels_last)
+
+    def build_pyramids(self) -> tuple[Pyramid, Pyramid]:
+        """Images to train on and to validate on, on every level."""
+        if self.dataset == "folder":
+            assert self.data_dir is not None
+            source = sources.folder(self.data_dir)
+        else:
+            source = sources.built_in()
+        grids = self.build_grids()
+        train = build_pyramid(source.train, grids, self.bad_images, progress=True)
+        val = build_pyramid(source.val, grids, self.bad_images, progress=True)
+        return train, val
+
+    def build_fabric(self) -> Fabric:
+        """Device and precision."""
+        accelerator, _, index = self.device.partition(":")
+        devices: Any = [int(index)] if index else 1
+        fabric = Fabric(accelerator=accelerator, devices=devices, precision=self.precision)
+        fabric.launch()
+        return fabric
+
+
+@dataclass(frozen=True)
+class Report:
+    """A finished run: what it came to, and the quality of its best model on validation images."""
+
+    outcome: Outcome
+    corrupted: Quality
+    restored: Quality
+    records: Records
+
+
+def run(recipe: Recipe) -> Report:
+    """Trains what the recipe describes; writes logs, the best model and a picture.
+
+    Raises:
+        ValueError, OSError: for bad input, before training begins.
+    """
+    fabric = recipe.build_fabric()
+    task, schedule, network = recipe.build_task(), recipe.build_schedule(), recipe.build_network()
+    train_pyramid, val_pyramid = recipe.build_pyramids()
+    clean = to_images(grid_of_crops(val_pyramid, recipe.val_images).to(fabric.device))
+    validation = Validation(task, clean)
+    stream = CropStream(train_pyramid, recipe.seed)
+    records = Records(recipe.results_dir, recipe.name, asdict(recipe), recipe.overwrite)
+
+    adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(adam, schedule.steps, eta_min=1e-6)
+    model, optimizer = fabric.setup(network, adam)
+    print(schedule)
+    outcome = train(
+        fabric,
+        model,
+        optimizer,
+        cosine,
+        task,
+        schedule,
+        stream,
+        validation,
+        records,
+        recipe.validations,
+    )
+    records.close()
+
+    network.load_state_dict(load_best(records.best, fabric.device)["model_state_dict"])
+    shown = min(4, recipe.val_images)
+    save_comparison(
+        records.picture,
+        task.observe(validation.draw)[:shown],
+        validation.restored(model, shown),
+        clean[:shown],
+        recipe.name,
+    )
+    return Report(outcome, validation.corrupted(), validation.evaluate(model), records)
+
+
+def _at_least(name: str, value: float, least: int) -> None:
+    if not value >= least:
+        raise ValueError(f"{name}={value}: needs {least} or more.")

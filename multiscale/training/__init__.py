@@ -1,0 +1,1 @@
+"""Training: the loop, evaluation, and what a run leaves on disk."""

@@ -1,0 +1,91 @@
+"""Evaluation: always on the finest level, on the same images, noise and times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torchmetrics.functional.image import peak_signal_noise_ratio
+
+from multiscale.batches import rows
+from multiscale.tasks import Draw, Task
+
+EVALUATION_SEED = 20260101
+"""Noise and times of an evaluation come from this seed, whatever the seed of the run."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How near images are to the clean ones.
+
+    Attributes:
+        loss: the task's loss, averaged over the images.
+        mse: mean squared error on images in [−1, 1].
+        psnr: (n,) peak signal-to-noise ratio of each image in dB, at a range of 2.
+    """
+
+    loss: float
+    mse: float
+    psnr: Tensor
+
+    @property
+    def mean_psnr(self) -> float:
+        """PSNR averaged over images, as papers report it, in dB."""
+        return self.psnr.mean().item()
+
+
+class Validation:
+    """A fixed set of draws on the finest level, and what a network makes of them.
+
+    Args:
+        task: makes the draws.
+        clean: (n, 3, h, w) images in [−1, 1], on the device of the network.
+        batch_size: images per pass.
+    """
+
+    def __init__(self, task: Task, clean: Tensor, batch_size: int = 32) -> None:
+        generator = torch.Generator(clean.device).manual_seed(EVALUATION_SEED)
+        self.task = task
+        self.draw: Draw = task.draw(clean, generator)
+        self.batch_size = batch_size
+
+    def evaluate(self, network: nn.Module) -> Quality:
+        """Quality of the restored images; the network is left in the mode it was in."""
+        losses = []
+
+        def each(draw: Draw) -> Tensor:
+            losses.append(self.task.losses(network, draw))
+            return self.task.restore(network, draw)
+
+        restored = self._in_batches(network, each)
+        return self._quality(torch.cat(losses).mean().item(), restored)
+
+    def corrupted(self) -> Quality:
+        """Quality of the corrupted images themselves."""
+        images = self.task.observe(self.draw)
+        mse = (images - self.draw["clean"]).square().mean().item()
+        return self._quality(mse, images)
+
+    def restored(self, network: nn.Module, number: int) -> Tensor:
+        """The first `number` restored images."""
+        return self._in_batches(network, lambda d: self.task.restore(network, d), number)
+
+    @torch.no_grad()
+    def _in_batches(self, network, function, number: int | None = None) -> Tensor:
+        was_training = network.training
+        network.eval()
+        number = len(self.draw["clean"]) if number is None else number
+        parts = [
+            function(rows(self.draw, start, min(start + self.batch_size, number)))
+            for start in range(0, number, self.batch_size)
+        ]
+        network.train(was_training)
+        return torch.cat(parts)
+
+    def _quality(self, loss: float, images: Tensor) -> Quality:
+        clean = self.draw["clean"]
+        psnr = peak_signal_noise_ratio(
+            images.float(), clean, data_range=2.0, dim=(1, 2, 3), reduction="none"
+        )
+        return Quality(loss, (images - clean).square().mean().item(), psnr.cpu())
