@@ -162,7 +162,7 @@ def optimal_batch_sizes(
         ValueError: if the budget doesn't buy one sample of each level.
     """
     _check_allocation("optimal_batch_sizes", variances, costs, budget, least=sum(costs))
-    return _whole_samples(variances, costs, budget, _continuous(variances, costs, budget))
+    return _whole_samples(variances, costs, budget)[1]
 
 
 def optimal_nested_batch_sizes(
@@ -171,10 +171,9 @@ def optimal_nested_batch_sizes(
     """Best N_l of the nested form with optimal coefficients (multifidelity Monte Carlo).
 
     With ρ_l the correlation of g_l with the finest level's gradient and optimal α, the variance is
-    Var g_L · Σ (ρ_l² − ρ_{l−1}²)/N_l, so N_l ∝ √((ρ_l² − ρ_{l−1}²)/c_l). This holds for levels
-    whose N_l then fall towards the finest (Peherstorfer et al., eq. 3.2); of the other levels the
-    best subset is taken, and a level left out gets the N of the next finer one, which gives it
-    weight zero.
+    Var g_L · Σ (ρ_l² − ρ_{l−1}²)/N_l, so N_l ∝ √((ρ_l² − ρ_{l−1}²)/c_l) (Peherstorfer et al.,
+    theorem 3.4). All subsets of the levels are tried: one that is left out gets the N of the next
+    finer level, which gives it weight zero.
 
     Args:
         correlations: ρ_l, coarsest first; the finest level's own is 1.
@@ -208,11 +207,7 @@ def optimal_nested_batch_sizes(
             c = [costs[level] for level in used]
             if min(gains) <= 0 or sum(c) > budget:
                 continue
-            real = _continuous(gains, c, budget)
-            if any(finer > coarser for coarser, finer in zip(real, real[1:], strict=False)):
-                continue
-            n = _whole_samples(gains, c, budget, real, nested=True)
-            variance = sum(gain / samples for gain, samples in zip(gains, n, strict=True))
+            variance, n = _whole_samples(gains, c, budget, nested=True)
             if best is None or variance < best[0]:
                 of_level = dict(zip(used, n, strict=True))
                 for level in reversed(range(finest)):
@@ -241,48 +236,48 @@ def _check_allocation(
         )
 
 
-def _continuous(
-    variances: Sequence[float], costs: Sequence[float], budget: float
-) -> tuple[float, ...]:
-    """The real N_l ≥ 1 that minimise Σ V_l/N_l under Σ N_l C_l = budget."""
-    at_least_one: set[int] = set()
-    while True:
-        free = [level for level in range(len(costs)) if level not in at_least_one]
-        left = budget - sum(costs[level] for level in at_least_one)
-        scale = sum(math.sqrt(variances[level] * costs[level]) for level in free)
-        n = [1.0] * len(costs)
-        for level in free:
-            n[level] = math.sqrt(variances[level] / costs[level]) * left / scale if scale else 1.0
-        below = {level for level in free if n[level] < 1.0}
-        if not below:
-            return tuple(n)
-        at_least_one |= below
-
-
 def _whole_samples(
     variances: Sequence[float],
     costs: Sequence[float],
     budget: float,
-    real: Sequence[float],
+    least: int = 1,
     nested: bool = False,
-) -> tuple[int, ...]:
-    """Rounds down, then spends what is left where a sample lowers the variance most per cost."""
-    n = [math.floor(x + 1e-9) for x in real]
-    left = budget - sum(samples * c for samples, c in zip(n, costs, strict=True))
+) -> tuple[float, tuple[int, ...]]:
+    """min Σ V_l/N_l under Σ N_l C_l ≤ budget, N_l ≥ least, in whole samples; and its N_l.
 
-    def gain(level: int) -> float:
-        return variances[level] * (1 / n[level] - 1 / (n[level] + 1)) / costs[level]
+    The finest level takes the real optimum rounded down or up, whichever leaves the coarser levels
+    better off with the rest of the budget; in nested form they have at least as many samples.
+    """
+    if len(costs) == 1:
+        n = max(least, math.floor(budget / costs[0] + 1e-9))
+        return variances[0] / n, (n,)
+    below = sum(costs[:-1])
+    if nested:
+        most = math.floor(budget / (costs[-1] + below) + 1e-9)
+    else:
+        most = math.floor((budget - least * below) / costs[-1] + 1e-9)
+    real = math.floor(_real_samples(variances, costs, budget, least)[-1])
+    found = []
+    for n in {min(max(n, least), most) for n in (real, real + 1)}:
+        left = budget - n * costs[-1]
+        rest, sizes = _whole_samples(variances[:-1], costs[:-1], left, n if nested else least, nested)
+        found.append((variances[-1] / n + rest, (*sizes, n)))
+    return min(found)
 
+
+def _real_samples(
+    variances: Sequence[float], costs: Sequence[float], budget: float, least: float
+) -> tuple[float, ...]:
+    """The real N_l ≥ least that minimise Σ V_l/N_l under Σ N_l C_l = budget."""
+    at_least: set[int] = set()
     while True:
-        affordable = [
-            level
-            for level in range(len(costs))
-            if costs[level] <= left + 1e-9
-            and variances[level] > 0
-            and not (nested and level and n[level] + 1 > n[level - 1])
-        ]
-        if not affordable:
+        free = [level for level in range(len(costs)) if level not in at_least]
+        left = budget - least * sum(costs[level] for level in at_least)
+        scale = sum(math.sqrt(variances[level] * costs[level]) for level in free)
+        n = [float(least)] * len(costs)
+        for level in free:
+            n[level] = math.sqrt(variances[level] / costs[level]) * left / scale if scale else least
+        below = {level for level in free if n[level] < least}
+        if not below:
             return tuple(n)
-        best = max(affordable, key=gain)
-        n[best] += 1
-        left -= costs[best]
+        at_least |= below

@@ -228,7 +228,7 @@ def _check_shells(shells: Shells, grids: GridHierarchy, sizes: Sequence[int], fo
             f"batch_sizes={tuple(sizes)} in {form} form needs {needed}."
         )
 
-    for level, part in enumerate(shells.parts):
+    for level, part in reversed(list(enumerate(shells.parts))):
         shapes: list[tuple[int, ...]] = []
 
         def note(_: Any, field: Tensor, shapes: list[tuple[int, ...]] = shapes) -> Tensor:
