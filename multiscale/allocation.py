@@ -51,7 +51,9 @@ def check_batch_sizes(batch_sizes: Sequence[int], levels: int, form: Form = "nes
             )
 
 
-def work_units(batch_sizes: Sequence[int], form: Form = "nested", finest_cost: float = 1.0) -> float:
+def work_units(
+    batch_sizes: Sequence[int], form: Form = "nested", finest_cost: float = 1.0
+) -> float:
     """Work units of one step, in forward + backward passes of one finest-level image.
 
     Nested: Σ N_l c_l. Independent: Σ N_l (c_l + c_{l−1}). c_l = finest_cost · 4^(l − L). In nested
@@ -260,7 +262,9 @@ def _whole_samples(
     found = []
     for n in {min(max(n, least), most) for n in (real, real + 1)}:
         left = budget - n * costs[-1]
-        rest, sizes = _whole_samples(variances[:-1], costs[:-1], left, n if nested else least, nested)
+        rest, sizes = _whole_samples(
+            variances[:-1], costs[:-1], left, n if nested else least, nested
+        )
         found.append((variances[-1] / n + rest, (*sizes, n)))
     return min(found)
 

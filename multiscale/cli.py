@@ -71,7 +71,10 @@ def summary(recipe: Recipe, report: Report) -> str:
             f"{'':>14}{'MSE':>10}{'PSNR':>12}",
             *(
                 f"{name:>14}{quality.mse:>10.5f}{quality.mean_psnr:>9.2f} dB"
-                for name, quality in (("corrupted", report.corrupted), ("restored", report.restored))
+                for name, quality in (
+                    ("corrupted", report.corrupted),
+                    ("restored", report.restored),
+                )
             ),
             f"Picture  {records.picture}",
             f"Model    {records.best}",

@@ -107,7 +107,9 @@ def multiscale_backward(
     (independent form); Peherstorfer et al. 2016 (nested samples, coefficients).
     """
     check_batch_sizes(batch_sizes, grids.levels, form)
-    shells = batch if isinstance(batch, Shells) else split(batch, grids, batch_sizes, form, restriction)
+    shells = (
+        batch if isinstance(batch, Shells) else split(batch, grids, batch_sizes, form, restriction)
+    )
     _check_shells(shells, grids, batch_sizes, form)
     walk = _nested if form == "nested" else _independent
 
@@ -159,7 +161,9 @@ def _nested(
         shell = shells.parts[level]
         carried = shell if carried is None else batches.join(carried, shell)
         of_carried, of_shell = weights[level]
-        runs = ((n_carried, of_carried), (n_shell, of_shell)) if n_carried else ((n_shell, of_shell),)
+        runs = (
+            ((n_carried, of_carried), (n_shell, of_shell)) if n_carried else ((n_shell, of_shell),)
+        )
         yield _Pass(level, 0, carried, runs)
         n_carried = sizes[level]
 

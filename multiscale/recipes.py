@@ -19,7 +19,7 @@ from multiscale.schedules import Schedule, cascadic, fullmultiscale, multiscale,
 from multiscale.tasks import Denoising, Task
 from multiscale.training.checkpoint import load_best
 from multiscale.training.evaluate import Quality, Validation
-from multiscale.training.loop import Outcome, seed_of, train
+from multiscale.training.loop import Outcome, progress_bar, seed_of, train
 from multiscale.training.records import Records
 
 NETWORK = 3  # the seed's stream for initial weights and dropout; see training/loop.py
@@ -183,8 +183,11 @@ class Recipe:
     def build_fabric(self) -> Fabric:
         """Device and precision."""
         accelerator, _, index = self.device.partition(":")
-        devices: Any = [int(index)] if index else 1
-        fabric = Fabric(accelerator=accelerator, devices=devices, precision=self.precision)
+        try:
+            devices: Any = [int(index)] if index else 1
+            fabric = Fabric(accelerator=accelerator, devices=devices, precision=self.precision)
+        except Exception as error:  # each accelerator raises a kind of its own
+            raise ValueError(f"device={self.device} can't be used: {error}") from error
         fabric.launch()
         return fabric
 
@@ -217,19 +220,20 @@ def run(recipe: Recipe) -> Report:
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(adam, schedule.steps, eta_min=1e-6)
     model, optimizer = fabric.setup(network, adam)
     print(schedule)
-    outcome = train(
-        fabric,
-        model,
-        optimizer,
-        cosine,
-        task,
-        schedule,
-        stream,
-        validation,
-        records,
-        recipe.validations,
-    )
-    records.close()
+    with records, progress_bar(schedule) as bar:
+        outcome = train(
+            fabric,
+            model,
+            optimizer,
+            cosine,
+            task,
+            schedule,
+            stream,
+            validation,
+            records,
+            bar,
+            recipe.validations,
+        )
 
     network.load_state_dict(load_best(records.best, fabric.device)["model_state_dict"])
     shown = min(4, recipe.val_images)

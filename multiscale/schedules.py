@@ -62,7 +62,9 @@ class Schedule:
                     f"grids have levels 0 to {self.grids.levels - 1}."
                 )
             if stage.steps < 1:
-                raise ValueError(f"Schedule: stage {number} has {stage.steps} steps; needs 1 or more.")
+                raise ValueError(
+                    f"Schedule: stage {number} has {stage.steps} steps; needs 1 or more."
+                )
             check_batch_sizes(stage.batch_sizes, len(stage.batch_sizes), self.form)
 
     @property

@@ -27,7 +27,11 @@ def passes(form, sizes, total):
     network = Recorder()
     x = torch.randn(total, 1, 16, 16)
     multiscale_backward(
-        lambda b: network(b).square().mean((1, 2, 3)), x, GridHierarchy((16, 16), 3), sizes, form=form
+        lambda b: network(b).square().mean((1, 2, 3)),
+        x,
+        GridHierarchy((16, 16), 3),
+        sizes,
+        form=form,
     )
     return network.masks
 

@@ -1,7 +1,15 @@
 import pytest
 import torch
 
-from multiscale.grids import RESTRICTIONS, GridHierarchy, averaging, injection, mask, restrict, white_noise
+from multiscale.grids import (
+    RESTRICTIONS,
+    GridHierarchy,
+    averaging,
+    injection,
+    mask,
+    restrict,
+    white_noise,
+)
 
 
 def test_level_zero_is_the_coarsest_and_each_level_costs_four_times_the_one_below():
@@ -22,7 +30,11 @@ def test_a_part_of_a_hierarchy_keeps_shapes_and_costs():
 @pytest.mark.parametrize(
     ("finest", "levels", "says"),
     [
-        ((100, 100), 4, "100 → 50 → 25 → 12.5); use levels=3, or a size divisible by 8 such as 96 or 104"),
+        (
+            (100, 100),
+            4,
+            "100 → 50 → 25 → 12.5); use levels=3, or a size divisible by 8 such as 96 or 104",
+        ),
         ((64, 100), 4, "64×100 can't be halved 3 times (100 → 50"),
         ((8, 8), 5, "use levels=4, or a size divisible by 16 such as 16"),
         ((7, 7), 2, "use levels=1, or a size divisible by 2 such as 6 or 8"),
@@ -79,7 +91,12 @@ def test_a_mask_stays_a_mask_of_its_type_with_ties_counted_as_one():
 
 def test_each_field_of_a_batch_is_restricted_by_its_own_rule():
     z = torch.randn(2, 1, 4, 4)
-    batch = {"image": z, "noise": z, "label": torch.tensor([3, 4]), "map": torch.ones(2, 1, 4, 4).int()}
+    batch = {
+        "image": z,
+        "noise": z,
+        "label": torch.tensor([3, 4]),
+        "map": torch.ones(2, 1, 4, 4).int(),
+    }
     coarse = restrict(batch, {"noise": "white_noise", "map": lambda u: u[..., 1::2, 1::2]})
     torch.testing.assert_close(coarse["noise"], 2 * coarse["image"])
     assert coarse["label"].tolist() == [3, 4]

@@ -47,7 +47,9 @@ class ResNet(nn.Module):
         embedding = None
         if self.embedding is not None:
             if t is None:
-                raise ValueError("ResNet: got no times; call it with (images, times), or time=False.")
+                raise ValueError(
+                    "ResNet: got no times; call it with (images, times), or time=False."
+                )
             embedding = self.embedding(t)
         h = self.opening(x)
         for block in self.blocks:

@@ -50,6 +50,7 @@ def train(
     stream: CropStream,
     validation: Validation,
     records: Records,
+    bar: tqdm,
     validations: int = 20,
 ) -> Outcome:
     """Trains `network` along `schedule`; keeps the best model by validation loss.
@@ -58,6 +59,7 @@ def train(
         fabric: has set up `network` and `optimizer`.
         learning_rate: stepped once after every update.
         stream: of crops; its seed is also the seed of the noise.
+        bar: counts work units; see `progress_bar`.
         validations: how many, evenly spread over the work; each stage also ends with one.
 
     Raises:
@@ -66,7 +68,6 @@ def train(
     noise = torch.Generator(fabric.device)
     validate_after = validation_steps(schedule, validations)
     best_loss, best_iteration, work, seconds = math.inf, 0, 0.0, 0.0
-    bar = tqdm(total=round(schedule.work_units), unit="WU", smoothing=0.05, dynamic_ncols=True)
 
     network.train()
     for step, number, stage in schedule.walk():
@@ -94,7 +95,7 @@ def train(
         work += estimate.work_units
 
         records.trained(step + 1, loss, seconds)
-        bar.update(min(round(work), bar.total) - bar.n)
+        bar.update(estimate.work_units)
         if step in validate_after:
             quality = validation.evaluate(network)
             records.validated(
@@ -121,8 +122,13 @@ def train(
                     valid_loss=quality.loss,
                     configuration=records.configuration,
                 )
-    bar.close()
     return Outcome(best_loss, best_iteration, work, seconds)
+
+
+def progress_bar(schedule: Schedule) -> tqdm:
+    """Counts work units, since steps of different stages take different times."""
+    form = "{percentage:3.0f}%|{bar}| {n:,.0f}/{total:,.0f} WU [{elapsed}<{remaining}{postfix}]"
+    return tqdm(total=schedule.work_units, bar_format=form, smoothing=0.02, dynamic_ncols=True)
 
 
 def draw_shell(

@@ -31,7 +31,7 @@ PROGRESS_COLUMNS = (
 
 
 class Records:
-    """The files of one run, made when the object is made.
+    """The files of one run, made when the object is made and closed when it is left (`with`).
 
         {results_dir}/logs/{name}_train.csv      every step: iteration, training loss, seconds
         {results_dir}/logs/{name}_valid.csv      every validation: iteration, validation loss
@@ -79,7 +79,9 @@ class Records:
                 directory.mkdir(parents=True, exist_ok=True)
             for path in there:
                 path.unlink()
-            (self.directory / "config.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
+            (self.directory / "config.yaml").write_text(
+                yaml.safe_dump(configuration, sort_keys=False)
+            )
             (self.directory / "environment.json").write_text(json.dumps(environment(), indent=2))
             self._train, self._valid, self._progress = (
                 _Table(path, columns) for path, columns in tables.items()
@@ -102,7 +104,10 @@ class Records:
             [f"{row[c]:.6g}" if isinstance(row[c], float) else row[c] for c in PROGRESS_COLUMNS]
         )
 
-    def close(self) -> None:
+    def __enter__(self) -> Records:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         for table in (self._train, self._valid, self._progress):
             table.close()
 

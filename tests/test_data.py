@@ -1,0 +1,197 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from multiscale.data import sources
+from multiscale.data.pyramid import build_pyramid
+from multiscale.data.sources import NamedImage
+from multiscale.data.stream import CropStream, grid_of_crops, to_images
+from multiscale.grids import GridHierarchy, averaging
+
+GRIDS = GridHierarchy((32, 32), levels=3)
+
+
+def photograph(seed, shape=(70, 90)):
+    """Smooth random colours, uint8."""
+    coarse = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize(shape[::-1], Image.Resampling.BICUBIC))
+
+
+def pyramid(n=5):
+    images = [NamedImage(f"image {k}", lambda k=k: photograph(k, (70 + k, 90))) for k in range(n)]
+    return build_pyramid(images, GRIDS)
+
+
+@pytest.fixture
+def directory(tmp_path):
+    for k in range(12):
+        Image.fromarray(photograph(k)).save(tmp_path / f"{k:02}.png")
+    return tmp_path
+
+
+# --- sources --------------------------------------------------------------------------------------
+
+
+def test_the_built_in_photographs_are_real_files_split_by_photograph():
+    source = sources.built_in()
+    assert len(source.train) == 6
+    assert len(source.val) == 2
+    assert not {i.name for i in source.train} & {i.name for i in source.val}
+    for image in (*source.train, *source.val):
+        pixels = image.open()
+        assert pixels.dtype == np.uint8
+        assert pixels.shape[2] == 3
+        assert min(pixels.shape[:2]) >= 300
+        assert pixels.std() > 10
+
+
+def test_a_folder_without_a_split_keeps_every_tenth_image_for_validation(directory):
+    source = sources.folder(directory)
+    names = [[i.name[-6:-4] for i in part] for part in (source.val, source.train)]
+    assert names[0] == ["00", "10"]
+    assert names[1] == [f"{k:02}" for k in range(12) if k not in (0, 10)]
+
+
+def test_a_folder_with_train_and_val_uses_them_with_their_subfolders(tmp_path):
+    for place in ("train/a/1.png", "train/b/2.JPG", "val/3.png", "4.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(photograph(0)).save(tmp_path / place)
+    source = sources.folder(tmp_path)
+    assert [i.name.rsplit("/", 1)[1] for i in source.train] == ["1.png", "2.JPG"]
+    assert [i.name.rsplit("/", 1)[1] for i in source.val] == ["3.png"]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1"])
+def test_images_of_every_mode_are_read_as_rgb(tmp_path, mode):
+    file = tmp_path / ("image.tif" if mode == "CMYK" else "image.png")
+    Image.fromarray(photograph(0)).convert(mode).save(file)
+    assert sources.read_rgb(file).shape == (70, 90, 3)
+
+
+def test_images_are_turned_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    Image.fromarray(photograph(0)).save(tmp_path / "turned.jpg", exif=exif)
+    assert sources.read_rgb(tmp_path / "turned.jpg").shape == (90, 70, 3)
+
+
+def test_folders_without_images_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is not a directory"):
+        sources.folder(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"no images in .*needs files ending in .*\.jpg"):
+        sources.folder(tmp_path)
+    Image.fromarray(photograph(0)).save(tmp_path / "one.png")
+    with pytest.raises(ValueError, match="only one image"):
+        sources.folder(tmp_path)
+
+
+# --- pyramid --------------------------------------------------------------------------------------
+
+
+def test_a_crop_of_a_coarse_level_is_the_restricted_crop_up_to_rounding():
+    images = pyramid()
+    for image, corner in ((0, (0, 0)), (1, (3, 5)), (4, (8, 13))):
+        fine = torch.from_numpy(images.crop(image, corner, 2).copy()).permute(2, 0, 1)[None].float()
+        for level in (1, 0):
+            fine = averaging(fine)
+            coarse = torch.from_numpy(images.crop(image, corner, level).copy()).permute(2, 0, 1)
+            assert (fine[0] - coarse).abs().max() <= 0.5
+
+
+def test_every_corner_gives_a_whole_crop_on_every_level():
+    images = pyramid()
+    down, across = images.corners(0)
+    assert (down, across) == (17 - 8 + 1, 22 - 8 + 1)
+    for level in range(3):
+        assert images.crop(0, (down - 1, across - 1), level).shape == (*GRIDS.shape(level), 3)
+
+
+def test_bad_images_are_refused_or_skipped_by_name(directory):
+    (directory / "03.png").write_bytes((directory / "03.png").read_bytes()[:600])
+    (directory / "05.png").write_text("not an image")
+    Image.fromarray(photograph(0, (20, 90))).save(directory / "07.png")
+    images = sources.folder(directory).train
+    with pytest.raises(OSError, match=r"03\.png: can't be read .* use bad_images=skip"):
+        build_pyramid(images, GRIDS)
+    with pytest.warns(UserWarning) as warnings:
+        built = build_pyramid(images, GRIDS, bad_images="skip")
+    said = [str(w.message) for w in warnings]
+    assert [name in s for name, s in zip(("03.png", "05.png", "07.png"), said, strict=True)] == [
+        True
+    ] * 3
+    assert "20×90 pixels, smaller than the crop of 32×32" in said[2]
+    assert len(built.images) == len(images) - 3
+
+
+def test_nothing_usable_is_an_error():
+    tiny = [NamedImage("tiny", lambda: photograph(0, (8, 8)))]
+    with pytest.raises(ValueError, match="tiny: 8×8 pixels, smaller"):
+        build_pyramid(tiny, GRIDS)
+    with pytest.warns(UserWarning), pytest.raises(ValueError, match="none of 1 images can be used"):
+        build_pyramid(tiny, GRIDS, bad_images="skip")
+
+
+# --- stream ---------------------------------------------------------------------------------------
+
+
+def test_two_halves_of_a_run_joined_by_the_state_give_the_same_batches():
+    numbers = [(8, 4, 2), (3, 0, 1), (5, 5, 5), (1, 0, 0)] * 3
+    whole, images = CropStream(pyramid(), seed=3), pyramid()
+    batches = [whole.take(n) for n in numbers]
+    first = CropStream(images, seed=3)
+    joined = [first.take(n) for n in numbers[:5]]
+    second = CropStream(images, seed=3, position=first.position)
+    joined += [second.take(n) for n in numbers[5:]]
+    for a, b in zip(batches, joined, strict=True):
+        for x, y in zip(a, b, strict=True):
+            assert (x is None and y is None) or torch.equal(x, y)
+
+
+def test_shapes_types_and_levels_of_a_batch():
+    stream = CropStream(pyramid(), seed=0)
+    middle, finest = stream.take((4, 2), first_level=1)
+    assert middle.shape == (4, 3, 16, 16)
+    assert finest.shape == (2, 3, 32, 32)
+    assert middle.dtype == torch.uint8
+    assert to_images(middle).min() >= -1
+    assert to_images(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1, 1]
+    assert stream.position == 6
+
+
+def test_each_image_serves_once_before_any_serves_again_whatever_the_batch_sizes():
+    stream = CropStream(pyramid(5), seed=1)
+    served = []
+    for n in (3, 4, 1, 2, 7, 3):
+        served += stream._next_images(n)
+        stream.position += n
+    assert len(served) == 20
+    rounds = [served[k : k + 5] for k in range(0, 20, 5)]
+    assert all(sorted(r) == [0, 1, 2, 3, 4] for r in rounds)
+    assert len({tuple(r) for r in rounds}) > 1
+
+
+def test_crops_vary_and_half_of_them_are_mirrored():
+    ramp = np.repeat(np.arange(90, dtype=np.uint8)[None, :, None], 70, 0).repeat(3, 2)
+    built = build_pyramid([NamedImage("ramp", lambda: ramp)], GRIDS)
+    (crops,) = CropStream(built, seed=0).take((400,), first_level=2)
+    rising = crops[:, 0, 0, -1].int() > crops[:, 0, 0, 0].int()
+    assert 0.4 < rising.float().mean() < 0.6
+    corners = Counter(crops[rising][:, 0, 0, 0].tolist())
+    assert set(corners) == set(range(0, 60, 4))  # multiples of the coarsest mesh width
+
+
+def test_another_seed_gives_other_crops():
+    images = pyramid()
+    (a,), (b,) = (CropStream(images, seed).take((6,)) for seed in (0, 1))
+    assert not torch.equal(a, b)
+
+
+def test_evaluation_crops_are_the_same_every_time_and_cover_all_images():
+    images = pyramid(3)
+    crops = grid_of_crops(images, 10)
+    assert crops.shape == (10, 3, 32, 32)
+    assert torch.equal(crops, grid_of_crops(images, 10))
+    assert len({c.numpy().tobytes() for c in crops}) == 10

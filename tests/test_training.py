@@ -1,0 +1,238 @@
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+import multiscale.training.checkpoint
+from multiscale.recipes import Recipe, run
+from multiscale.schedules import Schedule, Stage
+from multiscale.tasks import Denoising
+from multiscale.training.checkpoint import load_best, save_best
+from multiscale.training.evaluate import Validation
+from multiscale.training.loop import seed_of, validation_steps
+from multiscale.training.records import Records
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    return Recipe(
+        mode="fullmultiscale",
+        network="resnet",
+        channels=8,
+        img_size=32,
+        levels=3,
+        batch_size=2,
+        work_units=60,
+        learning_rate=5e-3,
+        validations=4,
+        val_images=8,
+        device="cpu",
+        results_dir=str(tmp_path / "results"),
+    )
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def weights(report):
+    return load_best(report.records.best)["model_state_dict"]
+
+
+@pytest.mark.parametrize("mode", ["single", "multiscale", "fullmultiscale", "cascadic"])
+def test_every_mode_learns_and_leaves_what_it_should(recipe, mode):
+    recipe = replace(recipe, mode=mode, work_units=400)
+    report = run(recipe)
+    assert report.restored.mse < 0.8 * report.corrupted.mse
+
+    name, schedule = f"denoising_photographs_resnet_{mode}_run1", recipe.build_schedule()
+    logs = report.records.directory.parent.parent / "logs"
+    train = rows(logs / f"{name}_train.csv")
+    assert list(train[0]) == ["iteration", "train_loss", "time"]
+    assert [int(row["iteration"]) for row in train] == list(range(1, schedule.steps + 1))
+    times = [float(row["time"]) for row in train]
+    assert times == sorted(times)
+    valid = rows(logs / f"{name}_valid.csv")
+    assert list(valid[0]) == ["iteration", "valid_loss"]
+    assert int(valid[-1]["iteration"]) == schedule.steps
+    assert report.outcome.work_units == pytest.approx(schedule.work_units)
+
+    best = load_best(report.records.best)
+    assert set(best) == {
+        "model_state_dict", "optimizer_state_dict", "level", "iteration",
+        "train_loss", "valid_loss", "configuration",
+    }  # fmt: skip
+    assert best["valid_loss"] == pytest.approx(min(float(row["valid_loss"]) for row in valid), 1e-4)
+    assert best["iteration"] == report.outcome.best_iteration
+    assert report.restored.loss == pytest.approx(best["valid_loss"], rel=1e-5)
+    assert report.records.picture.stat().st_size > 10_000
+    stored = yaml.safe_load((report.records.directory / "config.yaml").read_text())
+    assert Recipe(**stored) == recipe
+    progress = rows(report.records.directory / "progress.csv")
+    assert float(progress[-1]["work_units"]) == pytest.approx(schedule.work_units, rel=1e-4)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(recipe, tmp_path):
+    def of(name, **changes):
+        changed = replace(
+            recipe, network="unet", channels=16, results_dir=str(tmp_path / name), **changes
+        )
+        return weights(run(changed))
+
+    first, second, other = of("a"), of("b"), of("c", seed=1)
+    assert all(torch.equal(first[k], second[k]) for k in first)
+    assert not all(torch.equal(first[k], other[k]) for k in first)
+
+
+def test_seeds_of_crops_noise_and_network_are_separate_streams():
+    paths = [(seed, stream, step) for seed in range(3) for stream in range(3) for step in range(3)]
+    assert len({seed_of(*path) for path in paths}) == len(paths)
+    assert seed_of(1, 2, 3) == seed_of(1, 2, 3)
+
+
+def test_bfloat16_learns_as_well(recipe, tmp_path):
+    full = run(replace(recipe, work_units=400))
+    half = run(
+        replace(recipe, work_units=400, precision="bf16-mixed", results_dir=str(tmp_path / "bf16"))
+    )
+    assert half.restored.mse == pytest.approx(full.restored.mse, rel=0.1)
+    assert all(w.dtype == torch.float32 for w in weights(half).values())
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_update_and_says_where(recipe, monkeypatch):
+    healthy, calls = Denoising.losses, []
+
+    def losses(self, network, draw):
+        values = healthy(self, network, draw)
+        if draw["clean"].shape[-1] == 16 and network.training:
+            calls.append({k: v.clone() for k, v in network.state_dict().items()})
+            if len(calls) == 3:
+                return values * math.inf
+        return values
+
+    monkeypatch.setattr(Denoising, "losses", losses)
+    with pytest.raises(
+        FloatingPointError, match=r"iteration \d+, stage 1, on level 1\. The update was not"
+    ):
+        run(recipe)
+    schedule = recipe.build_schedule()
+    logs = rows(next((recipe_dir(recipe) / "logs").glob("*_train.csv")))
+    assert len(logs) == schedule.stages[0].steps + 2
+    best = load_best(next((recipe_dir(recipe) / "models").glob("*.pt")))
+    assert all(v.isfinite().all() for v in best["model_state_dict"].values())
+
+
+def recipe_dir(recipe):
+    return Path(recipe.results_dir)
+
+
+def test_results_of_an_earlier_run_are_not_replaced_unasked(recipe):
+    run(recipe)
+    before = {p: p.read_bytes() for p in recipe_dir(recipe).rglob("*") if p.is_file()}
+    with pytest.raises(FileExistsError, match=r"there already .* Use another run_id"):
+        run(recipe)
+    assert before == {p: p.read_bytes() for p in recipe_dir(recipe).rglob("*") if p.is_file()}
+    run(replace(recipe, run_id=2))
+    run(replace(recipe, overwrite=True))
+
+
+def test_a_results_directory_that_cannot_be_written_is_an_error_before_training(recipe, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="can't be written .* choose another with results_dir"):
+        run(replace(recipe, results_dir=str(tmp_path / "file" / "results")))
+
+
+def test_a_full_disk_while_saving_keeps_the_checkpoint_that_was_there(tmp_path, monkeypatch):
+    network = torch.nn.Conv2d(3, 3, 1)
+    adam = torch.optim.Adam(network.parameters())
+    path = tmp_path / "best.pt"
+    facts = {"level": 3, "train_loss": 1.0, "valid_loss": 1.0, "configuration": {}}
+    save_best(path, network, adam, iteration=1, **facts)
+    before = path.read_bytes()
+
+    def full(content, file):
+        file.write(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(multiscale.training.checkpoint.torch, "save", full)
+    with pytest.raises(OSError, match=r"best\.pt: can't be written .*No space left.* is unchanged"):
+        save_best(path, network, adam, iteration=2, **facts)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_while_logging_keeps_the_rows_until_then(tmp_path):
+    class Full:
+        def writerow(self, row):
+            raise OSError(28, "No space left on device")
+
+    with Records(tmp_path, "run", {}, overwrite=False) as records:
+        records.trained(1, 0.5, 0.1)
+        records._train._writer = Full()
+        with pytest.raises(
+            OSError, match=r"run_train\.csv: can't be written .* rows until now are"
+        ):
+            records.trained(2, 0.5, 0.2)
+    assert len(rows(tmp_path / "logs" / "run_train.csv")) == 1
+
+
+# --- evaluation -----------------------------------------------------------------------------------
+
+
+class Identity(torch.nn.Module):
+    def forward(self, x, t):
+        return x
+
+
+def test_evaluation_is_the_same_every_time_and_independent_of_batching_and_global_seed():
+    clean = torch.rand(10, 3, 16, 16) * 2 - 1
+    torch.manual_seed(0)
+    first = Validation(Denoising(), clean, batch_size=10).evaluate(Identity())
+    torch.manual_seed(1)
+    second = Validation(Denoising(), clean, batch_size=3).evaluate(Identity())
+    assert first.mse == pytest.approx(second.mse)
+    torch.testing.assert_close(first.psnr, second.psnr)
+
+
+def test_the_identity_has_the_quality_of_the_corrupted_images():
+    validation = Validation(Denoising(t_max=0.5), torch.rand(6, 3, 16, 16) * 2 - 1)
+    corrupted, restored = validation.corrupted(), validation.evaluate(Identity())
+    assert corrupted.mse == pytest.approx(restored.mse) == pytest.approx(restored.loss)
+
+
+def test_psnr_is_of_each_image_at_a_range_of_two():
+    validation = Validation(Denoising(), torch.zeros(2, 3, 16, 16))
+    validation.draw["noise"][0] = 1.0
+    validation.draw["noise"][1] = -1.0
+    validation.draw["time"][:] = torch.tensor([0.02, 0.2])
+    psnr = validation.corrupted().psnr
+    expected = [10 * math.log10(4 / 0.02**2), 10 * math.log10(4 / 0.2**2)]
+    assert psnr.tolist() == pytest.approx(expected, abs=1e-3)
+    assert validation.corrupted().mean_psnr == pytest.approx(sum(expected) / 2, abs=1e-3)
+
+
+def test_evaluation_leaves_the_network_in_its_mode():
+    network = torch.nn.Sequential(torch.nn.Dropout(0.5))
+    validation = Validation(Denoising(), torch.zeros(2, 3, 16, 16))
+    seen = []
+    network.forward = lambda x, t: seen.append(network.training) or x
+    for mode in (True, False):
+        network.train(mode)
+        validation.evaluate(network)
+        assert network.training is mode
+    assert not any(seen)
+
+
+def test_validations_are_spread_evenly_over_the_work_and_end_each_stage():
+    from multiscale.grids import GridHierarchy
+
+    schedule = Schedule(GridHierarchy((32, 32), 3), (Stage(160, 0, (4,)), Stage(30, 2, (4,))))
+    assert schedule.work_units == 160
+    after = sorted(validation_steps(schedule, 4))
+    assert after == [159, 169, 179, 189]
+    assert validation_steps(schedule, 1) == {159, 189}
