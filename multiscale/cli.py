@@ -62,20 +62,14 @@ def _train_parser() -> ArgumentParser:
 def summary(recipe: Recipe, report: Report) -> str:
     """What a run did, in a few lines."""
     outcome, records = report.outcome, report.records
-    images = recipe.val_images
+    quality = {"corrupted": report.corrupted, "restored": report.restored}
     return "\n".join(
         [
-            f"Trained {recipe.name} in {outcome.seconds:.0f} s, {outcome.work_units:,.0f} work units;"
-            f" best at iteration {outcome.best_iteration:,}.",
-            f"On {images} crops of photographs that it never saw:",
+            f"Trained {recipe.name} in {outcome.seconds:.0f} s: {outcome.work_units:,.0f} work "
+            f"units, best at iteration {outcome.best_iteration:,}.",
+            f"On {recipe.val_images} crops of images that it never saw:",
             f"{'':>14}{'MSE':>10}{'PSNR':>12}",
-            *(
-                f"{name:>14}{quality.mse:>10.5f}{quality.mean_psnr:>9.2f} dB"
-                for name, quality in (
-                    ("corrupted", report.corrupted),
-                    ("restored", report.restored),
-                )
-            ),
+            *(f"{k:>14}{q.mse:>10.5f}{q.mean_psnr:>9.2f} dB" for k, q in quality.items()),
             f"Picture  {records.picture}",
             f"Model    {records.best}",
             f"Run      {records.directory}",

@@ -28,9 +28,10 @@ Rules = Restriction | Mapping[Any, Restriction]
 
 @dataclass(frozen=True)
 class Shells:
-    """A batch whose samples already lie on their own finest level: one part a level, coarsest first.
+    """A batch whose samples already lie on their own finest level: a part a level, coarsest first.
 
-    In nested form part l holds N_l − N_{l+1} samples (None where that is 0), in independent form N_l.
+    In nested form part l holds N_l − N_{l+1} samples (None where that is 0), in independent form
+    it holds N_l.
     """
 
     parts: Sequence[Any]
@@ -161,10 +162,7 @@ def _nested(
         shell = shells.parts[level]
         carried = shell if carried is None else batches.join(carried, shell)
         of_carried, of_shell = weights[level]
-        runs = (
-            ((n_carried, of_carried), (n_shell, of_shell)) if n_carried else ((n_shell, of_shell),)
-        )
-        yield _Pass(level, 0, carried, runs)
+        yield _Pass(level, 0, carried, ((n_carried, of_carried), (n_shell, of_shell)))
         n_carried = sizes[level]
 
 
@@ -265,4 +263,5 @@ def _weighted_sum(
             f"F.mse_loss(output, target, reduction='none').mean((1, 2, 3))."
         )
     runs = values.split(counts)
-    return reduce(add, (w * run.sum() for run, (_, w) in zip(runs, weights, strict=True)))
+    weighted = (w * run.sum() for run, (n, w) in zip(runs, weights, strict=True) if n)
+    return reduce(add, weighted)

@@ -145,6 +145,7 @@ def white_noise(z: Tensor) -> Tensor:
     The mean of four independent unit normals has the standard deviation 1/2; twice the mean is
     again white noise of unit variance. Its correlation with each of its four fine pixels is 1/2.
 
+    >>> import torch
     >>> z = torch.randn(1, 1, 512, 512, generator=torch.Generator().manual_seed(0))
     >>> round(white_noise(z).std().item(), 2), round(averaging(z).std().item(), 2)
     (1.0, 0.5)
@@ -179,6 +180,7 @@ def restrict(batch: Any, rules: Restriction | Mapping[Any, Restriction] = "avera
             unchanged; or a mapping from a field's key (or index) to its rule, fields it does not
             name being restricted by averaging if they have four dimensions.
 
+    >>> import torch
     >>> batch = {"image": torch.ones(2, 3, 8, 8), "label": torch.tensor([1, 7])}
     >>> coarse = restrict(batch)
     >>> coarse["image"].shape, coarse["label"]

@@ -13,7 +13,7 @@ from multiscale.data import sources
 from multiscale.data.pyramid import BadImages, Pyramid, build_pyramid
 from multiscale.data.stream import CropStream, grid_of_crops, to_images
 from multiscale.grids import GridHierarchy
-from multiscale.networks import NETWORKS
+from multiscale.networks import NETWORKS, RestorationNetwork
 from multiscale.pictures import save_comparison
 from multiscale.schedules import Schedule, cascadic, fullmultiscale, multiscale, single
 from multiscale.tasks import Denoising, Task
@@ -154,19 +154,19 @@ class Recipe:
             schedule = schedule.with_work(self.work_units, self.shares)
         return schedule
 
-    def build_network(self) -> torch.nn.Module:
+    def build_network(self) -> RestorationNetwork:
         """The network with its initial weights, which depend on the seed alone."""
         torch.manual_seed(seed_of(self.seed, NETWORK))
         width = {} if self.channels is None else {"channels": self.channels}
         network = NETWORKS[self.network](**width, residual=self.residual)
         coarsest = self.build_grids().shape(self.build_schedule().stages[0].coarsest)
-        if any(size % network.divisor for size in coarsest):
+        divisor = network.divisor
+        if any(size % divisor for size in coarsest):
             raise ValueError(
-                f"{self.network} needs sizes divisible by {network.divisor}; the coarsest of "
-                f"{self.levels} levels is {coarsest[0]}×{coarsest[1]}. Use fewer levels or a larger "
-                f"img_size."
+                f"{self.network} needs sizes divisible by {divisor}; the coarsest of {self.levels} "
+                f"levels is {coarsest[0]}×{coarsest[1]}. Use fewer levels or a larger img_size."
             )
-        return network.to(memory_format=torch.channels_last)
+        return network
 
     def build_pyramids(self) -> tuple[Pyramid, Pyramid]:
         """Images to train on and to validate on, on every level."""
@@ -218,6 +218,7 @@ def run(recipe: Recipe) -> Report:
 
     adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(adam, schedule.steps, eta_min=1e-6)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model, optimizer = fabric.setup(network, adam)
     print(schedule)
     with records, progress_bar(schedule) as bar:

@@ -86,12 +86,11 @@ class Schedule:
 
     def walk(self, start: int = 0) -> Iterator[tuple[int, int, Stage]]:
         """(step, number of the stage, stage) for every step from `start` on; steps count from 0."""
-        step = 0
+        first = 0
         for number, stage in enumerate(self.stages):
-            for step in range(step, step + stage.steps):
-                if step >= start:
-                    yield step, number, stage
-            step += 1
+            for step in range(max(first, start), first + stage.steps):
+                yield step, number, stage
+            first += stage.steps
 
     def with_steps(self, steps: int) -> Schedule:
         """The same stages with `steps` steps in all, spread in the same proportions."""
@@ -121,8 +120,8 @@ class Schedule:
             shares = [stage.steps * self.step_cost(stage) for stage in self.stages]
         if len(shares) != len(self.stages) or min(shares) <= 0:
             raise ValueError(
-                f"Schedule: shares={tuple(shares)} for {len(self.stages)} stages; needs one positive "
-                f"number each."
+                f"Schedule: shares={tuple(shares)} for {len(self.stages)} stages; needs one "
+                f"positive number each."
             )
         lengths = [
             round(budget * share / sum(shares) / self.step_cost(stage))
@@ -130,8 +129,8 @@ class Schedule:
         ]
         if min(lengths) < 1:
             raise ValueError(
-                f"Schedule: {budget:g} work units leave stage {lengths.index(min(lengths))} without "
-                f"a step; needs a larger budget, smaller batches or fewer stages."
+                f"Schedule: {budget:g} work units leave stage {lengths.index(min(lengths))} without"
+                f" a step; needs a larger budget, smaller batches or fewer stages."
             )
         return self._of_lengths(lengths)
 

@@ -88,6 +88,7 @@ def _on_every_level(name: str, pixels: Pixels, grids: GridHierarchy) -> tuple[Pi
     levels = [np.ascontiguousarray(trimmed)]
     exact = trimmed.astype(np.float32)
     for _ in range(grids.levels - 1):
-        exact = (exact[0::2, 0::2] + exact[1::2, 0::2] + exact[0::2, 1::2] + exact[1::2, 1::2]) / 4
+        height, width, channels = exact.shape
+        exact = exact.reshape(height // 2, 2, width // 2, 2, channels).mean((1, 3))
         levels.append(np.rint(exact).astype(np.uint8))
     return tuple(reversed(levels))

@@ -61,9 +61,9 @@ BUILT_IN_VAL = ("chelsea.png", "rocket.jpg")
 def built_in() -> Source:
     """Real photographs that ship inside scikit-image; nothing is downloaded.
 
-    Six to train on (a portrait, a cup, a garage, a galaxy field, a tissue section, a retina) and two
-    others to validate on (a cat, a rocket launch), 300 to 1411 pixels high. The names of the files
-    and their sources are in scikit-image's `data/README.txt`.
+    Six to train on (a portrait, a cup, a garage, a galaxy field, a tissue section, a retina) and
+    two others to validate on (a cat, a rocket launch), 300 to 1411 pixels high. Their origins are
+    in scikit-image's `data/README.txt`.
     """
     import skimage
 

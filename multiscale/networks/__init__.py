@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Callable
 
+from multiscale.networks.layers import RestorationNetwork
 from multiscale.networks.resnet import ResNet
 from multiscale.networks.srnet import SRNet
 from multiscale.networks.unet import UNet
 
-NETWORKS: dict[str, type[nn.Module]] = {"unet": UNet, "resnet": ResNet, "srnet": SRNet}
+NETWORKS: dict[str, Callable[..., RestorationNetwork]] = {
+    "unet": UNet,
+    "resnet": ResNet,
+    "srnet": SRNet,
+}
 
-__all__ = ["NETWORKS", "ResNet", "SRNet", "UNet"]
+__all__ = ["NETWORKS", "ResNet", "RestorationNetwork", "SRNet", "UNet"]

@@ -9,6 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+class RestorationNetwork(nn.Module):
+    """A network called as `network(images, times)`.
+
+    `divisor`: the heights and widths of images must be multiples of it.
+    """
+
+    divisor: int = 1
+
+
 class ChannelNorm(nn.LayerNorm):
     """Layer normalisation of each pixel over its channels.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multiscale.networks.layers import ChannelNorm, TimeEmbedding, zero_
+from multiscale.networks.layers import ChannelNorm, RestorationNetwork, TimeEmbedding, zero_
 
 
-class ResNet(nn.Module):
+class ResNet(RestorationNetwork):
     """Residual network with a time embedding in each block.
 
     Args:
@@ -24,8 +24,6 @@ class ResNet(nn.Module):
 
     Source: He et al. 2016; configuration of Ahamed et al. 2026.
     """
-
-    divisor = 1
 
     def __init__(
         self,

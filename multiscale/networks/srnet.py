@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multiscale.networks.layers import ChannelNorm, zero_
+from multiscale.networks.layers import ChannelNorm, RestorationNetwork, zero_
 
 
-class SRNet(nn.Module):
+class SRNet(RestorationNetwork):
     """Four convolutions with layer normalisation between them; learns the correction to its input.
 
     Args:
@@ -19,8 +19,6 @@ class SRNet(nn.Module):
     Shape:
         images (n, 3, h, w) in [−1, 1] → (n, 3, h, w); any h and w. A time is accepted and ignored.
     """
-
-    divisor = 1
 
     def __init__(
         self,

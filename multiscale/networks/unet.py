@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multiscale.coupling import CoupledDropout
-from multiscale.networks.layers import TimeEmbedding, zero_
+from multiscale.networks.layers import RestorationNetwork, TimeEmbedding, zero_
 
 
-class UNet(nn.Module):
+class UNet(RestorationNetwork):
     """U-Net with residual blocks, a time embedding in each, and attention at its coarsest point.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -72,7 +73,9 @@ class Validation:
         return self._in_batches(network, lambda d: self.task.restore(network, d), number)
 
     @torch.no_grad()
-    def _in_batches(self, network, function, number: int | None = None) -> Tensor:
+    def _in_batches(
+        self, network: nn.Module, function: Callable[[Draw], Tensor], number: int | None = None
+    ) -> Tensor:
         was_training = network.training
         network.eval()
         number = len(self.draw["clean"]) if number is None else number

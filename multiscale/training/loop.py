@@ -161,6 +161,6 @@ def _not_finite(step: int, number: int, coarsest: int, losses: dict[int, Tensor]
     bad = [level + coarsest for level, values in losses.items() if not values.isfinite().all()]
     where = f"level{'s' * (len(bad) > 1)} {', '.join(map(str, bad))}" if bad else "the weighted sum"
     return (
-        f"loss is not finite at iteration {step + 1}, stage {number}, on {where}. The update was not "
-        f"made and the best model until now is kept. Try a lower learning_rate."
+        f"loss is not finite at iteration {step + 1}, stage {number}, on {where}. The update was "
+        f"not made and the best model until now is kept. Try a lower learning_rate."
     )

@@ -79,9 +79,8 @@ class Records:
                 directory.mkdir(parents=True, exist_ok=True)
             for path in there:
                 path.unlink()
-            (self.directory / "config.yaml").write_text(
-                yaml.safe_dump(configuration, sort_keys=False)
-            )
+            config = yaml.safe_dump(configuration, sort_keys=False)
+            (self.directory / "config.yaml").write_text(config)
             (self.directory / "environment.json").write_text(json.dumps(environment(), indent=2))
             self._train, self._valid, self._progress = (
                 _Table(path, columns) for path, columns in tables.items()
@@ -113,7 +112,7 @@ class Records:
 
 
 class _Table:
-    """A CSV file that only ever grows; each row reaches the operating system when it is appended."""
+    """A CSV file that only ever grows; a row reaches the system as soon as it is appended."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path = path
