@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -48,8 +49,9 @@ class Recipe:
         bad_images: what to do with images that can't be read or are smaller than img_size.
         img_size: height and width of the crops on the finest level, in pixels.
         levels: of the grids; each has half the resolution of the next.
-        batch_size: samples on the finest level.
-        ratio: how many times more samples each coarser level gets.
+        batch_size: samples on the finest level; 16 by default.
+        ratio: how many times more samples each coarser level gets; 2 by default.
+        batch_sizes: samples on every level, coarsest first, instead of batch_size and ratio.
         form: of the multiscale gradient. nested: one pass a level. independent: the paper's, with
             disjoint samples.
         iterations: optimizer steps in all, spread over the stages as in the paper; 2000 by default
@@ -81,8 +83,9 @@ class Recipe:
     bad_images: BadImages = "refuse"
     img_size: int = 64
     levels: int = 4
-    batch_size: int = 16
-    ratio: int = 2
+    batch_size: int | None = None
+    ratio: int | None = None
+    batch_sizes: list[int] | None = None
     form: Form = "nested"
     iterations: int | None = None
     work_units: float | None = None
@@ -100,16 +103,23 @@ class Recipe:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("img_size", "levels", "batch_size", "ratio", "validations", "val_images"):
-            _at_least(name, getattr(self, name), 1)
-        for name in ("channels", "iterations", "work_units"):
-            if getattr(self, name) is not None:
-                _at_least(name, getattr(self, name), 1)
-        _at_least("seed", self.seed, 0)
+        at_least_one = (
+            *("img_size", "levels", "channels", "batch_size", "ratio", "iterations", "work_units"),
+            *("validations", "val_images"),
+        )
+        for name in at_least_one:
+            value = getattr(self, name)
+            if value is not None and not value >= 1:
+                raise ValueError(f"{name}={value}: needs 1 or more.")
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed}: needs 0 or more.")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate={self.learning_rate}: needs a positive number.")
         if self.iterations is not None and self.work_units is not None:
             raise ValueError("got both iterations and work_units; each says how long: give one.")
+        for name in ("batch_size", "ratio"):
+            if self.batch_sizes is not None and getattr(self, name) is not None:
+                raise ValueError(f"got both {name} and batch_sizes; give one of them.")
         if self.shares is not None and self.work_units is None:
             raise ValueError("shares need a budget to be shared: give work_units as well.")
         if self.dataset == "folder" and self.data_dir is None:
@@ -138,10 +148,12 @@ class Recipe:
     def build_schedule(self) -> Schedule:
         """The stages of the mode, in the length that was asked for."""
         grids = self.build_grids()
-        sizes = geometric_batch_sizes(self.levels, self.batch_size, self.ratio)
+        sizes: Sequence[int] | None = self.batch_sizes
+        if sizes is None:
+            sizes = geometric_batch_sizes(self.levels, self.batch_size or 16, self.ratio or 2)
         match self.mode:
             case "single":
-                schedule = single(grids, batch_size=self.batch_size)
+                schedule = single(grids, batch_size=sizes[-1])
             case "multiscale":
                 schedule = multiscale(grids, batch_sizes=sizes, form=self.form)
             case "fullmultiscale":
@@ -246,8 +258,3 @@ def run(recipe: Recipe) -> Report:
         recipe.name,
     )
     return Report(outcome, validation.corrupted(), validation.evaluate(model), records)
-
-
-def _at_least(name: str, value: float, least: int) -> None:
-    if not value >= least:
-        raise ValueError(f"{name}={value}: needs {least} or more.")

@@ -7,26 +7,10 @@ from PIL import Image
 
 from multiscale.cli import main
 
-SMALL = [
-    "--network",
-    "resnet",
-    "--channels",
-    "8",
-    "--img_size",
-    "16",
-    "--levels",
-    "2",
-    "--batch_size",
-    "2",
-    "--work_units",
-    "8",
-    "--val_images",
-    "4",
-    "--validations",
-    "1",
-    "--device",
-    "cpu",
-]
+SMALL = (
+    "--network resnet --channels 8 --img_size 16 --levels 2 --batch_size 2 --work_units 8 "
+    "--val_images 4 --validations 1 --device cpu"
+).split()
 
 
 def train(*options, results):
@@ -95,6 +79,7 @@ def test_a_folder_of_images(tmp_path, capsys):
         ("--img_size 8 --levels 6", "use levels=4"),
         ("--network unet --img_size 16 --levels 4 --mode multiscale --channels 16", "divisible by 4"),
         ("--batch_size 0", "batch_size=0: needs 1 or more"),
+        ("--batch_sizes [4,2]", "got both batch_size and batch_sizes"),
         ("--seed -1", "seed=-1: needs 0 or more"),
         ("--learning_rate -1", "needs a positive number"),
         ("--t_max 2", "needs a time in (0, 1]"),

@@ -1,0 +1,53 @@
+"""Tables of results: printed, and written beside the benchmarks with all that made them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from multiscale.training.records import processor
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def as_markdown(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table as text."""
+    cells = [[str(c) for c in row] for row in (columns, *rows)]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(columns))]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    return "\n".join(lines)
+
+
+def provenance(seeds: Sequence[int]) -> str:
+    """Hardware, versions, seeds and command of this process."""
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    git = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    script = f"benchmarks/{Path(sys.argv[0]).name}"
+    return "\n".join(
+        [
+            f"- command: `{' '.join(['python', script, *sys.argv[1:]])}`",
+            f"- hardware: {processor()}, {torch.get_num_threads()} threads{gpu}",
+            f"- versions: Python {sys.version.split()[0]}, PyTorch {torch.__version__}, "
+            f"commit {commit or 'unknown'}",
+            f"- seeds: {', '.join(map(str, seeds))}",
+            f"- date: {date.today()}",
+        ]
+    )
+
+
+def publish(name: str, title: str, body: str, seeds: Sequence[int]) -> None:
+    """Prints the result and writes it to benchmarks/results/{name}.md."""
+    text = f"# {title}\n\n{body}\n\n{provenance(seeds)}\n"
+    print(text)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text(text)
