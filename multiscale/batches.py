@@ -37,24 +37,29 @@ def map_fields(function: Callable[..., Tensor], batch: Any, *others: Any, key: A
     )
 
 
+def fields(batch: Any) -> list[tuple[Any, Tensor]]:
+    """The batch's fields with their keys, as `map_fields` gives them."""
+    found: list[tuple[Any, Tensor]] = []
+
+    def note(key: Any, field: Tensor) -> Tensor:
+        found.append((key, field))
+        return field
+
+    map_fields(note, batch)
+    return found
+
+
 def count(batch: Any) -> int:
     """The number of samples.
 
     Raises:
         ValueError: if the fields disagree, or there are none.
     """
-    counts: dict[Any, int] = {}
-
-    def note(key: Any, field: Tensor) -> Tensor:
-        if field.ndim == 0:
-            raise ValueError(f"batch: field {key!r} has no dimensions; samples come first.")
-        counts[key] = len(field)
-        return field
-
-    map_fields(note, batch)
-    if len(set(counts.values())) != 1:
-        raise ValueError(f"batch: fields need the same number of samples; got {counts}.")
-    return next(iter(counts.values()))
+    counts = {key: len(field) if field.ndim else "no dimensions" for key, field in fields(batch)}
+    numbers = set(counts.values())
+    if len(numbers) != 1 or not all(isinstance(n, int) for n in numbers):
+        raise ValueError(f"batch: fields need the same number of samples, first; got {counts}.")
+    return int(numbers.pop())
 
 
 def rows(batch: Any, start: int, stop: int) -> Any:

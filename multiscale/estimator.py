@@ -108,9 +108,10 @@ def multiscale_backward(
     (independent form); Peherstorfer et al. 2016 (nested samples, coefficients).
     """
     check_batch_sizes(batch_sizes, grids.levels, form)
-    shells = (
-        batch if isinstance(batch, Shells) else split(batch, grids, batch_sizes, form, restriction)
-    )
+    if isinstance(batch, Shells):
+        shells = batch
+    else:
+        shells = split(batch, grids, batch_sizes, form, restriction)
     _check_shells(shells, grids, batch_sizes, form)
     walk = _nested if form == "nested" else _independent
 
@@ -230,22 +231,15 @@ def _check_shells(shells: Shells, grids: GridHierarchy, sizes: Sequence[int], fo
             f"batch_sizes={tuple(sizes)} in {form} form needs {needed}."
         )
 
-    for level, part in reversed(list(enumerate(shells.parts))):
-        shapes: list[tuple[int, ...]] = []
-
-        def note(_: Any, field: Tensor, shapes: list[tuple[int, ...]] = shapes) -> Tensor:
-            if field.ndim == 4:
-                shapes.append(tuple(field.shape[-2:]))
-            return field
-
-        if part is not None:
-            batches.map_fields(note, part)
+    for level, part in enumerate(shells.parts):
+        fields = [] if part is None else batches.fields(part)
+        shapes = [tuple(field.shape[-2:]) for _, field in fields if field.ndim == 4]
         height, width = grids.shape(level)
         if shapes and (height, width) not in shapes:
             raise ValueError(
-                f"multiscale_backward: images are {shapes[0][0]}×{shapes[0][1]} where their level "
-                f"of the grids is {height}×{width}. Build the grids with the size of the batch's "
-                f"images: GridHierarchy(finest=(height, width), …)."
+                f"multiscale_backward: images of {shapes[0][0]}×{shapes[0][1]} where level {level} "
+                f"of the grids has {height}×{width}. Build the grids with the size of the "
+                f"batch's images: GridHierarchy(finest=(height, width), …)."
             )
 
 

@@ -249,12 +249,6 @@ def run(recipe: Recipe) -> Report:
         )
 
     network.load_state_dict(load_best(records.best, fabric.device)["model_state_dict"])
-    shown = min(4, recipe.val_images)
-    save_comparison(
-        records.picture,
-        task.observe(validation.draw)[:shown],
-        validation.restored(model, shown),
-        clean[:shown],
-        recipe.name,
-    )
+    examples = validation.examples(model, number=min(4, recipe.val_images))
+    save_comparison(records.picture, *examples, title=recipe.name)
     return Report(outcome, validation.corrupted(), validation.evaluate(model), records)

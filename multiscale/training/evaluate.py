@@ -59,7 +59,7 @@ class Validation:
             losses.append(self.task.losses(network, draw))
             return self.task.restore(network, draw)
 
-        restored = self._in_batches(network, each)
+        restored = self._in_batches(network, self.draw, each)
         return self._quality(torch.cat(losses).mean().item(), restored)
 
     def corrupted(self) -> Quality:
@@ -68,21 +68,23 @@ class Validation:
         mse = (images - self.draw["clean"]).square().mean().item()
         return self._quality(mse, images)
 
-    def restored(self, network: nn.Module, number: int) -> Tensor:
-        """The first `number` restored images."""
-        return self._in_batches(network, lambda d: self.task.restore(network, d), number)
+    def examples(self, network: nn.Module, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Corrupted, restored, clean images (number, 3, h, w), from weak to strong corruption."""
+        by_quality = self.corrupted().psnr.argsort(descending=True)
+        places = (torch.arange(number) + 0.5) / number * len(by_quality)
+        chosen = by_quality[places.long()].to(self.draw["clean"].device)
+        draw = {name: field[chosen] for name, field in self.draw.items()}
+        restored = self._in_batches(network, draw, lambda d: self.task.restore(network, d))
+        return self.task.observe(draw), restored, draw["clean"]
 
     @torch.no_grad()
     def _in_batches(
-        self, network: nn.Module, function: Callable[[Draw], Tensor], number: int | None = None
+        self, network: nn.Module, draw: Draw, function: Callable[[Draw], Tensor]
     ) -> Tensor:
         was_training = network.training
         network.eval()
-        number = len(self.draw["clean"]) if number is None else number
-        parts = [
-            function(rows(self.draw, start, min(start + self.batch_size, number)))
-            for start in range(0, number, self.batch_size)
-        ]
+        starts = range(0, len(draw["clean"]), self.batch_size)
+        parts = [function(rows(draw, start, start + self.batch_size)) for start in starts]
         network.train(was_training)
         return torch.cat(parts)
 

@@ -1,0 +1,28 @@
+# Two commands for a new checkout: `make demo` trains a denoiser, `make test` passes all tests.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/ready
+	$(BIN)/multiscale train denoising --mode fullmultiscale --network resnet --channels 32 \
+	  --img_size 128 --batch_sizes [16,16,8,4] --work_units 3000 --shares [1,2,4,3] \
+	  --t_max 0.5 --learning_rate 3e-3 --validations 8 --val_images 32 --overwrite true
+
+test: $(VENV)/ready lint
+	$(BIN)/pytest
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "needs Python 3.10 or newer; use make PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) results

@@ -1,0 +1,176 @@
+"""How well neighbouring levels are coupled: the variance of the correction by rule of restriction.
+
+    python benchmarks/coupling.py --data_dir FOLDER [--t_max 1]
+
+Trains a network on the finest level and, at several steps, takes the gradients of single draws on
+every level. The table holds V_l / Var g_l = tr Cov(g_l − g_{l−1}) / tr Cov(g_l): the paper's
+estimator saves work at a pair of levels where it is small, and costs work where it is large.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from table import as_markdown, publish
+
+from multiscale import CoupledDropout, GridHierarchy, restrict
+from multiscale.coupling import StepRandomness
+from multiscale.data import sources
+from multiscale.data.pyramid import Pyramid, build_pyramid
+from multiscale.data.stream import CropStream, to_images
+from multiscale.networks import ResNet, UNet
+from multiscale.tasks import Denoising, Draw
+
+RULES: dict[str, Mapping[Any, Any]] = {
+    "every second pixel": {"clean": "injection", "noise": "injection"},
+    "averaged noisy image": {"clean": "averaging", "noise": "averaging"},
+    "averaged, fresh noise": {
+        "clean": "averaging",
+        "noise": lambda z: torch.randn(z[..., ::2, ::2].shape),
+    },
+    "averaged, noise rescaled (ours)": {"clean": "averaging", "noise": "white_noise"},
+}
+
+
+def gradients(network: torch.nn.Module, task: Denoising, draw: Draw) -> torch.Tensor:
+    """Gradient of each draw's loss on one level, (draws, parameters)."""
+    rows = []
+    parameters = list(network.parameters())
+    for number in range(len(draw["clean"])):
+        one = {name: field[number : number + 1] for name, field in draw.items()}
+        with steps[number].draws(0, 1):
+            loss = task.losses(network, one).sum()
+        rows.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)]))
+    return torch.stack(rows)
+
+
+steps: list[StepRandomness] = []
+"""Each draw's dropout, the same on all levels."""
+
+
+def variance(g: torch.Tensor) -> float:
+    return g.var(0).sum().item()
+
+
+def pairs(
+    network: torch.nn.Module, task: Denoising, draw: Draw, levels: int, rule: Mapping[Any, Any]
+) -> list[tuple[float, float, float, float]]:
+    """From the finest pair down: variance ratio, optimal α, ratio with it, cosine of the means."""
+    found = []
+    fine = gradients(network, task, draw)
+    for _ in range(levels - 1):
+        draw = restrict(draw, rule)
+        coarse = gradients(network, task, draw)
+        f, c = fine - fine.mean(0), coarse - coarse.mean(0)
+        alpha = ((f * c).sum() / c.square().sum()).item()
+        found.append(
+            (
+                variance(fine - coarse) / variance(fine),
+                alpha,
+                variance(fine - alpha * coarse) / variance(fine),
+                torch.cosine_similarity(fine.mean(0), coarse.mean(0), dim=0).item(),
+            )
+        )
+        fine = coarse
+    return found
+
+
+def measure(
+    make: Any, pyramid: Pyramid, options: argparse.Namespace, seed: int
+) -> dict[tuple[int, str], list[tuple[float, float, float, float]]]:
+    """One training run with measurements: (step, rule) → pairs."""
+    task, grids = Denoising(options.t_max), pyramid.grids
+    torch.manual_seed(seed)
+    network = make()
+    network.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
+    noise, stream = torch.Generator().manual_seed(seed), CropStream(pyramid, seed)
+    probe_crops = CropStream(pyramid, seed + 1000).take([options.draws], grids.levels - 1)[0]
+    assert probe_crops is not None
+    probe = task.draw(to_images(probe_crops), torch.Generator().manual_seed(seed + 1000))
+    steps[:] = [StepRandomness() for _ in range(options.draws)]
+    found = {}
+    for step in range(1, max(options.steps) + 1):
+        (crops,) = stream.take([options.batch_size], grids.levels - 1)
+        assert crops is not None
+        optimizer.zero_grad()
+        task.losses(network, task.draw(to_images(crops), noise)).mean().backward()
+        optimizer.step()
+        if step in options.steps:
+            for rule, kinds in RULES.items():
+                found[step, rule] = pairs(network, task, probe, grids.levels, kinds)
+                print(seed, step, rule, [f"{p[0]:.3f}" for p in found[step, rule]], flush=True)
+    return found
+
+
+class FreshDropout(torch.nn.Dropout):
+    """Element-wise dropout with masks of its own in every pass."""
+
+
+def unet_with_fresh_dropout() -> UNet:
+    network = UNet(16)
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, CoupledDropout):
+                setattr(module, name, FreshDropout(child.p))
+    return network
+
+
+NETWORKS = {
+    "resnet, 32 channels": lambda: ResNet(32),
+    "resnet, 32 channels, without the input added": lambda: ResNet(32, residual=False),
+    "unet, 16 channels, no dropout": lambda: UNet(16, dropout=0.0),
+    "unet, 16 channels, dropout 0.5, coupled": lambda: UNet(16),
+    "unet, 16 channels, dropout 0.5, element-wise and fresh": unet_with_fresh_dropout,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data_dir", help="folder of images with train and val")
+    parser.add_argument("--t_max", type=float, default=1.0)
+    parser.add_argument("--img_size", type=int, default=64)
+    parser.add_argument("--levels", type=int, default=4)
+    parser.add_argument("--batch_size", type=int, default=8)
+    parser.add_argument("--learning_rate", type=float, default=3e-3)
+    parser.add_argument("--steps", type=int, nargs="+", default=[50, 200, 600])
+    parser.add_argument("--draws", type=int, default=48)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--name", default="coupling")
+    options = parser.parse_args()
+
+    source = sources.folder(options.data_dir) if options.data_dir else sources.built_in()
+    grids = GridHierarchy((options.img_size, options.img_size), options.levels)
+    pyramid = build_pyramid(source.train, grids)
+    names = ["finest pair", *(f"pair {k} below" for k in range(1, options.levels - 1))]
+    body = [
+        f"V_l / Var g_l over {options.draws} draws (mean of {len(options.seeds)} runs), denoising "
+        f"{options.img_size}×{options.img_size} crops, t ~ U(0, {options.t_max:g}), after training "
+        f"on the finest level with batch {options.batch_size}, Adam {options.learning_rate:g}. In "
+        f"brackets: the same ratio with the optimal coefficient α, and that α. Last column: the "
+        f"smallest cosine between mean gradients of neighbouring levels.\n"
+    ]
+    for network, make in NETWORKS.items():
+        runs = [measure(make, pyramid, options, seed) for seed in options.seeds]
+        rows = []
+        for step, rule in runs[0]:
+            of_seeds = [run[step, rule] for run in runs]
+            mean = [
+                [statistics.mean(found[pair][k] for found in of_seeds) for k in range(4)]
+                for pair in range(options.levels - 1)
+            ]
+            cells = [f"{ratio:.2f} ({best:.2f}, {alpha:.2f})" for ratio, alpha, best, _ in mean]
+            cosine = min(found[pair][3] for found in of_seeds for pair in range(len(mean)))
+            rows.append([step, rule, *cells, f"{cosine:.2f}"])
+        table = as_markdown(["steps", "restriction", *names, "least cosine"], rows)
+        body.append(f"## {network}\n\n{table}\n")
+        print(table, flush=True)
+    publish(options.name, "Coupling of neighbouring levels", "\n".join(body), options.seeds)
+
+
+if __name__ == "__main__":
+    main()

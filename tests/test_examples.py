@@ -1,0 +1,69 @@
+"""What the documents show runs as it stands."""
+
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from multiscale.cli import main
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
+def test_examples_run(script, capsys):
+    runpy.run_path(str(script), run_name="__main__")
+    assert "loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))],
+    ids=lambda p: p.name,
+)  # fmt: skip
+def test_links_of_a_page_lead_somewhere(page):
+    text = page.read_text()
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_shows_its_example_as_it_runs():
+    example = (ROOT / "examples" / "own_loop.py").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert block.strip() in example
+
+
+def test_commands_of_the_readme_run(tmp_path, monkeypatch):
+    """In their order, in an empty directory with a folder of images, each made short."""
+    small = (
+        "--channels 16 --img_size 16 --levels 2 --batch_size 2 --work_units 8 --val_images 4 "
+        "--validations 1 --device cpu"
+    ).split()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "PHOTOS").mkdir()
+    for k, pixels in enumerate(np.random.default_rng(0).integers(0, 255, (3, 32, 32, 3), np.uint8)):
+        Image.fromarray(pixels).save(tmp_path / "PHOTOS" / f"{k}.png")
+
+    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    commands = [line.split() for line in re.findall(r"^multiscale (.*)$", text, re.M)]
+    assert len(commands) >= 3
+    for command in commands:
+        if "--help" in command:
+            with pytest.raises(SystemExit, match="0"):
+                main(command)
+        else:
+            assert main([*command, *small]) == 0
+
+
+def test_figures_of_the_readme_stand_in_the_results():
+    """Rows of the README's table of results are rows of the file it names."""
+    text = (ROOT / "README.md").read_text()
+    tables = re.findall(r"<!-- from (benchmarks/results/\S+\.md) -->\n(.*?)\n\n", text, re.S)
+    assert tables
+    for source, table in tables:
+        result = (ROOT / source).read_text()
+        for row in table.splitlines():
+            assert row in result, f"{source} does not hold: {row}"
