@@ -31,7 +31,8 @@ class Shells:
     """A batch whose samples already lie on their own finest level: a part a level, coarsest first.
 
     In nested form part l holds N_l − N_{l+1} samples (None where that is 0), in independent form
-    it holds N_l.
+    it holds N_l. A part must be distributed as finest-level samples restricted to its level, or the
+    sum does not telescope: coarsen stored images by the rule that `restriction` gives them.
     """
 
     parts: Sequence[Any]

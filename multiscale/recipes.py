@@ -188,8 +188,10 @@ class Recipe:
         else:
             source = sources.built_in()
         grids = self.build_grids()
-        train = build_pyramid(source.train, grids, self.bad_images, progress=True)
-        val = build_pyramid(source.val, grids, self.bad_images, progress=True)
+        train, val = (
+            build_pyramid(images, grids, self.restriction, self.bad_images, progress=True)
+            for images in (source.train, source.val)
+        )
         return train, val
 
     def build_fabric(self) -> Fabric:

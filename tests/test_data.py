@@ -9,7 +9,7 @@ from multiscale.data import sources
 from multiscale.data.pyramid import build_pyramid
 from multiscale.data.sources import NamedImage
 from multiscale.data.stream import CropStream, grid_of_crops, to_images
-from multiscale.grids import GridHierarchy, averaging
+from multiscale.grids import RESTRICTIONS, GridHierarchy
 
 GRIDS = GridHierarchy((32, 32), levels=3)
 
@@ -20,9 +20,9 @@ def photograph(seed, shape=(70, 90)):
     return np.asarray(Image.fromarray(coarse).resize(shape[::-1], Image.Resampling.BICUBIC))
 
 
-def pyramid(n=5):
+def pyramid(n=5, restriction="averaging"):
     images = [NamedImage(f"image {k}", lambda k=k: photograph(k, (70 + k, 90))) for k in range(n)]
-    return build_pyramid(images, GRIDS)
+    return build_pyramid(images, GRIDS, restriction)
 
 
 @pytest.fixture
@@ -91,12 +91,13 @@ def test_folders_without_images_are_refused(tmp_path):
 # --- pyramid --------------------------------------------------------------------------------------
 
 
-def test_a_crop_of_a_coarse_level_is_the_restricted_crop_up_to_rounding():
-    images = pyramid()
+@pytest.mark.parametrize("rule", ["averaging", "injection"])
+def test_a_crop_of_a_coarse_level_is_the_restricted_crop_up_to_rounding(rule):
+    images = pyramid(restriction=rule)
     for image, corner in ((0, (0, 0)), (1, (3, 5)), (4, (8, 13))):
         fine = torch.from_numpy(images.crop(image, corner, 2).copy()).permute(2, 0, 1)[None].float()
         for level in (1, 0):
-            fine = averaging(fine)
+            fine = RESTRICTIONS[rule](fine)
             coarse = torch.from_numpy(images.crop(image, corner, level).copy()).permute(2, 0, 1)
             assert (fine[0] - coarse).abs().max() <= 0.5
 

@@ -8,6 +8,7 @@ import torch
 import yaml
 
 import multiscale.training.checkpoint
+from multiscale.grids import restrict
 from multiscale.recipes import Recipe, run
 from multiscale.schedules import Schedule, Stage
 from multiscale.tasks import Denoising
@@ -236,3 +237,13 @@ def test_validations_are_spread_evenly_over_the_work_and_end_each_stage():
     after = sorted(validation_steps(schedule, 4))
     assert after == [159, 169, 179, 189]
     assert validation_steps(schedule, 1) == {159, 189}
+
+
+@pytest.mark.parametrize("rule", ["averaging", "injection"])
+def test_images_on_disk_are_coarsened_by_the_rule_of_the_task(recipe, rule):
+    """Else draws that begin on a coarse level differ from those restricted to it: a biased sum."""
+    recipe = replace(recipe, restriction=rule)
+    task, (pyramid, _) = recipe.build_task(), recipe.build_pyramids()
+    fine, middle = (torch.from_numpy(pyramid.images[0][k]).permute(2, 0, 1)[None] for k in (2, 1))
+    expected = restrict({"clean": fine.float()}, task.restriction)["clean"]
+    assert (expected - middle).abs().max() <= 0.5

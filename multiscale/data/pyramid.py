@@ -8,20 +8,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from multiscale.data.sources import NamedImage, Pixels
-from multiscale.grids import GridHierarchy
+from multiscale.grids import RESTRICTIONS, GridHierarchy
 
 BadImages = Literal["refuse", "skip"]
+ImageRestriction = Literal["averaging", "injection"]
 
 
 @dataclass(frozen=True)
 class Pyramid:
     """Each image on each level, as uint8 in memory: 4/3 of the images' own size.
 
-    Images are trimmed to multiples of the coarsest level's mesh width, so that the 2×2 blocks of
-    all levels nest: a crop of the averaged image is the average of the crop (up to rounding).
+    A crop of a coarse level is, up to rounding, what restricting the crop of the finest level
+    gives: images are coarsened by the same rule, and trimmed to multiples of the coarsest mesh
+    width so that the 2×2 blocks of all levels nest. The telescoping sum needs this: the samples
+    that begin on a coarse level must be distributed as those restricted to it.
 
     Attributes:
         grids: the crops' shapes on each level.
@@ -47,14 +51,16 @@ class Pyramid:
 def build_pyramid(
     images: Sequence[NamedImage],
     grids: GridHierarchy,
+    restriction: ImageRestriction = "averaging",
     bad_images: BadImages = "refuse",
     progress: bool = False,
 ) -> Pyramid:
-    """Opens images and averages them down to every level.
+    """Opens images and restricts them to every level.
 
     Args:
         images: at least one of them must be usable.
         grids: the finest level's shape is the size of the crops.
+        restriction: the rule by which the task restricts its images; see `multiscale.grids`.
         bad_images: what to do with an image that can't be read or is smaller than a crop: `refuse`
             raises an error that names it, `skip` warns with its name and goes on.
         progress: whether to show a progress bar.
@@ -66,7 +72,7 @@ def build_pyramid(
     pyramids = []
     for image in tqdm(images, desc="reading images", unit="", disable=not progress, leave=False):
         try:
-            pyramids.append(_on_every_level(image.name, image.open(), grids))
+            pyramids.append(_on_every_level(image.name, image.open(), grids, restriction))
         except (OSError, ValueError) as error:
             if bad_images == "refuse":
                 raise type(error)(f"{error}. Mend or remove it, or use bad_images=skip.") from error
@@ -76,7 +82,9 @@ def build_pyramid(
     return Pyramid(grids, tuple(pyramids))
 
 
-def _on_every_level(name: str, pixels: Pixels, grids: GridHierarchy) -> tuple[Pixels, ...]:
+def _on_every_level(
+    name: str, pixels: Pixels, grids: GridHierarchy, restriction: ImageRestriction
+) -> tuple[Pixels, ...]:
     height, width = grids.finest
     if pixels.shape[0] < height or pixels.shape[1] < width:
         raise ValueError(
@@ -85,10 +93,9 @@ def _on_every_level(name: str, pixels: Pixels, grids: GridHierarchy) -> tuple[Pi
         )
     block = 2 ** (grids.levels - 1)
     trimmed = pixels[: pixels.shape[0] // block * block, : pixels.shape[1] // block * block]
-    levels = [np.ascontiguousarray(trimmed)]
-    exact = trimmed.astype(np.float32)
-    for _ in range(grids.levels - 1):
-        height, width, channels = exact.shape
-        exact = exact.reshape(height // 2, 2, width // 2, 2, channels).mean((1, 3))
-        levels.append(np.rint(exact).astype(np.uint8))
+    exact = torch.from_numpy(trimmed.astype(np.float32)).movedim(-1, 0)
+    levels = []
+    for level in reversed(range(grids.levels)):
+        levels.append(exact.round().byte().movedim(0, -1).contiguous().numpy())
+        exact = RESTRICTIONS[restriction](exact) if level else exact
     return tuple(reversed(levels))
