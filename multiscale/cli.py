@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import get_args
 
 from jsonargparse import ArgumentParser
 
 from multiscale import __version__
-from multiscale.recipes import Recipe, Report, TaskName, run
+from multiscale.recipes import Recipe, Report, run
+from multiscale.tasks import TASKS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,7 +53,7 @@ def _train_parser() -> ArgumentParser:
         description="Train a network for one task. Every option can also stand in a YAML file: "
         "--config FILE; options after it on the command line override it.",
     )
-    parser.add_argument("task", type=TaskName, help=f"one of: {', '.join(get_args(TaskName))}")
+    parser.add_argument("task", choices=list(TASKS), help="what is undone")
     parser.add_argument("--config", action="config", help="YAML file with these options")
     parser.add_class_arguments(Recipe, nested_key=None, skip={"task"}, sub_configs=False)
     return parser
@@ -68,8 +68,11 @@ def summary(recipe: Recipe, report: Report) -> str:
             f"Trained {recipe.name} in {outcome.seconds:.0f} s: {outcome.work_units:,.0f} work "
             f"units, best at iteration {outcome.best_iteration:,}.",
             f"On {recipe.val_images} crops of images that it never saw:",
-            f"{'':>14}{'MSE':>10}{'PSNR':>12}",
-            *(f"{k:>14}{q.mse:>10.5f}{q.mean_psnr:>9.2f} dB" for k, q in quality.items()),
+            f"{'':>14}{'MSE':>10}{'PSNR':>12}{'SSIM':>8}",
+            *(
+                f"{name:>14}{q.mse:>10.5f}{q.mean_psnr:>9.2f} dB{q.mean_ssim:>8.4f}"
+                for name, q in quality.items()
+            ),
             f"Picture  {records.picture}",
             f"Model    {records.best}",
             f"Run      {records.directory}",

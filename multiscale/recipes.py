@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 import torch
@@ -17,15 +17,15 @@ from multiscale.grids import GridHierarchy
 from multiscale.networks import NETWORKS, RestorationNetwork
 from multiscale.pictures import save_comparison
 from multiscale.schedules import Schedule, cascadic, fullmultiscale, multiscale, single
-from multiscale.tasks import Denoising, Task
+from multiscale.tasks import TASKS, LevelRule, Task
 from multiscale.training.checkpoint import load_best
 from multiscale.training.evaluate import Quality, Validation
 from multiscale.training.loop import Outcome, progress_bar, seed_of, train
 from multiscale.training.records import Records
 
+_NOISE_RULES = {"averaging": "white_noise", "injection": "injection"}
 NETWORK = 3  # the seed's stream for initial weights and dropout; see training/loop.py
 
-TaskName = Literal["denoising"]
 Mode = Literal["single", "multiscale", "fullmultiscale", "cascadic"]
 
 
@@ -34,7 +34,7 @@ class Recipe:
     """One training run.
 
     Args:
-        task: what is restored.
+        task: what is undone: denoising, deblurring, inpainting or superresolution.
         mode: single: the finest level only. multiscale: the telescoping gradient over all levels.
             fullmultiscale: coarse to fine, with that gradient in each stage. cascadic: coarse to
             fine, one level a stage.
@@ -61,7 +61,12 @@ class Recipe:
         shares: of the work for each stage, coarsest first, such as [1, 3, 4, 2].
         restriction: how the coarse levels come about. averaging: image averaged, noise kept white.
             injection: every second pixel of both, as in the authors' code.
-        t_max: largest time of corruption, t ~ U(0, t_max); noise has the standard deviation t.
+        t_max: largest time of corruption, t ~ U(0, t_max); noise has the standard deviation t on
+            images in [−1, 1]. 0.1 by default; not for superresolution.
+        sigma: of the blur in deblurring, in pixels of the finest level; 3 by default.
+        level_rule: what blur or boxes are on a coarse level. pixel: of the same size in pixels.
+            physical: of the same size in the scene. Default: pixel for deblurring, physical for
+            inpainting.
         learning_rate: of Adam; falls to 1e-6 along one cosine.
         validations: how often to validate, evenly spread over the work.
         val_images: crops to validate on.
@@ -73,7 +78,7 @@ class Recipe:
         overwrite: replace an earlier run of the same name.
     """
 
-    task: TaskName = "denoising"
+    task: str = "denoising"
     mode: Mode = "single"
     network: Literal["unet", "resnet", "srnet"] = "unet"
     channels: int | None = None
@@ -91,7 +96,9 @@ class Recipe:
     work_units: float | None = None
     shares: list[float] | None = None
     restriction: Literal["averaging", "injection"] = "averaging"
-    t_max: float = 0.1
+    t_max: float | None = None
+    sigma: float | None = None
+    level_rule: LevelRule | None = None
     learning_rate: float = 5e-4
     validations: int = 20
     val_images: int = 64
@@ -103,6 +110,8 @@ class Recipe:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ValueError(f"task={self.task}: needs one of {', '.join(TASKS)}.")
         at_least_one = (
             *("img_size", "levels", "channels", "batch_size", "ratio", "iterations", "work_units"),
             *("validations", "val_images"),
@@ -137,10 +146,22 @@ class Recipe:
         return f"{self.task}_{self.dataset}_{self.network}_{self.mode}_run{self.run_id}"
 
     def build_task(self) -> Task:
-        if self.restriction == "injection":
-            both = {"clean": "injection", "noise": "injection"}
-            return Denoising(t_max=self.t_max, restriction=both)
-        return Denoising(t_max=self.t_max)
+        """The task with its own options; those of other tasks are refused."""
+        kind = TASKS[self.task]
+        takes = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+        options: dict[str, Any] = {
+            "t_max": self.t_max,
+            "sigma": None if self.sigma is None else (self.sigma, self.sigma),
+            "level_rule": self.level_rule,
+        }
+        options = {name: value for name, value in options.items() if value is not None}
+        for name in options.keys() - takes:
+            raise ValueError(f"{name} is not an option of {self.task}; leave it out.")
+        if "finest" in takes:
+            options["finest"] = (self.img_size, self.img_size)
+        images, noise = self.restriction, _NOISE_RULES[self.restriction]
+        options["restriction"] = {"clean": images, "low": images, "noise": noise}
+        return kind(**options)
 
     def build_grids(self) -> GridHierarchy:
         return GridHierarchy((self.img_size, self.img_size), self.levels)
@@ -169,16 +190,34 @@ class Recipe:
     def build_network(self) -> RestorationNetwork:
         """The network with its initial weights, which depend on the seed alone."""
         torch.manual_seed(seed_of(self.seed, NETWORK))
-        width = {} if self.channels is None else {"channels": self.channels}
-        network = NETWORKS[self.network](**width, residual=self.residual)
-        coarsest = self.build_grids().shape(self.build_schedule().stages[0].coarsest)
-        divisor = network.divisor
-        if any(size % divisor for size in coarsest):
-            raise ValueError(
-                f"{self.network} needs sizes divisible by {divisor}; the coarsest of {self.levels} "
-                f"levels is {coarsest[0]}×{coarsest[1]}. Use fewer levels or a larger img_size."
-            )
+        task = self.build_task()
+        options: dict[str, Any] = {"residual": self.residual}
+        if self.channels is not None:
+            options["channels"] = self.channels
+        if not task.timed:
+            if self.network == "unet":
+                raise ValueError(f"{self.task} has no times, which unet needs; use srnet.")
+            if self.network == "resnet":
+                options["time"] = False
+        network = NETWORKS[self.network](**options)
+        self._check_sizes(network, task)
         return network
+
+    def _check_sizes(self, network: RestorationNetwork, task: Task) -> None:
+        """Raises ValueError if the coarsest level in use is too small or can't be divided."""
+        coarsest = self.build_grids().shape(self.build_schedule().stages[0].coarsest)
+        for name, divisor in ((self.network, network.divisor), (self.task, task.divisor)):
+            if any(size % divisor for size in coarsest):
+                raise ValueError(
+                    f"{name} needs sizes divisible by {divisor}; the coarsest of {self.levels} "
+                    f"levels is {coarsest[0]}×{coarsest[1]}. Use fewer levels or a larger img_size."
+                )
+        if min(coarsest) < task.smallest:
+            raise ValueError(
+                f"{self.task} needs levels of at least {task.smallest}×{task.smallest} pixels; the "
+                f"coarsest of {self.levels} is {coarsest[0]}×{coarsest[1]}. Use fewer levels or a "
+                f"larger img_size."
+            )
 
     def build_pyramids(self) -> tuple[Pyramid, Pyramid]:
         """Images to train on and to validate on, on every level."""
@@ -228,7 +267,13 @@ def run(recipe: Recipe) -> Report:
     clean = to_images(grid_of_crops(val_pyramid, recipe.val_images).to(fabric.device))
     validation = Validation(task, clean)
     stream = CropStream(train_pyramid, recipe.seed)
-    records = Records(recipe.results_dir, recipe.name, asdict(recipe), recipe.overwrite)
+    records = Records(
+        recipe.results_dir,
+        recipe.name,
+        asdict(recipe),
+        overwrite=recipe.overwrite,
+        logs_ssim=task.logs_ssim,
+    )
 
     adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(adam, schedule.steps, eta_min=1e-6)

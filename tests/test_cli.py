@@ -6,6 +6,7 @@ import yaml
 from PIL import Image
 
 from multiscale.cli import main
+from multiscale.tasks import TASKS
 
 SMALL = (
     "--network resnet --channels 8 --img_size 16 --levels 2 --batch_size 2 --work_units 8 "
@@ -34,6 +35,26 @@ def test_a_run_says_what_it_did_and_where_everything_is(tmp_path, capsys):
                  "restored", " dB", "picture.png", "_best.pt"):  # fmt: skip
         assert part in said
     assert (tmp_path / "runs/denoising_photographs_resnet_fullmultiscale_run1/picture.png").exists()
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("mode", ["single", "multiscale", "fullmultiscale", "cascadic"])
+def test_every_task_in_every_mode(task, mode, tmp_path, capsys):
+    options = [
+        "--mode",
+        mode,
+        "--img_size",
+        "32",
+        "--work_units",
+        "60",
+        "--results_dir",
+        str(tmp_path),
+    ]
+    assert main(["train", task, *SMALL, *options]) == 0
+    assert f"Trained {task}_photographs_resnet_{mode}_run1" in capsys.readouterr().out
+    log = (tmp_path / "logs" / f"{task}_photographs_resnet_{mode}_run1_valid.csv").read_text()
+    columns = "iteration,valid_loss,valid_ssim" if task == "inpainting" else "iteration,valid_loss"
+    assert log.splitlines()[0] == columns
 
 
 def test_the_stored_configuration_runs_again_and_options_after_it_win(tmp_path, capsys):
@@ -79,6 +100,7 @@ def test_a_folder_of_images(tmp_path, capsys):
         ("--img_size 8 --levels 6", "use levels=4"),
         ("--network unet --img_size 16 --levels 4 --mode multiscale --channels 16", "divisible by 4"),
         ("--batch_size 0", "batch_size=0: needs 1 or more"),
+        ("--sigma 3", "sigma is not an option of denoising"),
         ("--batch_sizes [4,2]", "got both batch_size and batch_sizes"),
         ("--seed -1", "seed=-1: needs 0 or more"),
         ("--learning_rate -1", "needs a positive number"),
@@ -111,6 +133,27 @@ def test_an_unknown_task_or_command_says_which_there_are(capsys):
             main(arguments)
         assert stop.value.code == 2
         assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("superresolution --t_max 0.1", "t_max is not an option of superresolution"),
+        ("superresolution --network unet", "superresolution has no times, which unet needs"),
+        ("superresolution --img_size 16 --levels 2 --mode cascadic", "levels of at least 16×16"),
+        ("superresolution --img_size 34 --levels 2 --mode cascadic", "divisible by 2"),
+        ("deblurring --sigma -1", "needs two lengths of at least 0"),
+        ("inpainting --sigma 1", "sigma is not an option of inpainting"),
+        ("deblurring --level_rule exact", "'physical', 'pixel'"),
+    ],
+)
+def test_options_that_do_not_suit_the_task(options, says, capsys, tmp_path):
+    try:
+        code = main(["train", *SMALL, *options.split(), "--results_dir", str(tmp_path)])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    assert says in capsys.readouterr().err
 
 
 def test_a_wrong_key_in_a_yaml_file_is_an_error(tmp_path, capsys):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor
 
 from multiscale.grids import Restriction
@@ -16,6 +17,11 @@ Draw = dict[str, Tensor]
 Network = Callable[..., Tensor]
 """Called as network(images, times), images (n, c, h, w) in [−1, 1], times (n,) in [0, 1]."""
 
+LevelRule = Literal["physical", "pixel"]
+"""What an operator with a length is on a coarse level. `physical`: the same continuous problem, so
+lengths in pixels halve with the resolution. `pixel`: the same problem in pixels, of a smaller
+image."""
+
 
 class Task(ABC):
     """One restoration problem, posed alike on every level.
@@ -24,23 +30,61 @@ class Task(ABC):
     then restricts the draw, each field by its kind in `restriction`, and `observe` looks at it on
     whichever level it lies: first restrict, then observe, so that a coarse level poses the same
     problem at the same noise.
+
+    Attributes:
+        name: on the command line.
+        smallest: least height and width of a level, in pixels.
+        divisor: heights and widths of levels must be multiples of it.
+        timed: whether draws have a time, which the network is then given.
+        logs_ssim: whether SSIM stands beside the loss in the log of validations.
+        restriction: rule by field; see `multiscale.grids`.
     """
 
     name: ClassVar[str]
+    smallest: ClassVar[int] = 1
+    divisor: ClassVar[int] = 1
+    timed: ClassVar[bool] = True
+    logs_ssim: ClassVar[bool] = False
     restriction: Mapping[Any, Restriction]
 
     @abstractmethod
-    def draw(self, clean: Tensor, generator: Any) -> Draw:
-        """Draws of clean images (n, 3, h, w) in [−1, 1]; all randomness comes from `generator`."""
+    def draw(self, clean: Tensor, generator: torch.Generator) -> Draw:
+        """Draws of clean images (n, 3, h, w) in [−1, 1]; all randomness comes from `generator`.
+
+        The field `clean` is what the network's output is compared with.
+        """
 
     @abstractmethod
     def observe(self, draw: Draw) -> Tensor:
         """The corrupted images (n, 3, h, w) that the network is given."""
 
-    @abstractmethod
     def restore(self, network: Network, draw: Draw) -> Tensor:
         """The network's restored images (n, 3, h, w)."""
+        return network(self.observe(draw), draw["time"])
 
-    @abstractmethod
     def losses(self, network: Network, draw: Draw) -> Tensor:
-        """The loss of each draw, shape (n,)."""
+        """The loss of each draw, shape (n,): the mean squared error."""
+        return (self.restore(network, draw) - draw["clean"]).square().mean((1, 2, 3))
+
+
+def draw_noise_and_time(clean: Tensor, t_max: float, generator: torch.Generator) -> Draw:
+    """Clean images with Gaussian noise z ~ N(0, I) and times t ~ U(0, t_max)."""
+    noise = torch.empty_like(clean).normal_(generator=generator)
+    time = t_max * torch.rand(len(clean), generator=generator, device=clean.device)
+    return {"clean": clean, "noise": noise, "time": time}
+
+
+def at_time(corrupted: Tensor, draw: Draw) -> Tensor:
+    """x_t = (1 − t)·x_corrupted + t·z."""
+    t = draw["time"][:, None, None, None]
+    return (1 - t) * corrupted + t * draw["noise"]
+
+
+def check_t_max(task: str, t_max: float) -> None:
+    if not 0 < t_max <= 1:
+        raise ValueError(f"{task}: t_max={t_max}, needs a time in (0, 1].")
+
+
+def averaged_images_and_white_noise() -> dict[Any, Restriction]:
+    """The default restriction: images averaged, noise white with unit variance on every level."""
+    return {"clean": "averaging", "noise": "white_noise"}

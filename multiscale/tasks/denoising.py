@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from multiscale.grids import Restriction
-from multiscale.tasks.base import Draw, Network, Task
+from multiscale.tasks.base import (
+    Draw,
+    Task,
+    at_time,
+    averaged_images_and_white_noise,
+    check_t_max,
+    draw_noise_and_time,
+)
 
 
 @dataclass(frozen=True)
@@ -28,26 +35,13 @@ class Denoising(Task):
 
     name: ClassVar[str] = "denoising"
     t_max: float = 0.1
-    restriction: Mapping[Any, Restriction] = field(
-        default_factory=lambda: {"clean": "averaging", "noise": "white_noise"}
-    )
+    restriction: Mapping[Any, Restriction] = field(default_factory=averaged_images_and_white_noise)
 
     def __post_init__(self) -> None:
-        if not 0 < self.t_max <= 1:
-            raise ValueError(f"Denoising: t_max={self.t_max}, needs a time in (0, 1].")
+        check_t_max("Denoising", self.t_max)
 
     def draw(self, clean: Tensor, generator: torch.Generator) -> Draw:
-        n, device = len(clean), clean.device
-        noise = torch.empty_like(clean).normal_(generator=generator)
-        time = self.t_max * torch.rand(n, generator=generator, device=device)
-        return {"clean": clean, "noise": noise, "time": time}
+        return draw_noise_and_time(clean, self.t_max, generator)
 
     def observe(self, draw: Draw) -> Tensor:
-        t = draw["time"][:, None, None, None]
-        return (1 - t) * draw["clean"] + t * draw["noise"]
-
-    def restore(self, network: Network, draw: Draw) -> Tensor:
-        return network(self.observe(draw), draw["time"])
-
-    def losses(self, network: Network, draw: Draw) -> Tensor:
-        return (self.restore(network, draw) - draw["clean"]).square().mean((1, 2, 3))
+        return at_time(draw["clean"], draw)

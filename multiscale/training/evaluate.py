@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from multiscale.batches import rows
-from multiscale.tasks import Draw, Task
+from multiscale.tasks import Draw, SuperResolution, Task, similarity
 
 EVALUATION_SEED = 20260101
 """Noise and times of an evaluation come from this seed, whatever the seed of the run."""
@@ -24,16 +24,23 @@ class Quality:
         loss: the task's loss, averaged over the images.
         mse: mean squared error on images in [−1, 1].
         psnr: (n,) peak signal-to-noise ratio of each image in dB, at a range of 2.
+        ssim: (n,) structural similarity of each image; not a number for images below 16×16.
     """
 
     loss: float
     mse: float
     psnr: Tensor
+    ssim: Tensor
 
     @property
     def mean_psnr(self) -> float:
         """PSNR averaged over images, as papers report it, in dB."""
         return self.psnr.mean().item()
+
+    @property
+    def mean_ssim(self) -> float:
+        """SSIM averaged over images."""
+        return self.ssim.mean().item()
 
 
 class Validation:
@@ -93,4 +100,7 @@ class Validation:
         psnr = peak_signal_noise_ratio(
             images.float(), clean, data_range=2.0, dim=(1, 2, 3), reduction="none"
         )
-        return Quality(loss, (images - clean).square().mean().item(), psnr.cpu())
+        large = min(clean.shape[-2:]) >= SuperResolution.smallest
+        ssim = similarity(images, clean) if large else torch.full_like(psnr, float("nan"))
+        mse = (images - clean).square().mean().item()
+        return Quality(loss, mse, psnr.cpu(), ssim.cpu())

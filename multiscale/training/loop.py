@@ -99,14 +99,15 @@ def train(
         if step in validate_after:
             quality = validation.evaluate(network)
             records.validated(
-                step + 1,
-                quality.loss,
+                iteration=step + 1,
                 stage=number,
                 level=stage.finest,
                 work_units=work,
                 seconds=seconds,
                 train_loss=loss,
+                valid_loss=quality.loss,
                 valid_psnr=quality.mean_psnr,
+                valid_ssim=quality.mean_ssim,
                 learning_rate=learning_rate.get_last_lr()[0],
             )
             bar.set_postfix_str(f"loss {quality.loss:.3g}, PSNR {quality.mean_psnr:.2f} dB")

@@ -16,7 +16,7 @@ import torch
 import yaml
 
 TRAIN_COLUMNS = ("iteration", "train_loss", "time")
-VALID_COLUMNS = ("iteration", "valid_loss")
+VALID_COLUMNS = ("iteration", "valid_loss", "valid_ssim")
 PROGRESS_COLUMNS = (
     "iteration",
     "stage",
@@ -26,6 +26,7 @@ PROGRESS_COLUMNS = (
     "train_loss",
     "valid_loss",
     "valid_psnr",
+    "valid_ssim",
     "learning_rate",
 )
 
@@ -34,7 +35,8 @@ class Records:
     """The files of one run, made when the object is made and closed when it is left (`with`).
 
         {results_dir}/logs/{name}_train.csv      every step: iteration, training loss, seconds
-        {results_dir}/logs/{name}_valid.csv      every validation: iteration, validation loss
+        {results_dir}/logs/{name}_valid.csv      every validation: iteration, validation loss, and
+                                                 SSIM if `logs_ssim`
         {results_dir}/models/{name}_best.pt      the best model by validation loss
         {results_dir}/runs/{name}/               config.yaml, environment.json, progress.csv and
                                                  picture.png
@@ -53,7 +55,13 @@ class Records:
     """
 
     def __init__(
-        self, results_dir: str | Path, name: str, configuration: dict[str, Any], overwrite: bool
+        self,
+        results_dir: str | Path,
+        name: str,
+        configuration: dict[str, Any],
+        *,
+        overwrite: bool,
+        logs_ssim: bool = False,
     ) -> None:
         root = Path(results_dir)
         self.name = name
@@ -64,7 +72,7 @@ class Records:
         logs = root / "logs"
         tables = {
             logs / f"{name}_train.csv": TRAIN_COLUMNS,
-            logs / f"{name}_valid.csv": VALID_COLUMNS,
+            logs / f"{name}_valid.csv": VALID_COLUMNS[: 3 if logs_ssim else 2],
             self.directory / "progress.csv": PROGRESS_COLUMNS,
         }
         written = [*tables, self.best, self.picture]
@@ -95,13 +103,10 @@ class Records:
         """One step of training."""
         self._train.append((iteration, f"{loss:.6g}", f"{seconds:.3f}"))
 
-    def validated(self, iteration: int, loss: float, **progress: Any) -> None:
-        """One validation, with the rest of `PROGRESS_COLUMNS` by name."""
-        self._valid.append((iteration, f"{loss:.6g}"))
-        row = {"iteration": iteration, "valid_loss": loss, **progress}
-        self._progress.append(
-            [f"{row[c]:.6g}" if isinstance(row[c], float) else row[c] for c in PROGRESS_COLUMNS]
-        )
+    def validated(self, **row: Any) -> None:
+        """One validation: `PROGRESS_COLUMNS` by name."""
+        self._valid.append_named(row)
+        self._progress.append_named(row)
 
     def __enter__(self) -> Records:
         return self
@@ -116,6 +121,7 @@ class _Table:
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path = path
+        self.columns = columns
         self._file = path.open("a", newline="", encoding="utf-8", buffering=1)
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(columns)
@@ -127,6 +133,11 @@ class _Table:
             raise OSError(
                 f"log {self.path}: can't be written ({error}); rows until now are kept."
             ) from error
+
+    def append_named(self, row: dict[str, Any]) -> None:
+        """Those of the named values that are this table's columns."""
+        values = (row[column] for column in self.columns)
+        self.append([f"{v:.6g}" if isinstance(v, float) else v for v in values])
 
     def close(self) -> None:
         self._file.close()
