@@ -26,7 +26,9 @@ from multiscale.training.records import Records
 _NOISE_RULES = {"averaging": "white_noise", "injection": "injection"}
 NETWORK = 3  # the seed's stream for initial weights and dropout; see training/loop.py
 
+Device = torch.device | str
 Mode = Literal["single", "multiscale", "fullmultiscale", "cascadic"]
+Dataset = Literal["photographs", "folder"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ class Recipe:
     network: Literal["unet", "resnet", "srnet"] = "unet"
     channels: int | None = None
     residual: bool = True
-    dataset: Literal["photographs", "folder"] = "photographs"
+    dataset: Dataset = "photographs"
     data_dir: str | None = None
     bad_images: BadImages = "refuse"
     img_size: int = 64
@@ -219,19 +221,25 @@ class Recipe:
                 f"larger img_size."
             )
 
-    def build_pyramids(self) -> tuple[Pyramid, Pyramid]:
-        """Images to train on and to validate on, on every level."""
+    def build_source(self) -> sources.Source:
+        """Images to train on and to validate on, not yet opened."""
         if self.dataset == "folder":
             assert self.data_dir is not None
-            source = sources.folder(self.data_dir)
-        else:
-            source = sources.built_in()
-        grids = self.build_grids()
-        train, val = (
-            build_pyramid(images, grids, self.restriction, self.bad_images, progress=True)
-            for images in (source.train, source.val)
+            return sources.folder(self.data_dir)
+        return sources.built_in()
+
+    def build_pyramid(self, images: Sequence[sources.NamedImage]) -> Pyramid:
+        """Images to train on, on every level."""
+        return build_pyramid(
+            images, self.build_grids(), self.restriction, self.bad_images, progress=True
         )
-        return train, val
+
+    def build_validation(self, images: Sequence[sources.NamedImage], device: Device) -> Validation:
+        """Crops to validate on, the same for every number of levels."""
+        grids = GridHierarchy((self.img_size, self.img_size), levels=1)
+        pyramid = build_pyramid(images, grids, bad_images=self.bad_images, progress=True)
+        crops = grid_of_crops(pyramid, self.val_images).to(device)
+        return Validation(self.build_task(), to_images(crops))
 
     def build_fabric(self) -> Fabric:
         """Device and precision."""
@@ -263,10 +271,9 @@ def run(recipe: Recipe) -> Report:
     """
     fabric = recipe.build_fabric()
     task, schedule, network = recipe.build_task(), recipe.build_schedule(), recipe.build_network()
-    train_pyramid, val_pyramid = recipe.build_pyramids()
-    clean = to_images(grid_of_crops(val_pyramid, recipe.val_images).to(fabric.device))
-    validation = Validation(task, clean)
-    stream = CropStream(train_pyramid, recipe.seed)
+    source = recipe.build_source()
+    stream = CropStream(recipe.build_pyramid(source.train), recipe.seed)
+    validation = recipe.build_validation(source.val, fabric.device)
     records = Records(
         recipe.results_dir,
         recipe.name,

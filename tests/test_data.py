@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from multiscale.data import sources
+from multiscale.data.images import read_rgb
 from multiscale.data.pyramid import build_pyramid
 from multiscale.data.sources import NamedImage
 from multiscale.data.stream import CropStream, grid_of_crops, to_images
@@ -68,14 +69,14 @@ def test_a_folder_with_train_and_val_uses_them_with_their_subfolders(tmp_path):
 def test_images_of_every_mode_are_read_as_rgb(tmp_path, mode):
     file = tmp_path / ("image.tif" if mode == "CMYK" else "image.png")
     Image.fromarray(photograph(0)).convert(mode).save(file)
-    assert sources.read_rgb(file).shape == (70, 90, 3)
+    assert read_rgb(file).shape == (70, 90, 3)
 
 
 def test_images_are_turned_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
     Image.fromarray(photograph(0)).save(tmp_path / "turned.jpg", exif=exif)
-    assert sources.read_rgb(tmp_path / "turned.jpg").shape == (90, 70, 3)
+    assert read_rgb(tmp_path / "turned.jpg").shape == (90, 70, 3)
 
 
 def test_folders_without_images_are_refused(tmp_path):

@@ -14,6 +14,8 @@ FLOORS = [
     {"tasks", "networks", "data"},
     {"training", "pictures"},
     {"recipes"},
+    {"trained"},
+    {"restore"},
     {"cli"},
 ]
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}

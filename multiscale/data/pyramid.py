@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from multiscale.data.sources import NamedImage, Pixels
+from multiscale.data.images import Pixels
+from multiscale.data.sources import NamedImage
 from multiscale.grids import RESTRICTIONS, GridHierarchy
 
 BadImages = Literal["refuse", "skip"]

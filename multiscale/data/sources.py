@@ -10,11 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps
-
-Pixels = np.ndarray
-"""An RGB image, uint8, shape (height, width, 3)."""
+from multiscale.data.images import Pixels, images_in, read_rgb
 
 
 @dataclass(frozen=True)
@@ -32,19 +28,6 @@ class Source:
     name: str
     train: Sequence[NamedImage]
     val: Sequence[NamedImage]
-
-
-def read_rgb(file: str | Path) -> Pixels:
-    """An image file as RGB, turned upright as its EXIF orientation says.
-
-    Raises:
-        OSError: if it can't be read, is truncated, or is not an image; the message names the file.
-    """
-    try:
-        with Image.open(file) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise OSError(f"{file}: can't be read as an image ({error})") from error
 
 
 BUILT_IN_TRAIN = (
@@ -75,9 +58,6 @@ def built_in() -> Source:
     )
 
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm"})
-
-
 def folder(directory: str | Path) -> Source:
     """Any folder of images, of any sizes, with its subfolders.
 
@@ -94,9 +74,9 @@ def folder(directory: str | Path) -> Source:
             f"folder: {directory} is not a directory; needs a folder with images."
         )
     if (directory / "train").is_dir() and (directory / "val").is_dir():
-        train, val = _images_in(directory / "train"), _images_in(directory / "val")
+        train, val = images_in(directory / "train"), images_in(directory / "val")
     else:
-        images = _images_in(directory)
+        images = images_in(directory)
         if len(images) < 2:
             raise ValueError(
                 f"folder: only one image in {directory}; needs two or more, one of them to "
@@ -104,20 +84,7 @@ def folder(directory: str | Path) -> Source:
             )
         val = images[::10]
         train = [image for k, image in enumerate(images) if k % 10]
-    return Source("folder", train, val)
-
-
-def _images_in(directory: Path) -> list[NamedImage]:
-    try:
-        files = sorted(f for f in directory.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
-    except OSError as error:
-        raise ValueError(f"folder: {directory} can't be read ({error}).") from error
-    if not files:
-        raise ValueError(
-            f"folder: no images in {directory}; needs files ending in "
-            f"{', '.join(sorted(IMAGE_SUFFIXES))}."
-        )
-    return [_file(f) for f in files]
+    return Source("folder", [_file(f) for f in train], [_file(f) for f in val])
 
 
 def _file(path: Path) -> NamedImage:

@@ -22,15 +22,20 @@ class Quality:
 
     Attributes:
         loss: the task's loss, averaged over the images.
-        mse: mean squared error on images in [−1, 1].
+        mse: (n,) mean squared error of each image, on [−1, 1].
         psnr: (n,) peak signal-to-noise ratio of each image in dB, at a range of 2.
         ssim: (n,) structural similarity of each image; not a number for images below 16×16.
     """
 
     loss: float
-    mse: float
+    mse: Tensor
     psnr: Tensor
     ssim: Tensor
+
+    @property
+    def mean_mse(self) -> float:
+        """MSE averaged over images."""
+        return self.mse.mean().item()
 
     @property
     def mean_psnr(self) -> float:
@@ -41,6 +46,13 @@ class Quality:
     def mean_ssim(self) -> float:
         """SSIM averaged over images."""
         return self.ssim.mean().item()
+
+
+class _Unchanged(nn.Module):
+    """Restores nothing."""
+
+    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
+        return x
 
 
 class Validation:
@@ -71,9 +83,7 @@ class Validation:
 
     def corrupted(self) -> Quality:
         """Quality of the corrupted images themselves."""
-        images = self.task.observe(self.draw)
-        mse = (images - self.draw["clean"]).square().mean().item()
-        return self._quality(mse, images)
+        return self.evaluate(_Unchanged())
 
     def examples(self, network: nn.Module, number: int) -> tuple[Tensor, Tensor, Tensor]:
         """Corrupted, restored, clean images (number, 3, h, w), from weak to strong corruption."""
@@ -102,5 +112,5 @@ class Validation:
         )
         large = min(clean.shape[-2:]) >= SuperResolution.smallest
         ssim = similarity(images, clean) if large else torch.full_like(psnr, float("nan"))
-        mse = (images - clean).square().mean().item()
-        return Quality(loss, mse, psnr.cpu(), ssim.cpu())
+        mse = (images - clean).square().mean((1, 2, 3))
+        return Quality(loss, mse.cpu(), psnr.cpu(), ssim.cpu())
