@@ -78,7 +78,7 @@ def train_once(job: tuple[str, int, argparse.Namespace]) -> tuple[str, int, list
             work_units=options.work_units,
             t_max=options.t_max,
             learning_rate=options.learning_rate,
-            validations=16,
+            validations=32,
             val_images=128,
             seed=seed,
             device="cpu",
@@ -122,7 +122,9 @@ def main() -> None:
     }
     (RESULTS / f"{options.name}.json").write_text(json.dumps(curves, indent=1) + "\n")
     plot(curves, RESULTS / f"{options.name}.png")
-    publish(options.name, f"First light: {describe(options)}", summarise(runs), options.seeds)
+    publish(
+        options.name, f"First light: {describe(options)}", summarise(runs, options), options.seeds
+    )
 
 
 def describe(options: argparse.Namespace) -> str:
@@ -130,11 +132,13 @@ def describe(options: argparse.Namespace) -> str:
     return (
         f"denoising {options.img_size}×{options.img_size} crops of {data}, "
         f"t ~ U(0, {options.t_max:g}), {options.network} of {options.channels} channels, "
-        f"{options.work_units:,.0f} work units"
+        f"{options.work_units:,.0f} work units, Adam {options.learning_rate:g}"
     )
 
 
-def summarise(runs: dict[str, dict[int, list[dict[str, float]]]]) -> str:
+def summarise(
+    runs: dict[str, dict[int, list[dict[str, float]]]], options: argparse.Namespace
+) -> str:
     """Per strategy: final loss over seeds, and the work and time to match the best single-scale."""
     last = {name: [rows[-1] for rows in seeds.values()] for name, seeds in runs.items()}
     singles = [name for name in runs if name.startswith("single")]
@@ -173,7 +177,11 @@ def summarise(runs: dict[str, dict[int, list[dict[str, float]]]]) -> str:
         "seconds",
         f"first as good as {best_single}",
     ]
-    return as_markdown(columns, table)
+    note = (
+        f"Mean and standard deviation over seeds; seconds are medians, of training alone, "
+        f"{options.processes} runs at a time with {options.threads} thread each.\n\n"
+    )
+    return note + as_markdown(columns, table)
 
 
 def plot(curves: dict, path: Path) -> None:

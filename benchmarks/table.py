@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -33,10 +34,11 @@ def provenance(seeds: Sequence[int]) -> str:
     git = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     script = f"benchmarks/{Path(sys.argv[0]).name}"
+    arguments = [Path(a).name if Path(a).is_absolute() else a for a in sys.argv[1:]]
     return "\n".join(
         [
-            f"- command: `{' '.join(['python', script, *sys.argv[1:]])}`",
-            f"- hardware: {processor()}, {torch.get_num_threads()} threads{gpu}",
+            f"- command: `{' '.join(['python', script, *arguments])}`",
+            f"- hardware: {processor()}, {os.cpu_count()} cores{gpu}",
             f"- versions: Python {sys.version.split()[0]}, PyTorch {torch.__version__}, "
             f"commit {commit or 'unknown'}",
             f"- seeds: {', '.join(map(str, seeds))}",
