@@ -62,9 +62,13 @@ class Task(ABC):
         """The network's restored images (n, 3, h, w)."""
         return network(self.observe(draw), draw["time"])
 
+    def errors(self, restored: Tensor, draw: Draw) -> Tensor:
+        """The loss of each restored image, shape (n,): the mean squared error."""
+        return (restored - draw["clean"]).square().mean((1, 2, 3))
+
     def losses(self, network: Network, draw: Draw) -> Tensor:
-        """The loss of each draw, shape (n,): the mean squared error."""
-        return (self.restore(network, draw) - draw["clean"]).square().mean((1, 2, 3))
+        """The loss of the network on each draw, shape (n,)."""
+        return self.errors(self.restore(network, draw), draw)
 
 
 def draw_noise_and_time(clean: Tensor, t_max: float, generator: torch.Generator) -> Draw:

@@ -47,8 +47,8 @@ class SuperResolution(Task):
     def restore(self, network: Network, draw: Draw) -> Tensor:
         return network(self.observe(draw))
 
-    def losses(self, network: Network, draw: Draw) -> Tensor:
-        return -similarity(self.restore(network, draw), draw["clean"])
+    def errors(self, restored: Tensor, draw: Draw) -> Tensor:
+        return -similarity(restored, draw["clean"])
 
 
 def similarity(images: Tensor, clean: Tensor) -> Tensor:

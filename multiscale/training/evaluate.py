@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -72,14 +71,15 @@ class Validation:
 
     def evaluate(self, network: nn.Module) -> Quality:
         """Quality of the restored images; the network is left in the mode it was in."""
-        losses = []
-
-        def each(draw: Draw) -> Tensor:
-            losses.append(self.task.losses(network, draw))
-            return self.task.restore(network, draw)
-
-        restored = self._in_batches(network, self.draw, each)
-        return self._quality(torch.cat(losses).mean().item(), restored)
+        restored, clean = self._restored(network, self.draw), self.draw["clean"]
+        psnr = peak_signal_noise_ratio(
+            restored, clean, data_range=2.0, dim=(1, 2, 3), reduction="none"
+        )
+        large = min(clean.shape[-2:]) >= SuperResolution.smallest
+        ssim = similarity(restored, clean) if large else torch.full_like(psnr, float("nan"))
+        mse = (restored - clean).square().mean((1, 2, 3))
+        loss = self.task.errors(restored, self.draw).mean().item()
+        return Quality(loss, mse.cpu(), psnr.cpu(), ssim.cpu())
 
     def corrupted(self) -> Quality:
         """Quality of the corrupted images themselves."""
@@ -91,26 +91,14 @@ class Validation:
         places = (torch.arange(number) + 0.5) / number * len(by_quality)
         chosen = by_quality[places.long()].to(self.draw["clean"].device)
         draw = {name: field[chosen] for name, field in self.draw.items()}
-        restored = self._in_batches(network, draw, lambda d: self.task.restore(network, d))
-        return self.task.observe(draw), restored, draw["clean"]
+        return self.task.observe(draw), self._restored(network, draw), draw["clean"]
 
     @torch.no_grad()
-    def _in_batches(
-        self, network: nn.Module, draw: Draw, function: Callable[[Draw], Tensor]
-    ) -> Tensor:
+    def _restored(self, network: nn.Module, draw: Draw) -> Tensor:
         was_training = network.training
         network.eval()
         starts = range(0, len(draw["clean"]), self.batch_size)
-        parts = [function(rows(draw, start, start + self.batch_size)) for start in starts]
+        parts = (rows(draw, start, start + self.batch_size) for start in starts)
+        restored = torch.cat([self.task.restore(network, part) for part in parts])
         network.train(was_training)
-        return torch.cat(parts)
-
-    def _quality(self, loss: float, images: Tensor) -> Quality:
-        clean = self.draw["clean"]
-        psnr = peak_signal_noise_ratio(
-            images.float(), clean, data_range=2.0, dim=(1, 2, 3), reduction="none"
-        )
-        large = min(clean.shape[-2:]) >= SuperResolution.smallest
-        ssim = similarity(images, clean) if large else torch.full_like(psnr, float("nan"))
-        mse = (images - clean).square().mean((1, 2, 3))
-        return Quality(loss, mse.cpu(), psnr.cpu(), ssim.cpu())
+        return restored.float()
