@@ -2,11 +2,11 @@
 
     python benchmarks/step_overhead.py
 
-Three ways to make the same steps are timed in turn, over and over, and compared pair by pair:
+Three ways to make the same step are timed in turn, over and over, and compared pair by pair:
 
 - bare: the passes written out by hand on draws that lie ready, then Adam;
 - gradient: `multiscale_backward` on the same draws, then Adam;
-- loop: `training.loop.train`, by its own clock: crops, noise, Fabric, gradient, Adam.
+- loop: the whole of `training.loop.train`: crops, noise, Fabric, gradient, Adam, logs.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from multiscale.training.records import Records
 
 
 def steps_of(
-    network_name: str, channels: int, size: int, batch_sizes: tuple[int, ...], repetitions: int
+    network_name: str, channels: int, size: int, batch_sizes: tuple[int, ...], steps: int
 ) -> dict[str, list[float]]:
-    """Seconds a step of the three ways, which take turns."""
+    """Seconds of every timed step of the three ways, which take turns."""
     task = Denoising()
     grids = GridHierarchy((size, size), len(batch_sizes))
     pyramid = build_pyramid(sources.built_in().train, grids)
@@ -82,52 +82,72 @@ def steps_of(
         )
         adam.step()
 
-    stream = CropStream(pyramid, 0)
-    validation = Validation(task, to_images(grid_of_crops(pyramid, 1)))
-    schedule = Schedule(grids, (Stage(STEPS, grids.levels - 1, batch_sizes),))
-    fabric = Fabric(accelerator="cpu", devices=1)
-    model, optimizer = fabric.setup(network, adam)
-    constant = torch.optim.lr_scheduler.ConstantLR(adam, factor=1.0)
+    seconds: dict[str, list[float]] = {"bare": [], "gradient": [], "loop": []}
+    with whole_loop(network, adam, task, grids, pyramid, batch_sizes) as loop:
+        ways: dict[str, Callable[[], None]] = {"bare": bare, "gradient": gradient, "loop": loop}
+        for step in range(steps + 3):
+            for way, function in ways.items():
+                started = time.perf_counter()
+                function()
+                if step >= 3:  # the first ones warm up
+                    seconds[way].append(time.perf_counter() - started)
+    return seconds
 
-    def timed(step: Callable[[], None]) -> float:
-        started = time.perf_counter()
-        for _ in range(STEPS):
-            step()
-        return (time.perf_counter() - started) / STEPS
 
-    def loop() -> float:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            Records(folder, "overhead", {}, overwrite=False) as records,
-            tqdm(total=schedule.work_units, file=io.StringIO()) as bar,
-        ):
-            outcome = train(
+class whole_loop:  # noqa: N801 — used like a function
+    """The training loop itself, stopped after each step: one call is one step of `train`."""
+
+    def __init__(self, network, adam, task, grids, pyramid, batch_sizes) -> None:  # type: ignore[no-untyped-def]
+        self.folder = tempfile.TemporaryDirectory()
+        fabric = Fabric(accelerator="cpu", devices=1)
+        model, optimizer = fabric.setup(network, adam)
+        schedule = Schedule(grids, (Stage(10**6, grids.levels - 1, batch_sizes),))
+        validation = Validation(task, to_images(grid_of_crops(pyramid, 1)))
+        self.records = Records(self.folder.name, "overhead", {}, overwrite=False)
+        constant = torch.optim.lr_scheduler.ConstantLR(adam, factor=1.0)
+        bar = tqdm(total=schedule.work_units, file=io.StringIO())
+        stream = CropStream(pyramid, 0)
+        walk = schedule.walk()
+
+        def one_step() -> None:
+            # The loop runs to the end of its schedule: hand it a schedule that is one step long.
+            step = next(walk)
+            train(
                 fabric,
                 model,
                 optimizer,
                 constant,
                 task,
-                schedule,
+                OneStep(schedule, step),
                 stream,
                 validation,
-                records,
+                self.records,
                 bar,
                 validations=1,
             )
-        return outcome.seconds / STEPS
 
-    ways = {"bare": lambda: timed(bare), "gradient": lambda: timed(gradient), "loop": loop}
-    for way in ways.values():  # warm up
-        way()
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(repetitions):
-        for name, way in ways.items():
-            seconds[name].append(way())
-    return seconds
+        self.one_step = one_step
+
+    def __enter__(self) -> Callable[[], None]:
+        return self.one_step
+
+    def __exit__(self, *error: object) -> None:
+        self.records.__exit__(*error)
+        self.folder.cleanup()
 
 
-STEPS = 5
-"""Steps made in one way before the next way has its turn."""
+class OneStep:
+    """A schedule seen through a keyhole: its next step, without the validation that ends a run."""
+
+    def __init__(self, schedule: Schedule, step: tuple[int, int, Stage]) -> None:
+        self.schedule, self.step = schedule, step
+
+    def walk(self) -> list[tuple[int, int, Stage]]:
+        return [self.step]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.schedule, name)
+
 
 CASES = [
     ("resnet", 32, 64, (16,)),
@@ -141,7 +161,7 @@ CASES = [
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--repetitions", type=int, default=9, help="turns of each way")
+    parser.add_argument("--repetitions", type=int, default=15, help="timed steps of each way")
     options = parser.parse_args()
     rows = []
     for network, channels, size, batch_sizes in CASES:
@@ -160,8 +180,8 @@ def main() -> None:
     columns = ["network", "mode", "batch sizes", "bare step, ms", "gradient / bare", "loop / bare"]
     body = (
         "64×64 crops of the built-in photographs. Ratios are medians over "
-        f"{options.repetitions} turns of {STEPS} steps, each compared with the bare steps beside "
-        "it.\n\n" + as_markdown(columns, rows)
+        f"{options.repetitions} steps, each compared with the bare step beside it.\n\n"
+        + as_markdown(columns, rows)
     )
     publish("step_overhead", "What the library adds to a step", body, [0])
 
