@@ -1,7 +1,8 @@
-"""Pictures of what a network does: rows of corrupted, restored and clean images."""
+"""Pictures of what networks do: rows of corrupted, restored and clean images."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,25 +10,25 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 
-def save_comparison(
-    path: Path, corrupted: Tensor, restored: Tensor, clean: Tensor, title: str
-) -> None:
-    """Writes a picture with one row an image: corrupted, restored, clean, each with its PSNR.
+def save_comparison(path: Path, columns: Mapping[str, Tensor], title: str) -> None:
+    """Writes a picture with one row an image and a column for each name, each with its PSNR.
 
     Args:
         path: of the picture; its suffix says the format.
-        corrupted, restored, clean: (n, 3, h, w) in [−1, 1].
+        columns: name → images (n, 3, h, w) in [−1, 1]; the last are what the others should be.
         title: above all.
     """
-    rows = len(clean)
-    figure = Figure(figsize=(6.6, 2.25 * rows + 0.4), layout="constrained", dpi=150)
+    *_, clean = columns.values()
+    figure = Figure(
+        figsize=(2.2 * len(columns), 2.25 * len(clean) + 0.4), layout="constrained", dpi=150
+    )
     figure.suptitle(title, fontsize=9)
-    axes = figure.subplots(rows, 3, squeeze=False)
-    for row, images in zip(axes, zip(corrupted, restored, clean, strict=True), strict=True):
-        for axis, image, name in zip(row, images, ("corrupted", "restored", "clean"), strict=True):
+    axes = figure.subplots(len(clean), len(columns), squeeze=False)
+    for column, (name, images) in zip(axes.T, columns.items(), strict=True):
+        for axis, image, target in zip(column, images, clean, strict=True):
             pixels = (image.detach().float().cpu().clamp(-1, 1) + 1) / 2
             axis.imshow(pixels.permute(1, 2, 0).numpy(), interpolation="nearest")
-            error = (image - images[-1]).square().mean().item()
+            error = (image - target).square().mean().item()
             psnr = f", {10 * np.log10(4 / error):.1f} dB" if error else ""
             axis.set_title(name + psnr, fontsize=8)
             axis.set_axis_off()

@@ -12,12 +12,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from multiscale.data.images import images_in, read_picture, write_picture
+from multiscale.networks import divisor_of
 from multiscale.trained import TrainedModel
+
+LARGEST_TILE = 512
+LARGEST_PICTURE = 2**20
 
 
 @torch.no_grad()
 def restore_image(
-    model: TrainedModel, image: Tensor, noise: float | None = None, tile: int = 512
+    model: TrainedModel, image: Tensor, noise: float | None = None, tile: int | None = None
 ) -> Tensor:
     """A restored image, (3, s·h, s·w) in [−1, 1] with s = 2 for super-resolution, else 1.
 
@@ -28,20 +32,42 @@ def restore_image(
         model: trained.
         image: (3, h, w) in [−1, 1], of any size.
         noise: standard deviation σ of the image's noise on [−1, 1]; estimated if not given.
-        tile: largest height and width that the network sees at once, in pixels.
+        tile: largest height and width that the network sees at once, in pixels. By default 512;
+            the size of training's crops for a network with global statistics, such as the U-Net,
+            which restores larger pieces worse (`benchmarks/results/tiles.md`).
     """
+    _check_options(noise, tile)
+    if not (image.ndim == 3 and len(image) == 3 and image.numel() and image.is_floating_point()):
+        raise ValueError(
+            f"restore: image of shape {tuple(image.shape)} and type {image.dtype}; needs "
+            f"(3, h, w) of floating point in [−1, 1]."
+        )
+    if image.is_meta or not image.isfinite().all():
+        raise ValueError("restore: image has values that are not finite, or none at all.")
+    if tile is None:
+        local = getattr(model.network, "local", True)
+        tile = LARGEST_TILE if local else min(model.recipe.size, LARGEST_TILE)
     device = next(model.network.parameters()).device
     image = image[None].to(device)
     if not model.task.timed:
         image = F.interpolate(image, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return in_tiles(model.network, image, tile, model.network.divisor)[0]
+        return in_tiles(model.network, image, tile, divisor_of(model.network))[0]
     sigma = estimate_noise(image[0]) if noise is None else noise
     t = min(sigma / (1 + sigma), model.longest_time)
 
     def network(x: Tensor) -> Tensor:
         return model.network((1 - t) * x, torch.full((len(x),), t, device=device))
 
-    return in_tiles(network, image, tile, model.network.divisor)[0]
+    return in_tiles(network, image, tile, divisor_of(model.network))[0]
+
+
+def _check_options(noise: float | None, tile: int | None) -> None:
+    if noise is not None and not 0 <= noise <= 2:
+        raise ValueError(
+            f"restore: noise={noise * 127.5:g}, needs a standard deviation in 0 … 255."
+        )
+    if tile is not None and not 16 <= tile <= LARGEST_PICTURE:
+        raise ValueError(f"restore: tile={tile}, needs 16 pixels or more, up to {LARGEST_PICTURE}.")
 
 
 def in_tiles(
@@ -121,7 +147,7 @@ def restore_files(
     source: str | Path,
     out: str | Path,
     noise: float | None = None,
-    tile: int = 512,
+    tile: int | None = None,
 ) -> tuple[list[Path], list[str]]:
     """Restores an image, or all images in a folder, into the folder `out` as PNG files.
 
@@ -134,12 +160,10 @@ def restore_files(
         FileNotFoundError, ValueError: if there is nothing to restore.
         OSError: if `out` can't be written.
     """
-    if noise is not None and not 0 <= noise <= 2:
-        raise ValueError(
-            f"restore: noise={noise * 127.5:g}, needs a standard deviation in 0 … 255."
-        )
-    if tile < 16:
-        raise ValueError(f"restore: tile={tile}, needs 16 pixels or more.")
+    _check_options(noise, tile)
+    for name, path in (("source", source), ("out", out)):
+        if not str(path).strip() or "\0" in str(path):
+            raise ValueError(f"restore: {name}={str(path)!r}, needs the name of a file or folder.")
     source, out = Path(source), Path(out)
     if not source.exists():
         raise FileNotFoundError(f"restore: {source} does not exist; needs an image or a folder.")

@@ -6,12 +6,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from multiscale.data.pyramid import BadImages
-from multiscale.networks import RestorationNetwork
 from multiscale.recipes import Dataset, Device, Recipe
 from multiscale.tasks import Task
-from multiscale.training.checkpoint import load_best
+from multiscale.training.checkpoint import read_checkpoint, reason
 from multiscale.training.evaluate import Quality
 
 
@@ -21,7 +21,7 @@ class TrainedModel:
 
     recipe: Recipe
     task: Task
-    network: RestorationNetwork
+    network: nn.Module
 
     @property
     def longest_time(self) -> float:
@@ -29,8 +29,16 @@ class TrainedModel:
         return float(getattr(self.task, "t_max", 0.0))
 
 
-def load_model(checkpoint: str | Path, device: Device = "cpu") -> TrainedModel:
+def load_model(
+    checkpoint: str | Path, device: Device = "cpu", network: nn.Module | None = None
+) -> TrainedModel:
     """The model of a run's `_best.pt`. Nothing in the file is unpickled.
+
+    Args:
+        checkpoint: the file.
+        device: for the network.
+        network: for a run with a network of your own: one of the same kind, into which the weights
+            are put.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -38,24 +46,33 @@ def load_model(checkpoint: str | Path, device: Device = "cpu") -> TrainedModel:
             than its configuration says.
     """
     path = Path(checkpoint)
+    if "\0" in str(path):
+        raise ValueError(f"checkpoint {str(path)!r}: needs the name of a run's _best.pt.")
     if not path.is_file():
         raise FileNotFoundError(f"checkpoint {path}: no such file; needs a run's _best.pt.")
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # a torch without CUDA asserts
+        torch.empty(0, device=device).cpu()
+    except Exception as error:  # a torch without CUDA asserts; the meta device has no data
         raise ValueError(f"device={device} can't be used: {error}") from error
     try:
-        content = load_best(path, device)
+        content = read_checkpoint(path, device)
         known = {field.name for field in fields(Recipe)}
         configuration = content["configuration"]
         recipe = Recipe(**{k: v for k, v in configuration.items() if k in known})
-        network = recipe.build_network()
-        network.load_state_dict(content["model_state_dict"])
+        if recipe.network != "own":
+            network = recipe.build_network()
+        if network is not None:
+            network.load_state_dict(content["model_state_dict"])
     except Exception as error:  # a foreign or torn file can fail in any way
         raise ValueError(
             f"checkpoint {path}: not a model that `multiscale train` has written, or damaged "
-            f"({type(error).__name__}: {str(error).splitlines()[0]})."
+            f"({reason(error)})."
         ) from error
+    if network is None:
+        raise ValueError(
+            f"checkpoint {path}: of {recipe.task} with a network of your own; load it from Python: "
+            f"load_model(checkpoint, network=…)."
+        )
     network.to(device).eval()
     return TrainedModel(recipe, recipe.build_task(), network)
 
@@ -77,11 +94,15 @@ def evaluate_model(
         images: crops to evaluate on.
         bad_images: what to do with images that can't be read or are smaller than the crops.
     """
+    patches = dataset == "urban100"
     recipe = replace(
         model.recipe,
         dataset=dataset,
         data_dir=data_dir,
-        img_size=img_size or model.recipe.img_size,
+        patch_size=model.recipe.patch_size if patches else None,
+        train_patches=model.recipe.train_patches if patches else None,
+        test_patches=model.recipe.test_patches if patches else None,
+        img_size=model.recipe.size if img_size is None else img_size,
         val_images=images,
         bad_images=bad_images,
         mode="single",
@@ -89,7 +110,7 @@ def evaluate_model(
         batch_sizes=None,
         shares=None,
     )
-    recipe.build_network()  # refuses sizes that the network can't take
+    recipe.check_sizes(model.network)
     device = next(model.network.parameters()).device
     validation = recipe.build_validation(recipe.build_source().val, device)
     return validation.corrupted(), validation.evaluate(model.network)

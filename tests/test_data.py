@@ -95,20 +95,25 @@ def test_folders_without_images_are_refused(tmp_path):
 @pytest.mark.parametrize("rule", ["averaging", "injection"])
 def test_a_crop_of_a_coarse_level_is_the_restricted_crop_up_to_rounding(rule):
     images = pyramid(restriction=rule)
-    for image, corner in ((0, (0, 0)), (1, (3, 5)), (4, (8, 13))):
-        fine = torch.from_numpy(images.crop(image, corner, 2).copy()).permute(2, 0, 1)[None].float()
+    for image, place in ((0, (0, 0)), (1, (0.3, 0.4)), (4, (0.9, 0.99))):
+        fine = (
+            torch.from_numpy(images.crop(image, place, 2)["clean"].copy())
+            .permute(2, 0, 1)[None]
+            .float()
+        )
         for level in (1, 0):
             fine = RESTRICTIONS[rule](fine)
-            coarse = torch.from_numpy(images.crop(image, corner, level).copy()).permute(2, 0, 1)
+            coarse = torch.from_numpy(images.crop(image, place, level)["clean"].copy()).permute(
+                2, 0, 1
+            )
             assert (fine[0] - coarse).abs().max() <= 0.5
 
 
-def test_every_corner_gives_a_whole_crop_on_every_level():
+def test_every_place_gives_a_whole_crop_on_every_level():
     images = pyramid()
-    down, across = images.corners(0)
-    assert (down, across) == (17 - 8 + 1, 22 - 8 + 1)
-    for level in range(3):
-        assert images.crop(0, (down - 1, across - 1), level).shape == (*GRIDS.shape(level), 3)
+    for place in ((0, 0), (0.5, 0.5), (1 - 1e-9, 1 - 1e-9)):
+        for level in range(3):
+            assert images.crop(0, place, level)["clean"].shape == (*GRIDS.shape(level), 3)
 
 
 def test_bad_images_are_refused_or_skipped_by_name(directory):
@@ -149,17 +154,17 @@ def test_two_halves_of_a_run_joined_by_the_state_give_the_same_batches():
     joined += [second.take(n) for n in numbers[5:]]
     for a, b in zip(batches, joined, strict=True):
         for x, y in zip(a, b, strict=True):
-            assert (x is None and y is None) or torch.equal(x, y)
+            assert (x is None and y is None) or torch.equal(x["clean"], y["clean"])
 
 
 def test_shapes_types_and_levels_of_a_batch():
     stream = CropStream(pyramid(), seed=0)
-    middle, finest = stream.take((4, 2), first_level=1)
+    middle, finest = (part["clean"] for part in stream.take((4, 2), first_level=1))
     assert middle.shape == (4, 3, 16, 16)
     assert finest.shape == (2, 3, 32, 32)
     assert middle.dtype == torch.uint8
-    assert to_images(middle).min() >= -1
-    assert to_images(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [-1, 1]
+    assert to_images({"clean": middle})["clean"].min() >= -1
+    assert to_images({"a": torch.tensor([0, 255], dtype=torch.uint8)})["a"].tolist() == [-1, 1]
     assert stream.position == 6
 
 
@@ -178,7 +183,7 @@ def test_each_image_serves_once_before_any_serves_again_whatever_the_batch_sizes
 def test_crops_vary_and_half_of_them_are_mirrored():
     ramp = np.repeat(np.arange(90, dtype=np.uint8)[None, :, None], 70, 0).repeat(3, 2)
     built = build_pyramid([NamedImage("ramp", lambda: ramp)], GRIDS)
-    (crops,) = CropStream(built, seed=0).take((400,), first_level=2)
+    crops = CropStream(built, seed=0).take((400,), first_level=2)[0]["clean"]
     rising = crops[:, 0, 0, -1].int() > crops[:, 0, 0, 0].int()
     assert 0.4 < rising.float().mean() < 0.6
     corners = Counter(crops[rising][:, 0, 0, 0].tolist())
@@ -188,12 +193,12 @@ def test_crops_vary_and_half_of_them_are_mirrored():
 def test_another_seed_gives_other_crops():
     images = pyramid()
     (a,), (b,) = (CropStream(images, seed).take((6,)) for seed in (0, 1))
-    assert not torch.equal(a, b)
+    assert not torch.equal(a["clean"], b["clean"])
 
 
 def test_evaluation_crops_are_the_same_every_time_and_cover_all_images():
     images = pyramid(3)
-    crops = grid_of_crops(images, 10)
+    crops = grid_of_crops(images, 10)["clean"]
     assert crops.shape == (10, 3, 32, 32)
-    assert torch.equal(crops, grid_of_crops(images, 10))
+    assert torch.equal(crops, grid_of_crops(images, 10)["clean"])
     assert len({c.numpy().tobytes() for c in crops}) == 10

@@ -15,7 +15,7 @@ from multiscale.networks import ResNet, UNet
 from multiscale.recipes import Recipe, run
 from multiscale.restore import estimate_noise, in_tiles, restore_image
 from multiscale.trained import evaluate_model, load_model
-from multiscale.training.checkpoint import load_best
+from multiscale.training.checkpoint import read_checkpoint, write_checkpoint
 
 
 def train(task, results, **options):
@@ -87,6 +87,25 @@ def test_tiles_of_a_local_function_give_its_result_on_every_size(size):
     x = torch.randn(1, 3, *size)
     with torch.no_grad():
         torch.testing.assert_close(in_tiles(network, x, tile=64), network(x), atol=1e-4, rtol=0)
+
+
+def test_a_network_with_global_statistics_sees_pieces_of_the_size_it_was_trained_on(tmp_path):
+    """And their seams can't be told from the rest of the image."""
+    model = load_model(
+        train(
+            "denoising", tmp_path, network="unet", channels=16, dropout=0.0, t_max=0.5
+        ).records.best
+    )
+    seen = set()
+    model.network.register_forward_pre_hook(lambda _, inputs: seen.add(tuple(inputs[0].shape[-2:])))
+    clean = read_picture_of(photograph(150, 203))
+    noisy = clean + 0.2 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    restored = restore_image(model, noisy, noise=0.2)
+    assert seen == {(32, 32)}
+    assert (restored - clean).square().mean() < 0.6 * (noisy - clean).square().mean()
+    steps = (restored - clean).diff(dim=-1).abs().mean((0, 1))
+    edges = [edge - 1 for start in range(16, 171, 16) for edge in (start, start + 32) if edge < 203]
+    assert steps[edges].mean() < 1.1 * steps.mean()
 
 
 def test_the_noise_of_an_image_is_estimated():
@@ -196,22 +215,24 @@ class Malicious:
 
 
 def foreign(kind, denoiser, path):
-    content = load_best(denoiser)
+    content = read_checkpoint(denoiser)
     if kind == "pickle":
         path.write_bytes(pickle.dumps(Malicious()))
     elif kind == "pickle inside":
         torch.save({**content, "configuration": Malicious()}, path)
+    elif kind == "empty":
+        path.write_bytes(b"")
     elif kind == "torn":
         path.write_bytes(denoiser.read_bytes()[:5000])
     elif kind == "other weights":
-        torch.save({**content, "model_state_dict": UNet(16).state_dict()}, path)
+        write_checkpoint(path, {**content, "model_state_dict": UNet(16).state_dict()})
     elif kind == "other program":
         torch.save({"epoch": 1}, path)
     return path
 
 
 @pytest.mark.parametrize(
-    "kind", ["pickle", "pickle inside", "torn", "other weights", "other program"]
+    "kind", ["pickle", "pickle inside", "empty", "torn", "other weights", "other program"]
 )
 @pytest.mark.parametrize("command", ["evaluate", "restore"])
 def test_foreign_checkpoints_are_refused_and_never_run(kind, command, denoiser, tmp_path, capsys):
@@ -236,7 +257,19 @@ def test_foreign_checkpoints_are_refused_and_never_run(kind, command, denoiser, 
         (["evaluate", "CHECKPOINT", "--dataset", "folder"], "needs data_dir"),
         (
             ["evaluate", "CHECKPOINT", "--task", "inpainting"],
-            "is of denoising (resnet); expected one of inpainting",
+            "is of denoising with resnet; expected the task inpainting",
+        ),
+        (
+            ["evaluate", "CHECKPOINT", "--network", "srnet"],
+            "is of denoising with resnet; expected the network srnet",
+        ),
+        (
+            ["restore", "CHECKPOINT", "EMPTY", "--task", "superresolution"],
+            "is of denoising with resnet; expected the task superresolution",
+        ),
+        (
+            ["restore", "CHECKPOINT", "EMPTY", "--network", "unet"],
+            "is of denoising with resnet; expected the network unet",
         ),
         (["evaluate", "CHECKPOINT", "--img_size", "5000"], "smaller than the crop"),
     ],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -18,10 +19,15 @@ from multiscale.grids import RESTRICTIONS, GridHierarchy
 BadImages = Literal["refuse", "skip"]
 ImageRestriction = Literal["averaging", "injection"]
 
+Levels = dict[str, tuple[Pixels, ...]]
+"""An image's fields on every level, coarsest first: `clean`, and `low` of half the size."""
+
+GIBIBYTE = 2**30
+
 
 @dataclass(frozen=True)
 class Pyramid:
-    """Each image on each level, as uint8 in memory: 4/3 of the images' own size.
+    """Each image on each level, as uint8.
 
     A crop of a coarse level is, up to rounding, what restricting the crop of the finest level
     gives: images are coarsened by the same rule, and trimmed to multiples of the coarsest mesh
@@ -30,23 +36,39 @@ class Pyramid:
 
     Attributes:
         grids: the crops' shapes on each level.
-        images: images[k][l] is image k on level l, (height, width, 3).
+        images: each image's levels in memory, or a function that reads them from disk.
+        stride: crops begin at multiples of it, in pixels of the coarsest level; 2 for pairs, whose
+            low-resolution image has half of these pixels, else 1.
     """
 
     grids: GridHierarchy
-    images: tuple[tuple[Pixels, ...], ...]
+    images: Sequence[Levels | Callable[[], Levels]]
+    stride: int = 1
 
-    def corners(self, image: int) -> tuple[int, int]:
-        """How many crop corners there are, down and across, in steps of the coarsest mesh."""
-        coarsest = self.images[image][0]
-        height, width = self.grids.shape(0)
-        return coarsest.shape[0] - height + 1, coarsest.shape[1] - width + 1
+    def crop(self, image: int, place: Sequence[float], level: int) -> dict[str, Pixels]:
+        """A crop as it is on `level`, each of its fields.
 
-    def crop(self, image: int, corner: tuple[int, int], level: int) -> Pixels:
-        """The crop at `corner`, given in pixels of the coarsest level, as it is on `level`."""
-        top, left = corner[0] << level, corner[1] << level
+        Args:
+            image: which.
+            place: down and across, in [0, 1); every possible corner has an equal part of it.
+            level: 0 is the coarsest.
+        """
+        stored = self.images[image]
+        levels = stored() if callable(stored) else stored
+        coarsest = levels["clean"][0].shape[:2]
+        top, left = (
+            int(p * ((whole - part) // self.stride + 1)) * self.stride << level
+            for p, whole, part in zip(place, coarsest, self.grids.shape(0), strict=True)
+        )
         height, width = self.grids.shape(level)
-        return self.images[image][level][top : top + height, left : left + width]
+        crop = {"clean": levels["clean"][level][top : top + height, left : left + width]}
+        if "low" in levels:
+            down, across = (
+                slice(top // 2, (top + height) // 2),
+                slice(left // 2, (left + width) // 2),
+            )
+            crop["low"] = levels["low"][level][down, across]
+        return crop
 
 
 def build_pyramid(
@@ -54,6 +76,9 @@ def build_pyramid(
     grids: GridHierarchy,
     restriction: ImageRestriction = "averaging",
     bad_images: BadImages = "refuse",
+    *,
+    pairs: bool = False,
+    memory: float = 4 * GIBIBYTE,
     progress: bool = False,
 ) -> Pyramid:
     """Opens images and restricts them to every level.
@@ -64,39 +89,83 @@ def build_pyramid(
         restriction: the rule by which the task restricts its images; see `multiscale.grids`.
         bad_images: what to do with an image that can't be read or is smaller than a crop: `refuse`
             raises an error that names it, `skip` warns with its name and goes on.
+        pairs: whether the images' low-resolution companions are wanted, where they have them.
+        memory: bytes that the images may take, 4/3 of their own size. Those that come after are
+            read anew at each use; unless bad ones are skipped, these are looked at then only.
         progress: whether to show a progress bar.
 
     Raises:
         OSError: for an unreadable image, if `bad_images` is `refuse`.
-        ValueError: for an image smaller than a crop, likewise; and if no image is left.
+        ValueError: for an image smaller than a crop, or a pair whose sizes don't match, likewise;
+            and if no image is left.
     """
-    pyramids = []
+    if restriction not in get_args(ImageRestriction) or bad_images not in get_args(BadImages):
+        raise ValueError(
+            f"build_pyramid: restriction={restriction!r}, bad_images={bad_images!r}; needs one of "
+            f"{get_args(ImageRestriction)} and one of {get_args(BadImages)}."
+        )
+    if not images:
+        raise ValueError("build_pyramid: no images; needs one or more.")
+    pairs = pairs and all(image.low for image in images)
+    pyramids: list[Levels | Callable[[], Levels]] = []
+    used = 0
     for image in tqdm(images, desc="reading images", unit="", disable=not progress, leave=False):
+        read = partial(_on_every_level, image, grids, restriction, pairs)
+        if used > memory and bad_images == "refuse":
+            pyramids.append(read)
+            continue
         try:
-            pyramids.append(_on_every_level(image.name, image.open(), grids, restriction))
+            levels = read()
         except (OSError, ValueError) as error:
             if bad_images == "refuse":
                 raise type(error)(f"{error}. Mend or remove it, or use bad_images=skip.") from error
             warnings.warn(f"skipped {error}", stacklevel=2)
+            continue
+        used += sum(pixels.nbytes for field in levels.values() for pixels in field)
+        pyramids.append(levels if used <= memory else read)
     if not pyramids:
         raise ValueError(f"none of {len(images)} images can be used; the warnings above say why.")
-    return Pyramid(grids, tuple(pyramids))
+    return Pyramid(grids, pyramids, stride=2 if pairs else 1)
 
 
 def _on_every_level(
-    name: str, pixels: Pixels, grids: GridHierarchy, restriction: ImageRestriction
-) -> tuple[Pixels, ...]:
-    height, width = grids.finest
-    if pixels.shape[0] < height or pixels.shape[1] < width:
+    image: NamedImage, grids: GridHierarchy, restriction: ImageRestriction, pairs: bool
+) -> Levels:
+    fields = {"clean": image.open()}
+    pixels = fields["clean"]
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise ValueError(
-            f"{name}: {pixels.shape[0]}×{pixels.shape[1]} pixels, smaller than the crop of "
-            f"{height}×{width}"
+            f"{image.name}: pixels of shape {pixels.shape} and type {pixels.dtype}, not "
+            f"(height, width, 3) of uint8"
         )
-    block = 2 ** (grids.levels - 1)
-    trimmed = pixels[: pixels.shape[0] // block * block, : pixels.shape[1] // block * block]
-    exact = torch.from_numpy(trimmed.astype(np.float32)).movedim(-1, 0)
-    levels = []
-    for level in reversed(range(grids.levels)):
-        levels.append(exact.round().byte().movedim(0, -1).contiguous().numpy())
-        exact = RESTRICTIONS[restriction](exact) if level else exact
-    return tuple(reversed(levels))
+    (height, width), (least_height, least_width) = fields["clean"].shape[:2], grids.finest
+    if height < least_height or width < least_width:
+        raise ValueError(
+            f"{image.name}: {height}×{width} pixels, smaller than the crop of "
+            f"{least_height}×{least_width}"
+        )
+    if pairs:
+        assert image.low is not None
+        fields["low"] = image.low()
+        low_height, low_width = fields["low"].shape[:2]
+        if (height, width) != (2 * low_height, 2 * low_width):
+            raise ValueError(
+                f"{image.name}: high resolution {height}×{width}, low resolution "
+                f"{low_height}×{low_width}; a pair's sizes must be as 2 to 1"
+            )
+    block = 2 ** (grids.levels - 1) * (2 if pairs else 1)
+    height, width = height // block * block, width // block * block
+    if pairs:
+        fields["low"] = fields["low"][: height // 2, : width // 2]
+    fields["clean"] = fields["clean"][:height, :width]
+    return {name: _restricted(pixels, grids.levels, restriction) for name, pixels in fields.items()}
+
+
+def _restricted(pixels: Pixels, levels: int, restriction: ImageRestriction) -> tuple[Pixels, ...]:
+    """Pixels on every level, coarsest first; rounded once on each."""
+    exact = torch.from_numpy(pixels.astype(np.float32)).movedim(-1, 0)
+    found = [pixels.copy()]
+    for _ in range(levels - 1):
+        exact = RESTRICTIONS[restriction](exact)
+        found.append(exact.round().byte().movedim(0, -1).contiguous().numpy())
+    return tuple(reversed(found))

@@ -1,4 +1,4 @@
-"""Where images come from: the photographs built into a dependency, or any folder of images.
+"""Where images come from: the photographs built into a dependency, any folder of images, CelebA.
 
 A source is two lists of named images, one to train on and one to validate on, that are opened only
 when they are needed.
@@ -15,10 +15,17 @@ from multiscale.data.images import Pixels, images_in, read_rgb
 
 @dataclass(frozen=True)
 class NamedImage:
-    """An image that can be opened, and the name by which to report it."""
+    """An image that can be opened, and the name by which to report it.
+
+    Attributes:
+        name: for messages.
+        open: reads it.
+        low: reads its companion of half the height and width, where the dataset has pairs.
+    """
 
     name: str
     open: Callable[[], Pixels]
+    low: Callable[[], Pixels] | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,53 @@ def folder(directory: str | Path) -> Source:
         val = images[::10]
         train = [image for k, image in enumerate(images) if k % 10]
     return Source("folder", [_file(f) for f in train], [_file(f) for f in val])
+
+
+def celeba(data_dir: str | Path) -> Source:
+    """CelebA's aligned faces, 178×218 pixels, by its own split into training and validation.
+
+    `data_dir/CelebA/img_align_celeba/` holds the images, `data_dir/CelebA/list_eval_partition.txt`
+    their names with 0 (training), 1 (validation) or 2 (test, not used). The attributes that come
+    with the dataset are not needed.
+
+    Raises:
+        FileNotFoundError: if something is missing; the message says what to download and where it
+            must lie.
+        ValueError: if a line of the split can't be understood.
+    """
+    root = Path(data_dir) / "CelebA"
+    images, partition = root / "img_align_celeba", root / "list_eval_partition.txt"
+    for path in (images, partition):
+        if not path.exists():
+            raise FileNotFoundError(
+                f"celeba: {path} is missing. Download img_align_celeba.zip and "
+                f"list_eval_partition.txt from mmlab.ie.cuhk.edu.hk/projects/CelebA.html, unpack "
+                f"the first, and put both into {root}; or name another data_dir."
+            )
+    there = {file.name for file in images.iterdir()}
+    parts: dict[str, list[NamedImage]] = {"0": [], "1": [], "2": []}
+    absent = []
+    for number, line in enumerate(partition.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            name, part = line.split()
+            parts[part].append(_file(images / name))
+        except (ValueError, KeyError):
+            raise ValueError(
+                f"celeba: {partition}, line {number}: {line!r} is not the name of an image and "
+                f"0, 1 or 2."
+            ) from None
+        if name not in there:
+            absent.append(name)
+    if absent:
+        raise FileNotFoundError(
+            f"celeba: {partition} names {len(absent):,} images that {images} lacks, {absent[0]} "
+            f"the first. Unpack img_align_celeba.zip again, whole."
+        )
+    if not (parts["0"] and parts["1"]):
+        raise ValueError(f"celeba: {partition} leaves no images to train on, or none to validate.")
+    return Source("celeba", parts["0"], parts["1"])
 
 
 def _file(path: Path) -> NamedImage:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from multiscale.allocation import is_whole
+from multiscale.batches import map_fields
+from multiscale.data.images import Pixels
 from multiscale.data.pyramid import Pyramid
+
+Crops = dict[str, Tensor]
+"""uint8 (n, 3, h, w) by field: `clean`, and `low` (n, 3, h/2, w/2) where the images are pairs."""
 
 
 @dataclass
@@ -30,36 +37,43 @@ class CropStream:
     seed: int
     position: int = 0
 
-    def take(self, numbers: Sequence[int], first_level: int = 0) -> list[Tensor | None]:
+    def take(
+        self, numbers: Sequence[int], first_level: int = 0, rank: int = 0, world: int = 1
+    ) -> list[Crops | None]:
         """The next crops, `numbers[k]` of them on level `first_level + k`; None where that is 0.
 
+        Of several processes that share the stream, each passes the same numbers and gets its own
+        part: every `world`-th crop of each level, from the `rank`-th on.
+
         Returns:
-            uint8 tensors of shape (n, 3, height, width) in channels-last memory, coarsest first.
+            coarsest level first; tensors in channels-last memory.
         """
+        levels = self.pyramid.grids.levels
+        if not all(is_whole(n) and n >= 0 for n in numbers):
+            raise ValueError(
+                f"CropStream.take: numbers={tuple(numbers)}; needs whole numbers of at least 0, "
+                f"one a level."
+            )
+        if not 0 <= first_level <= levels - len(numbers) or not 0 <= rank < world:
+            raise ValueError(
+                f"CropStream.take: {len(numbers)} numbers from level {first_level} on, rank={rank} "
+                f"of world={world}; needs levels in 0 … {levels - 1} and a rank below world."
+            )
         total = sum(numbers)
         draw = np.random.default_rng((self.seed, 0, self.position))
-        corners, mirrored = draw.random((total, 2)), draw.random(total) < 0.5
+        places, mirrored = draw.random((total, 2)), draw.random(total) < 0.5
         images = self._next_images(total)
-        parts: list[Tensor | None] = []
+        parts: list[Crops | None] = []
         start = 0
         for level, n in enumerate(numbers, first_level):
-            rows = range(start, start + n)
-            parts.append(
-                self._batch([(images[k], corners[k], mirrored[k]) for k in rows], level)
-                if n
-                else None
-            )
+            crops = [
+                _mirrored(self.pyramid.crop(images[k], places[k], level), mirrored[k])
+                for k in range(start + rank, start + n, world)
+            ]
+            parts.append(_stacked(crops) if crops else None)
             start += n
         self.position += total
         return parts
-
-    def _batch(self, crops: list[tuple[int, np.ndarray, bool]], level: int) -> Tensor:
-        pixels = np.empty((len(crops), *self.pyramid.grids.shape(level), 3), np.uint8)
-        for k, (image, where, mirrored) in enumerate(crops):
-            down, across = (where * self.pyramid.corners(image)).astype(int)
-            crop = self.pyramid.crop(image, (down, across), level)
-            pixels[k] = crop[:, ::-1] if mirrored else crop
-        return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
     def _next_images(self, number: int) -> list[int]:
         """Indices of the next images: a fresh random order in each round over all of them."""
@@ -67,7 +81,7 @@ class CropStream:
         chosen: list[int] = []
         position = self.position
         while len(chosen) < number:
-            order = np.random.default_rng((self.seed, 1, position // images)).permutation(images)
+            order = _order(self.seed, position // images, images)
             within = position % images
             taken = order[within : within + number - len(chosen)].tolist()
             chosen += taken
@@ -75,25 +89,34 @@ class CropStream:
         return chosen
 
 
-def to_images(pixels: Tensor) -> Tensor:
-    """uint8 pixels (n, 3, h, w) as images in [−1, 1], float32."""
-    return pixels.float() / 127.5 - 1
+@lru_cache(maxsize=2)
+def _order(seed: int, turn: int, images: int) -> np.ndarray:
+    return np.random.default_rng((seed, 1, turn)).permutation(images)
 
 
-def grid_of_crops(pyramid: Pyramid, number: int) -> Tensor:
-    """`number` crops on the finest level, spread evenly over all images, the same ones every time.
+def to_images(crops: Crops) -> dict[str, Tensor]:
+    """uint8 pixels as images in [−1, 1], float32."""
+    return map_fields(lambda _, pixels: pixels.float() / 127.5 - 1, crops)
 
-    Returns:
-        uint8, (number, 3, height, width).
-    """
+
+def grid_of_crops(pyramid: Pyramid, number: int) -> Crops:
+    """`number` crops on the finest level, spread evenly over all images, the same every time."""
     images = len(pyramid.images)
     crops = []
     for k in range(number):
         image, nth, of = k % images, k // images, -(-number // images)
         side = int(np.ceil(np.sqrt(of)))
-        down, across = (
-            int((place + 0.5) / side * corners)
-            for place, corners in zip(divmod(nth, side), pyramid.corners(image), strict=True)
-        )
-        crops.append(pyramid.crop(image, (down, across), pyramid.grids.levels - 1))
-    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+        place = [(position + 0.5) / side for position in divmod(nth, side)]
+        crops.append(pyramid.crop(image, place, pyramid.grids.levels - 1))
+    return _stacked(crops)
+
+
+def _mirrored(crop: dict[str, Pixels], mirrored: bool) -> dict[str, Pixels]:
+    return {name: pixels[:, ::-1] for name, pixels in crop.items()} if mirrored else crop
+
+
+def _stacked(crops: Sequence[dict[str, Pixels]]) -> Crops:
+    return {
+        field: torch.from_numpy(np.stack([crop[field] for crop in crops])).permute(0, 3, 1, 2)
+        for field in crops[0]
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from multiscale.networks.adapters import WithNoiseLevel, WithoutTime, divisor_of
 from multiscale.networks.layers import RestorationNetwork
 from multiscale.networks.resnet import ResNet
 from multiscale.networks.srnet import SRNet
@@ -15,4 +16,13 @@ NETWORKS: dict[str, Callable[..., RestorationNetwork]] = {
     "srnet": SRNet,
 }
 
-__all__ = ["NETWORKS", "ResNet", "RestorationNetwork", "SRNet", "UNet"]
+__all__ = [
+    "NETWORKS",
+    "ResNet",
+    "RestorationNetwork",
+    "SRNet",
+    "UNet",
+    "WithNoiseLevel",
+    "WithoutTime",
+    "divisor_of",
+]

@@ -12,10 +12,41 @@ from torch import Tensor, nn
 class RestorationNetwork(nn.Module):
     """A network called as `network(images, times)`.
 
-    `divisor`: the heights and widths of images must be multiples of it.
+    Attributes:
+        divisor: the heights and widths of images must be multiples of it.
+        local: whether what becomes of a pixel depends on its surroundings alone, so that images of
+            any size are restored alike. Attention and statistics over the whole image are not.
     """
 
     divisor: int = 1
+    local: bool = True
+
+
+def check_call(network: nn.Module, weight: Tensor, x: Tensor, t: Tensor | None) -> None:
+    """Raises ValueError or TypeError for images or times that don't suit the first layer's weight.
+
+    It looks at them from outside only, so that nothing waits for the device.
+    """
+    name, channels = type(network).__name__, weight.shape[1]
+    for what in (x, t):
+        if what is not None and not isinstance(what, Tensor):
+            raise TypeError(f"{name}: got a {type(what).__name__}; needs tensors (images, times).")
+    if x.ndim != 4 or x.shape[1] != channels or not x.numel() or not x.is_floating_point():
+        raise ValueError(
+            f"{name}: images of shape {tuple(x.shape)} and type {x.dtype}; needs "
+            f"(n, {channels}, h, w) of floating point, one or more."
+        )
+    if t is not None and (t.shape != x.shape[:1] or not t.is_floating_point()):
+        raise ValueError(
+            f"{name}: times of shape {tuple(t.shape)} and type {t.dtype} for {len(x)} images; "
+            f"needs ({len(x)},) of floating point."
+        )
+    devices = {str(what.device) for what in (x, t, weight) if what is not None}
+    if len(devices) > 1:
+        raise ValueError(
+            f"{name}: images, times and weights on {' and '.join(sorted(devices))}; needs all on "
+            f"one device."
+        )
 
 
 class ChannelNorm(nn.LayerNorm):

@@ -5,7 +5,13 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multiscale.networks.layers import ChannelNorm, RestorationNetwork, TimeEmbedding, zero_
+from multiscale.networks.layers import (
+    ChannelNorm,
+    RestorationNetwork,
+    TimeEmbedding,
+    check_call,
+    zero_,
+)
 
 
 class ResNet(RestorationNetwork):
@@ -42,6 +48,7 @@ class ResNet(RestorationNetwork):
         self.closing = zero_(nn.Conv2d(channels, out_channels, 1))
 
     def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
+        check_call(self, self.opening.weight, x, None if self.embedding is None else t)
         embedding = None
         if self.embedding is not None:
             if t is None:

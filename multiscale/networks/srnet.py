@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multiscale.networks.layers import ChannelNorm, RestorationNetwork, zero_
+from multiscale.networks.layers import ChannelNorm, RestorationNetwork, check_call, zero_
 
 
 class SRNet(RestorationNetwork):
@@ -36,6 +36,7 @@ class SRNet(RestorationNetwork):
         self.closing = zero_(nn.Conv2d(channels, out_channels, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
+        check_call(self, next(self.hidden.parameters()), x, None)
         h = x
         for convolution, norm in zip(self.hidden, self.norms, strict=True):
             h = F.silu(norm(convolution(h)))

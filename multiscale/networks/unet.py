@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multiscale.coupling import CoupledDropout
-from multiscale.networks.layers import RestorationNetwork, TimeEmbedding, zero_
+from multiscale.networks.layers import RestorationNetwork, TimeEmbedding, check_call, zero_
 
 
 class UNet(RestorationNetwork):
@@ -31,6 +31,9 @@ class UNet(RestorationNetwork):
     Source: Ronneberger et al. 2015; blocks as in Dhariwal and Nichol 2021; configuration of
     Ahamed et al. 2026.
     """
+
+    divisor = 4  # with the default multipliers
+    local = False
 
     def __init__(
         self,
@@ -79,6 +82,7 @@ class UNet(RestorationNetwork):
         self.closing = zero_(nn.Conv2d(c, out_channels, 3, padding=1))
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        check_call(self, self.opening.weight, x, t)
         if x.shape[-1] % self.divisor or x.shape[-2] % self.divisor:
             raise ValueError(
                 f"UNet: images of {x.shape[-2]}×{x.shape[-1]}; needs height and width divisible by "

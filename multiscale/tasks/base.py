@@ -36,6 +36,7 @@ class Task(ABC):
         smallest: least height and width of a level, in pixels.
         divisor: heights and widths of levels must be multiples of it.
         timed: whether draws have a time, which the network is then given.
+        pairs: whether `draw` takes an image's companion of half the size, `low`, if there is one.
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
         restriction: rule by field; see `multiscale.grids`.
     """
@@ -44,6 +45,7 @@ class Task(ABC):
     smallest: ClassVar[int] = 1
     divisor: ClassVar[int] = 1
     timed: ClassVar[bool] = True
+    pairs: ClassVar[bool] = False
     logs_ssim: ClassVar[bool] = False
     restriction: Mapping[Any, Restriction]
 
@@ -64,6 +66,7 @@ class Task(ABC):
 
     def errors(self, restored: Tensor, draw: Draw) -> Tensor:
         """The loss of each restored image, shape (n,): the mean squared error."""
+        check_restored(restored, draw)
         return (restored - draw["clean"]).square().mean((1, 2, 3))
 
     def losses(self, network: Network, draw: Draw) -> Tensor:
@@ -71,8 +74,44 @@ class Task(ABC):
         return self.errors(self.restore(network, draw), draw)
 
 
+def check_images(name: str, images: Tensor) -> None:
+    """Raises ValueError or TypeError unless these are images (n, 3, h, w), by their outside."""
+    if not isinstance(images, Tensor):
+        raise TypeError(f"{name}: got a {type(images).__name__}; needs a tensor (n, 3, h, w).")
+    if images.ndim != 4 or not images.numel() or not images.is_floating_point():
+        raise ValueError(
+            f"{name}: images of shape {tuple(images.shape)} and type {images.dtype}; needs "
+            f"(n, 3, h, w) of floating point, one or more."
+        )
+
+
+def check_restored(restored: Tensor, draw: Draw) -> None:
+    """Raises ValueError unless there is one restored image for each clean one, of its shape."""
+    if restored.shape != draw["clean"].shape:
+        raise ValueError(
+            f"Task.errors: restored images of shape {tuple(restored.shape)}, clean ones of "
+            f"{tuple(draw['clean'].shape)}; needs a network whose output has its input's shape."
+        )
+
+
+def check_draw(name: str, draw: Draw, **shapes: tuple[int, ...]) -> None:
+    """Raises ValueError unless the draw has these fields, on one device."""
+    got = {key: tuple(field.shape) for key, field in draw.items()}
+    if any(got.get(key) != shape for key, shape in shapes.items()):
+        raise ValueError(f"{name}: a draw with {got}; needs {shapes}.")
+    if len({draw[key].device for key in shapes}) > 1:
+        devices = {key: str(draw[key].device) for key in shapes}
+        raise ValueError(f"{name}: a draw on {devices}; needs all of it on one device.")
+
+
 def draw_noise_and_time(clean: Tensor, t_max: float, generator: torch.Generator) -> Draw:
     """Clean images with Gaussian noise z ~ N(0, I) and times t ~ U(0, t_max)."""
+    check_images("Task.draw", clean)
+    if generator.device.type != clean.device.type:
+        raise ValueError(
+            f"Task.draw: images on {clean.device}, generator on {generator.device}; needs both on "
+            f"one device."
+        )
     noise = torch.empty_like(clean).normal_(generator=generator)
     time = t_max * torch.rand(len(clean), generator=generator, device=clean.device)
     return {"clean": clean, "noise": noise, "time": time}
@@ -80,12 +119,14 @@ def draw_noise_and_time(clean: Tensor, t_max: float, generator: torch.Generator)
 
 def at_time(corrupted: Tensor, draw: Draw) -> Tensor:
     """x_t = (1 − t)·x_corrupted + t·z."""
+    shape = tuple(corrupted.shape)
+    check_draw("Task.observe", draw, clean=shape, noise=shape, time=shape[:1])
     t = draw["time"][:, None, None, None]
     return (1 - t) * corrupted + t * draw["noise"]
 
 
 def check_t_max(task: str, t_max: float) -> None:
-    if not 0 < t_max <= 1:
+    if not isinstance(t_max, (int, float)) or not 0 < t_max <= 1:
         raise ValueError(f"{task}: t_max={t_max}, needs a time in (0, 1].")
 
 

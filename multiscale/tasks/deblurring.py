@@ -10,6 +10,7 @@ from typing import Any, ClassVar, get_args
 import torch
 from torch import Tensor
 
+from multiscale.allocation import is_number
 from multiscale.grids import Restriction
 from multiscale.tasks.base import (
     Draw,
@@ -44,8 +45,10 @@ class Deblurring(Task):
 
     def __post_init__(self) -> None:
         check_t_max("Deblurring", self.t_max)
-        if not all(math.isfinite(s) and s >= 0 for s in self.sigma):
-            raise ValueError(f"Deblurring: sigma={self.sigma}, needs two lengths of at least 0.")
+        if len(self.sigma) != 2 or not all(is_number(s) and 0 <= s <= 1e6 for s in self.sigma):
+            raise ValueError(
+                f"Deblurring: sigma={self.sigma}, needs two lengths of at least 0, in pixels."
+            )
         if self.level_rule not in get_args(LevelRule):
             raise ValueError(
                 f"Deblurring: level_rule={self.level_rule!r}, needs physical or pixel."

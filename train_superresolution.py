@@ -1,0 +1,10 @@
+"""Train 2× super-resolution; `python train_superresolution.py --help` lists the options."""
+
+import sys
+
+from multiscale.scripts import Script
+
+script = Script("superresolution", ("srnet", "resnet"), ("urban100",), learning_rate=1e-3)
+
+if __name__ == "__main__":
+    sys.exit(script.main())
