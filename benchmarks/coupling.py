@@ -10,6 +10,7 @@ estimator saves work at a pair of levels where it is small, and costs work where
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +18,12 @@ from typing import Any
 import torch
 from table import as_markdown, publish
 
-from multiscale import CoupledDropout, GridHierarchy, restrict
-from multiscale.coupling import StepRandomness
+from multiscale import CoupledDropout, GridHierarchy, level_statistics
 from multiscale.data import sources
 from multiscale.data.pyramid import Pyramid, build_pyramid
 from multiscale.data.stream import CropStream, to_images
 from multiscale.networks import ResNet, UNet
-from multiscale.tasks import Denoising, Draw
+from multiscale.tasks import Denoising, Draw, Task
 
 RULES: dict[str, Mapping[Any, Any]] = {
     "every second pixel": {"clean": "injection", "noise": "injection"},
@@ -36,47 +36,38 @@ RULES: dict[str, Mapping[Any, Any]] = {
 }
 
 
-def gradients(network: torch.nn.Module, task: Denoising, draw: Draw) -> torch.Tensor:
-    """Gradient of each draw's loss on one level, (draws, parameters)."""
-    rows = []
-    parameters = list(network.parameters())
-    for number in range(len(draw["clean"])):
-        one = {name: field[number : number + 1] for name, field in draw.items()}
-        with steps[number].draws(0, 1):
-            loss = task.losses(network, one).sum()
-        rows.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)]))
-    return torch.stack(rows)
-
-
-steps: list[StepRandomness] = []
-"""Each draw's dropout, the same on all levels."""
-
-
-def variance(g: torch.Tensor) -> float:
-    return g.var(0).sum().item()
-
-
 def pairs(
-    network: torch.nn.Module, task: Denoising, draw: Draw, levels: int, rule: Mapping[Any, Any]
+    network: torch.nn.Module,
+    task: Task,
+    draw: Draw,
+    grids: GridHierarchy,
+    rule: Mapping[Any, Any],
 ) -> list[tuple[float, float, float, float]]:
     """From the finest pair down: variance ratio, optimal α, ratio with it, cosine of the means."""
-    found = []
-    fine = gradients(network, task, draw)
-    for _ in range(levels - 1):
-        draw = restrict(draw, rule)
-        coarse = gradients(network, task, draw)
-        f, c = fine - fine.mean(0), coarse - coarse.mean(0)
-        alpha = ((f * c).sum() / c.square().sum()).item()
-        found.append(
-            (
-                variance(fine - coarse) / variance(fine),
-                alpha,
-                variance(fine - alpha * coarse) / variance(fine),
-                torch.cosine_similarity(fine.mean(0), coarse.mean(0), dim=0).item(),
-            )
+    measured = level_statistics(
+        lambda draw: task.losses(network, draw),
+        draw,
+        grids,
+        network.parameters(),
+        restriction=rule,
+        timing=0,
+    )
+    plain, best = measured.correction_variance(), measured.correction_variance(measured.alphas)
+
+    def product(a: int, b: int) -> float:
+        """⟨ḡ_a, ḡ_b⟩ of the means over the draws."""
+        return measured.mean_products[a][b] + measured.covariance[a][b] / measured.draws
+
+    return [
+        (
+            plain[level] / measured.variance[level],
+            measured.alphas[level - 1],
+            best[level] / measured.variance[level],
+            product(level, level - 1)
+            / math.sqrt(product(level, level) * product(level - 1, level - 1)),
         )
-        fine = coarse
-    return found
+        for level in reversed(range(1, grids.levels))
+    ]
 
 
 def measure(
@@ -91,18 +82,19 @@ def measure(
     noise, stream = torch.Generator().manual_seed(seed), CropStream(pyramid, seed)
     probe_crops = CropStream(pyramid, seed + 1000).take([options.draws], grids.levels - 1)[0]
     assert probe_crops is not None
-    probe = task.draw(to_images(probe_crops), torch.Generator().manual_seed(seed + 1000))
-    steps[:] = [StepRandomness() for _ in range(options.draws)]
+    probe = task.draw(
+        **to_images(probe_crops), generator=torch.Generator().manual_seed(seed + 1000)
+    )
     found = {}
     for step in range(1, max(options.steps) + 1):
         (crops,) = stream.take([options.batch_size], grids.levels - 1)
         assert crops is not None
         optimizer.zero_grad()
-        task.losses(network, task.draw(to_images(crops), noise)).mean().backward()
+        task.losses(network, task.draw(**to_images(crops), generator=noise)).mean().backward()
         optimizer.step()
         if step in options.steps:
             for rule, kinds in RULES.items():
-                found[step, rule] = pairs(network, task, probe, grids.levels, kinds)
+                found[step, rule] = pairs(network, task, probe, grids, kinds)
                 print(seed, step, rule, [f"{p[0]:.3f}" for p in found[step, rule]], flush=True)
     return found
 

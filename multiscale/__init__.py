@@ -7,18 +7,22 @@ from multiscale.allocation import (
     work_units,
 )
 from multiscale.coupling import CoupledDropout
+from multiscale.diagnostics import level_statistics
 from multiscale.estimator import Estimate, Shells, multiscale_backward
 from multiscale.grids import GridHierarchy, restrict
 from multiscale.schedules import Schedule, Stage
+from multiscale.statistics import LevelStatistics
 
 __all__ = [
     "CoupledDropout",
     "Estimate",
     "GridHierarchy",
+    "LevelStatistics",
     "Schedule",
     "Shells",
     "Stage",
     "geometric_batch_sizes",
+    "level_statistics",
     "multiscale_backward",
     "optimal_batch_sizes",
     "optimal_nested_batch_sizes",

@@ -9,14 +9,26 @@ management for multifidelity Monte Carlo estimation*, SIAM J. Sci. Comput. 2016.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import Literal
+from numbers import Integral, Real
+from operator import itemgetter
+from typing import Any, Literal
 
 Form = Literal["nested", "independent"]
 """`nested`: S_L ⊂ … ⊂ S_0, one pass a level. `independent`: disjoint samples, the paper's form."""
 
 FORMS: tuple[Form, ...] = ("nested", "independent")
+
+
+def is_whole(x: Any) -> bool:
+    """Whether it is a whole number: an int, or numpy's."""
+    return isinstance(x, Integral)
+
+
+def is_number(x: Any) -> bool:
+    """Whether it is a finite number."""
+    return isinstance(x, Real) and math.isfinite(x)
 
 
 def geometric_batch_sizes(levels: int, finest: int = 16, ratio: int = 2) -> tuple[int, ...]:
@@ -25,6 +37,11 @@ def geometric_batch_sizes(levels: int, finest: int = 16, ratio: int = 2) -> tupl
     >>> geometric_batch_sizes(levels=4, finest=16, ratio=2)
     (128, 64, 32, 16)
     """
+    if not all(is_whole(n) and n >= 1 for n in (levels, finest, ratio)):
+        raise ValueError(
+            f"geometric_batch_sizes: levels={levels!r}, finest={finest!r}, ratio={ratio!r}; needs "
+            f"whole numbers of at least 1."
+        )
     return tuple(finest * ratio**coarsening for coarsening in reversed(range(levels)))
 
 
@@ -32,12 +49,17 @@ def check_batch_sizes(batch_sizes: Sequence[int], levels: int, form: Form = "nes
     """Raises ValueError unless `batch_sizes` suits `levels` levels and the form."""
     if form not in FORMS:
         raise ValueError(f"form={form!r}: needs one of {', '.join(FORMS)}.")
-    if len(batch_sizes) != levels:
+    if isinstance(batch_sizes, str) or not isinstance(batch_sizes, Sequence):
+        raise TypeError(
+            f"batch_sizes={batch_sizes!r}: needs a tuple of whole numbers, one a level, coarsest "
+            f"first."
+        )
+    if len(batch_sizes) != levels or not levels:
         raise ValueError(
             f"batch_sizes={tuple(batch_sizes)}: got {len(batch_sizes)} for {levels} "
-            f"level{'s' * (levels > 1)}; needs one a level, coarsest first."
+            f"level{'s' * (levels != 1)}; needs one a level, coarsest first."
         )
-    if any(size < 1 or size != int(size) for size in batch_sizes):
+    if not all(is_whole(size) and size >= 1 for size in batch_sizes):
         raise ValueError(f"batch_sizes={tuple(batch_sizes)}: needs whole numbers of at least 1.")
     for level in range(1, levels):
         if form == "nested" and batch_sizes[level] > batch_sizes[level - 1]:
@@ -62,7 +84,10 @@ def work_units(
     >>> work_units((128, 64, 32, 16), "independent"), work_units((128, 64, 32, 16), "nested")
     (37.0, 30.0)
     """
-    check_batch_sizes(batch_sizes, len(batch_sizes), form)
+    levels = len(batch_sizes) if isinstance(batch_sizes, Sequence) else 1
+    check_batch_sizes(batch_sizes, levels, form)
+    if not (is_number(finest_cost) and finest_cost > 0):
+        raise ValueError(f"work_units: finest_cost={finest_cost!r}, needs a positive number.")
     finest = len(batch_sizes) - 1
     cost = [finest_cost * 4.0 ** (level - finest) for level in range(len(batch_sizes))]
     if form == "independent":
@@ -85,11 +110,13 @@ def level_coefficients(levels: int, alphas: Sequence[float] | None = None) -> tu
             f"alphas={tuple(alphas)}: got {len(alphas)} for {levels} levels; needs α_1 … α_L, one "
             f"for each pair of neighbouring levels ({levels - 1}), coarsest first."
         )
+    if not all(map(is_number, alphas)):
+        raise ValueError(f"alphas={tuple(alphas)}: needs finite numbers.")
     return tuple(math.prod(alphas[level:]) for level in range(levels))
 
 
 def nested_weights(
-    batch_sizes: Sequence[int], alphas: Sequence[float] | None = None
+    batch_sizes: Sequence[float], alphas: Sequence[float] | None = None
 ) -> tuple[tuple[float, float], ...]:
     """Weights of a level's samples in nested form, coarsest first, as pairs (carried, shell).
 
@@ -119,31 +146,47 @@ def estimator_variance(
         covariance: covariance[l][m] = tr Cov(g_l, g_m) of one draw's gradients on levels l and m.
         batch_sizes: N_l, coarsest first.
 
-    One draw that is used on several levels contributes wᵀ K w, with w its weights on them; draws
-    are independent of each other.
+    Raises:
+        ValueError: if the batch sizes don't suit the form.
     """
-    levels = len(batch_sizes)
-    check_batch_sizes(batch_sizes, levels, form)
+    check_batch_sizes(batch_sizes, len(batch_sizes), form)
+    weights = variance_weights(batch_sizes, form, alphas)
+    return sum(
+        w * k
+        for row, covariances in zip(weights, covariance, strict=True)
+        for w, k in zip(row, covariances, strict=True)
+    )
 
-    def quadratic(w: dict[int, float]) -> float:
-        return sum(w[a] * w[b] * covariance[a][b] for a in w for b in w)
+
+def variance_weights(
+    batch_sizes: Sequence[float], form: Form = "nested", alphas: Sequence[float] | None = None
+) -> list[list[float]]:
+    """W with tr Cov ĝ = Σ_{l,m} W_lm K_lm, where K_lm = tr Cov(g_l, g_m) of one draw.
+
+    One draw that is used on several levels contributes wᵀ K w, with w its weights on them; draws
+    are independent of each other. Batch sizes may be real numbers here.
+
+    >>> variance_weights((4, 2))
+    [[0.25, -0.25], [-0.25, 0.5]]
+    """
+    levels = range(len(batch_sizes))
+    total = [[0.0 for _ in levels] for _ in levels]
+
+    def add(number: float, w: dict[int, float]) -> None:
+        for a in w:
+            for b in w:
+                total[a][b] += number * w[a] * w[b]
 
     if form == "independent":
-        coefficient = level_coefficients(levels, alphas)
-        total = 0.0
+        coefficient = level_coefficients(len(batch_sizes), alphas)
         for level, n in enumerate(batch_sizes):
-            correction = {level: coefficient[level]}
-            if level:
-                correction[level - 1] = -coefficient[level - 1]
-            total += quadratic(correction) / n
+            coarser = {level - 1: -coefficient[level - 1] / n} if level else {}
+            add(n, {level: coefficient[level] / n, **coarser})
         return total
     weights = nested_weights(batch_sizes, alphas)
-    total = 0.0
-    for shell in range(levels):
-        own = batch_sizes[shell] - (batch_sizes[shell + 1] if shell + 1 < levels else 0)
-        on_levels = {level: weights[level][0] for level in range(shell)}
-        on_levels[shell] = weights[shell][1]
-        total += own * quadratic(on_levels)
+    for shell in levels:
+        own = batch_sizes[shell] - (batch_sizes[shell + 1] if shell + 1 < len(levels) else 0)
+        add(own, {**{level: weights[level][0] for level in range(shell)}, shell: weights[shell][1]})
     return total
 
 
@@ -163,7 +206,11 @@ def optimal_batch_sizes(
     Raises:
         ValueError: if the budget doesn't buy one sample of each level.
     """
-    _check_allocation("optimal_batch_sizes", variances, costs, budget, least=sum(costs))
+    _check_allocation("optimal_batch_sizes", variances, costs, budget, least=sum)
+    if min(variances) < 0:
+        raise ValueError(
+            f"optimal_batch_sizes: variances={tuple(variances)}; needs numbers of at least 0."
+        )
     return _whole_samples(variances, costs, budget)[1]
 
 
@@ -189,8 +236,8 @@ def optimal_nested_batch_sizes(
         ValueError: if the budget doesn't buy one sample, or the finest correlation is not 1.
     """
     name = "optimal_nested_batch_sizes"
+    _check_allocation(name, correlations, costs, budget, least=itemgetter(-1))
     squares = [rho**2 for rho in correlations]
-    _check_allocation(name, squares, costs, budget, least=costs[-1])
     finest = len(costs) - 1
     if max(squares) > 1 + 1e-9 or not math.isclose(squares[finest], 1.0):
         raise ValueError(
@@ -220,21 +267,25 @@ def optimal_nested_batch_sizes(
 
 
 def _check_allocation(
-    name: str, values: Sequence[float], costs: Sequence[float], budget: float, least: float
+    name: str,
+    values: Sequence[float],
+    costs: Sequence[float],
+    budget: float,
+    least: Callable[[Sequence[float]], float],
 ) -> None:
     if not values or len(values) != len(costs):
         raise ValueError(
             f"{name}: got {len(values)} levels of statistics and {len(costs)} costs; needs one of "
             f"each a level, coarsest first."
         )
-    if not all(math.isfinite(v) and v >= 0 for v in values):
-        raise ValueError(f"{name}: got {tuple(values)}; needs finite numbers of at least 0.")
-    if not all(math.isfinite(c) and c > 0 for c in costs):
+    if not all(map(is_number, values)):
+        raise ValueError(f"{name}: got {tuple(values)}; needs finite numbers.")
+    if not all(is_number(c) and c > 0 for c in costs):
         raise ValueError(f"{name}: costs={tuple(costs)}; needs positive numbers.")
-    if not budget >= least:
+    if not (is_number(budget) and budget >= least(costs)):
         raise ValueError(
-            f"{name}: a budget of {budget:g} doesn't buy one step with one sample; needs {least:g} "
-            f"or more."
+            f"{name}: a budget of {budget} doesn't buy one step with one sample, or is not finite; "
+            f"needs {least(costs):g} or more."
         )
 
 

@@ -68,5 +68,18 @@ def rows(batch: Any, start: int, stop: int) -> Any:
 
 
 def join(first: Any, second: Any) -> Any:
-    """The samples of `first`, then those of `second`."""
+    """The samples of `first`, then those of `second`.
+
+    Raises:
+        ValueError: if their fields differ in name, shape, type or device.
+    """
+    kinds = [
+        {key: (tuple(field.shape[1:]), field.dtype, str(field.device)) for key, field in found}
+        for found in (fields(first), fields(second))
+    ]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"batch: samples of {kinds[0]} can't be joined with samples of {kinds[1]}; needs "
+            f"fields of the same names, shapes, types and devices."
+        )
     return map_fields(lambda _, a, b: torch.cat([a, b]), first, second)

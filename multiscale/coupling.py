@@ -54,6 +54,7 @@ class _Pass:
 _current: ContextVar[_Pass | None] = ContextVar("multiscale_pass", default=None)
 
 
+@torch.compiler.disable  # masks are the same with and without torch.compile
 def coupled_uniform(samples: int, numbers: int) -> Tensor:
     """Uniform numbers in [0, 1), shape (samples, numbers), on the CPU: one row for each draw.
 
@@ -93,11 +94,16 @@ class CoupledDropout(nn.Module):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"CoupledDropout: p={p}, needs a probability in [0, 1).")
+        if not isinstance(p, (int, float)) or not 0 <= p < 1:
+            raise ValueError(f"CoupledDropout: p={p!r}, needs a probability in [0, 1).")
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim < 2 or not x.is_floating_point():
+            raise ValueError(
+                f"CoupledDropout: got {tuple(x.shape)} of {x.dtype}; needs (n, c, …) in floating "
+                f"point."
+            )
         if not self.training or self.p == 0:
             return x
         kept = coupled_uniform(x.shape[0], x.shape[1]) >= self.p

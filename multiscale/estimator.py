@@ -37,6 +37,13 @@ class Shells:
 
     parts: Sequence[Any]
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.parts, (tuple, list)):
+            raise TypeError(
+                f"Shells: parts of type {type(self.parts).__name__}; needs a tuple with a batch a "
+                f"level, coarsest first."
+            )
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -108,6 +115,11 @@ def multiscale_backward(
     Source: Ahamed et al., *Multiscale Training of Convolutional Neural Networks*, TMLR 2026
     (independent form); Peherstorfer et al. 2016 (nested samples, coefficients).
     """
+    if not isinstance(grids, GridHierarchy):
+        raise TypeError(
+            f"multiscale_backward: grids of type {type(grids).__name__}; needs a "
+            f"GridHierarchy(finest=(height, width), levels=…)."
+        )
     check_batch_sizes(batch_sizes, grids.levels, form)
     if isinstance(batch, Shells):
         shells = batch
@@ -233,21 +245,32 @@ def _check_shells(shells: Shells, grids: GridHierarchy, sizes: Sequence[int], fo
         )
 
     for level, part in enumerate(shells.parts):
-        fields = [] if part is None else batches.fields(part)
-        shapes = [tuple(field.shape[-2:]) for _, field in fields if field.ndim == 4]
-        height, width = grids.shape(level)
-        if shapes and (height, width) not in shapes:
-            raise ValueError(
-                f"multiscale_backward: images of {shapes[0][0]}×{shapes[0][1]} where level {level} "
-                f"of the grids has {height}×{width}. Build the grids with the size of the "
-                f"batch's images: GridHierarchy(finest=(height, width), …)."
-            )
+        if part is not None:
+            check_level("multiscale_backward", part, grids, level)
+
+
+def check_level(name: str, batch: Any, grids: GridHierarchy, level: int) -> None:
+    """Raises ValueError if the batch has images, and none of the size that `level` has."""
+    shapes = [tuple(field.shape[-2:]) for _, field in batches.fields(batch) if field.ndim == 4]
+    height, width = grids.shape(level)
+    if shapes and (height, width) not in shapes:
+        raise ValueError(
+            f"{name}: images of {shapes[0][0]}×{shapes[0][1]} where level {level} of the grids has "
+            f"{height}×{width}. Build the grids with the size of the batch's images: "
+            f"GridHierarchy(finest=(height, width), …)."
+        )
 
 
 def _weighted_sum(
     values: Tensor, weights: tuple[tuple[int, float], ...], mean_allowed: bool
 ) -> Tensor:
     """Σ_i w_i ℓ_i, from losses of shape (n,), or from their mean where all weights are equal."""
+    if not (isinstance(values, Tensor) and values.requires_grad):
+        got = values.dtype if isinstance(values, Tensor) else type(values).__name__
+        raise TypeError(
+            f"multiscale_backward: losses returned {got} without a gradient; needs a tensor of "
+            f"floating point that depends on parameters which require one."
+        )
     counts = [n for n, _ in weights]
     if mean_allowed and values.ndim == 0:
         return weights[0][1] * counts[0] * values

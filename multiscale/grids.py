@@ -8,14 +8,18 @@ and labels have no mesh at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from multiscale.allocation import is_number, is_whole
 from multiscale.batches import map_fields
+
+MOST_LEVELS = 32
+"""No image is so large that it could be halved more often."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,11 +45,18 @@ class GridHierarchy:
     finest_cost: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.levels < 1:
-            raise ValueError(f"GridHierarchy: levels={self.levels}, needs 1 or more.")
-        if len(self.finest) != 2 or min(self.finest) < 1:
+        if not (is_whole(self.levels) and 1 <= self.levels <= MOST_LEVELS):
             raise ValueError(
-                f"GridHierarchy: finest={self.finest}, needs (height, width) in pixels."
+                f"GridHierarchy: levels={self.levels!r}, needs 1 or more, up to {MOST_LEVELS}."
+            )
+        pair = isinstance(self.finest, Sequence) and len(self.finest) == 2
+        if not (pair and all(is_whole(size) and size >= 1 for size in self.finest)):
+            raise ValueError(
+                f"GridHierarchy: finest={self.finest!r}, needs (height, width) in pixels."
+            )
+        if not (is_number(self.finest_cost) and self.finest_cost > 0):
+            raise ValueError(
+                f"GridHierarchy: finest_cost={self.finest_cost!r}, needs a positive number."
             )
         object.__setattr__(self, "finest", (int(self.finest[0]), int(self.finest[1])))
         factor = 2 ** (self.levels - 1)
@@ -89,9 +100,9 @@ class GridHierarchy:
         return GridHierarchy(self.shape(finest), finest - coarsest + 1, self.cost(finest))
 
     def _checked(self, level: int) -> int:
-        if not 0 <= level < self.levels:
+        if not (is_whole(level) and 0 <= level < self.levels):
             raise ValueError(
-                f"GridHierarchy: no level {level}; levels are 0 (coarsest) to {self.levels - 1}."
+                f"GridHierarchy: no level {level!r}; levels are 0 (coarsest) to {self.levels - 1}."
             )
         return level
 
@@ -200,7 +211,8 @@ def restrict(batch: Any, rules: Restriction | Mapping[Any, Restriction] = "avera
         if function is unchanged:
             return field
         where = "" if key is None else f" field {key!r}"
-        if field.ndim < 2 or field.shape[-1] % 2 or field.shape[-2] % 2:
+        sides = field.shape[-2:]
+        if field.ndim < 2 or any(side % 2 or not side for side in sides):
             raise ValueError(
                 f"restrict:{where} of shape {tuple(field.shape)} can't be halved; height and "
                 f"width must be even. A field without a mesh needs the rule 'unchanged'."
@@ -210,6 +222,11 @@ def restrict(batch: Any, rules: Restriction | Mapping[Any, Restriction] = "avera
                 f"restrict:{where} of type {field.dtype} can't be averaged; convert it to floating "
                 f"point, or choose rules={{{key!r}: 'injection'}} (label maps) or 'mask'."
             )
+        if function in (averaging, white_noise, mask) and field.ndim not in (3, 4):
+            raise ValueError(
+                f"restrict:{where} of shape {tuple(field.shape)} can't be averaged; needs "
+                f"(n, c, h, w) or (n, h, w)."
+            )
         return function(field)
 
     return map_fields(coarse, batch)
@@ -218,7 +235,7 @@ def restrict(batch: Any, rules: Restriction | Mapping[Any, Restriction] = "avera
 def _restriction(rule: Restriction) -> Callable[[Tensor], Tensor]:
     if callable(rule):
         return rule
-    if rule not in RESTRICTIONS:
+    if not isinstance(rule, str) or rule not in RESTRICTIONS:
         raise ValueError(
             f"restrict: no rule {rule!r}; rules are {', '.join(RESTRICTIONS)}, or a function."
         )

@@ -1,5 +1,7 @@
 """A draw has the same dropout mask on every level, and only there."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -111,3 +113,26 @@ def test_errors():
             GridHierarchy((8, 8), 1),
             (4,),
         )
+
+
+def test_a_compiled_network_has_the_same_dropout_and_gradient(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, padding=1),
+        CoupledDropout(0.5),
+        torch.nn.Conv2d(8, 3, 3, padding=1),
+    )
+    grids, images = GridHierarchy(finest=(16, 16), levels=2), torch.rand(4, 3, 16, 16)
+
+    def gradient(called):
+        network.zero_grad()
+        torch.manual_seed(0)
+        multiscale_backward(
+            lambda x: (called(x) - x).square().mean((1, 2, 3)), images, grids, (4, 2)
+        )
+        return [p.grad.clone() for p in network.parameters()]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the compiler's own
+        compiled = gradient(torch.compile(network, dynamic=False))
+    torch.testing.assert_close(compiled, gradient(network))
