@@ -2,33 +2,81 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
+import yaml
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+from torch import nn
+from torch.distributed import is_torchelastic_launched
 
-from multiscale.allocation import Form, geometric_batch_sizes
+from multiscale.allocation import Form, check_batch_sizes, geometric_batch_sizes
+from multiscale.batches import map_fields
+from multiscale.controller import Controller
 from multiscale.data import sources
+from multiscale.data.downloads import cifar10, stl10
 from multiscale.data.pyramid import BadImages, Pyramid, build_pyramid
 from multiscale.data.stream import CropStream, grid_of_crops, to_images
+from multiscale.data.urban100 import urban100
 from multiscale.grids import GridHierarchy
-from multiscale.networks import NETWORKS, RestorationNetwork
+from multiscale.networks import NETWORKS, RestorationNetwork, divisor_of
 from multiscale.pictures import save_comparison
-from multiscale.schedules import Schedule, cascadic, fullmultiscale, multiscale, single
+from multiscale.schedules import Schedule, auto, cascadic, fullmultiscale, multiscale, single
 from multiscale.tasks import TASKS, LevelRule, Task
-from multiscale.training.checkpoint import load_best
+from multiscale.training.checkpoint import read_checkpoint, read_state
 from multiscale.training.evaluate import Quality, Validation
-from multiscale.training.loop import Outcome, progress_bar, seed_of, train
-from multiscale.training.records import Records
+from multiscale.training.forecast import progress_bar
+from multiscale.training.loop import NETWORK, seed_of, train
+from multiscale.training.records import NoRecords, Records, last_state
+from multiscale.training.state import LearningRate, Progress, TrainingState, moving_average
+from multiscale.training.timing import forecast, seconds_per_step, seconds_per_validation
+
+MOST: dict[str, float] = {
+    "channels": 10**6,
+    "patch_size": 2**15,
+    "train_patches": 10**5,
+    "test_patches": 10**5,
+    "img_size": 2**16,
+    "levels": 16,
+    "batch_size": 10**6,
+    "ratio": 10**3,
+    "iterations": 10**8,
+    "work_units": 10**12,
+    "validations": 10**6,
+    "val_images": 10**5,
+    "skip_updates": 10**8,
+    "processes": 10**4,
+    "seed": 2**63 - 1,
+    "run_id": 2**63 - 1,
+    "learning_rate": 1e3,
+}
+"""The largest values that options take: far more than is of use, and less than hangs a machine."""
+
+MOST_WEIGHTS = 2**30
+"""Of a network: 4 GiB, and three times as much again for gradients and Adam."""
 
 _NOISE_RULES = {"averaging": "white_noise", "injection": "injection"}
-NETWORK = 3  # the seed's stream for initial weights and dropout; see training/loop.py
-
 Device = torch.device | str
-Mode = Literal["single", "multiscale", "fullmultiscale", "cascadic"]
-Dataset = Literal["photographs", "folder"]
+Mode = Literal["single", "multiscale", "fullmultiscale", "cascadic", "auto"]
+Dataset = Literal["photographs", "folder", "cifar10", "stl10", "celeba", "urban100"]
+
+IMG_SIZES = {"cifar10": 32, "stl10": 96, "celeba": 128}
+"""Crops on the finest level where nothing is said: as large as the images allow, at most 128."""
+
+PATCH_OPTIONS = ("patch_size", "train_patches", "test_patches")
+"""Options of urban100 alone."""
+
+
+def default_data_dir() -> str:
+    """Where datasets lie if nothing is said: the environment's MULTISCALE_DATA, or `data`."""
+    return os.environ.get("MULTISCALE_DATA") or "data"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,18 +87,28 @@ class Recipe:
         task: what is undone: denoising, deblurring, inpainting or superresolution.
         mode: single: the finest level only. multiscale: the telescoping gradient over all levels.
             fullmultiscale: coarse to fine, with that gradient in each stage. cascadic: coarse to
-            fine, one level a stage.
-        network: with the paper's configuration.
+            fine, one level a stage. auto: as cascadic, with stages, batch sizes and learning rate
+            that measured best, and stages that end early when they no longer pay; needs a budget.
+        network: with the paper's configuration; or own, one given to `run` from Python.
         channels: the network's hidden channels; its own default if not given (unet 32, resnet 128,
             srnet 64).
         residual: whether the network's output is added to its input.
+        dropout: of the unet; 0.5 by default, as in the paper. 0 and 0.1 measure better.
         dataset: photographs: eight real photographs that ship with scikit-image. folder: the images
-            in data_dir.
-        data_dir: folder of images, with train and val in it, or split by name: every tenth image
-            is kept for validation.
+            in data_dir. cifar10, stl10: downloaded on first use. celeba, urban100: as they lie in
+            data_dir.
+        data_dir: for folder: the folder of images, with train and val in it, or split by name:
+            every tenth image is kept for validation. For the other datasets: the directory that
+            holds cifar-10-batches-py, stl10_binary, CelebA or Urban100; if not given, the
+            environment's MULTISCALE_DATA, or else data.
+        patch_size: of urban100's patches, in pixels of the low resolution; 64 by default.
+        train_patches: of each image of urban100; 10 by default.
+        test_patches: of each image of urban100, to validate on; 2 by default.
         bad_images: what to do with images that can't be read or are smaller than img_size.
-        img_size: height and width of the crops on the finest level, in pixels.
-        levels: of the grids; each has half the resolution of the next.
+        img_size: height and width of the crops on the finest level, in pixels; by default 64, or
+            32 for cifar10, 96 for stl10, 128 for celeba, twice patch_size for urban100.
+        levels: of the grids; each has half the resolution of the next. By default 4, or as many
+            as img_size allows.
         batch_size: samples on the finest level; 16 by default.
         ratio: how many times more samples each coarser level gets; 2 by default.
         batch_sizes: samples on every level, coarsest first, instead of batch_size and ratio.
@@ -60,7 +118,9 @@ class Recipe:
             for one stage, and 2000 on the coarsest level, halved at each finer one, for stages.
         work_units: total budget instead of iterations; one is a forward and backward pass of one
             image on the finest level.
-        shares: of the work for each stage, coarsest first, such as [1, 3, 4, 2].
+        budget: in work units or in time: 5000wu, 90s, 10min, 2h. Time is that of steps and
+            validations together, by timing a few of each before the run.
+        shares: of the budget for each stage, coarsest first, such as [1, 3, 4, 2].
         restriction: how the coarse levels come about. averaging: image averaged, noise kept white.
             injection: every second pixel of both, as in the authors' code.
         t_max: largest time of corruption, t ~ U(0, t_max); noise has the standard deviation t on
@@ -69,79 +129,154 @@ class Recipe:
         level_rule: what blur or boxes are on a coarse level. pixel: of the same size in pixels.
             physical: of the same size in the scene. Default: pixel for deblurring, physical for
             inpainting.
-        learning_rate: of Adam; falls to 1e-6 along one cosine.
-        validations: how often to validate, evenly spread over the work.
+        learning_rate: of Adam; 5e-4 by default, 3e-3 for auto. It falls to 1e-6.
+        decay: the last part of the work, such as 0.3, over which the learning rate falls linearly;
+            before it is constant. By default 0.3 for auto, else one cosine over all steps.
+        validations: how often to validate, evenly spread over the work; 20 by default, 40 for
+            auto, which decides by them.
         val_images: crops to validate on.
         seed: of crops, noise and weights, as separate streams.
         device: auto, cpu, cuda, cuda:1, mps, …
-        precision: of the passes; bf16-mixed computes convolutions in bfloat16.
+        processes: on this machine, each with a device of its own, or all on the CPU. Batch sizes
+            are those of all together. Under torchrun it is torchrun that says how many.
+        precision: of the passes; bf16-mixed computes convolutions in bfloat16, 16-mixed in float16
+            with scaled losses, on GPUs only.
+        ema: decay of an exponential moving average of the weights, such as 0.999, which is then
+            what is validated and kept.
+        compile: compile the network (torch.compile), one shape for each level and batch size.
+        skip_updates: how many updates may be left out because loss or gradient is not finite; with
+            0 the run stops at the first.
         run_id: distinguishes runs of one configuration.
         results_dir: logs, models and pictures go here.
         overwrite: replace an earlier run of the same name.
+        resume: go on with a run of the same name that was stopped, from where it was last saved.
+        save_every: seconds after which the run is saved at the latest; it is after validations.
     """
 
     task: str = "denoising"
     mode: Mode = "single"
-    network: Literal["unet", "resnet", "srnet"] = "unet"
+    network: Literal["unet", "resnet", "srnet", "own"] = "unet"
     channels: int | None = None
     residual: bool = True
+    dropout: float | None = None
     dataset: Dataset = "photographs"
     data_dir: str | None = None
+    patch_size: int | None = None
+    train_patches: int | None = None
+    test_patches: int | None = None
     bad_images: BadImages = "refuse"
-    img_size: int = 64
-    levels: int = 4
+    img_size: int | None = None
+    levels: int | None = None
     batch_size: int | None = None
     ratio: int | None = None
     batch_sizes: list[int] | None = None
     form: Form = "nested"
     iterations: int | None = None
     work_units: float | None = None
+    budget: str | None = None
     shares: list[float] | None = None
     restriction: Literal["averaging", "injection"] = "averaging"
     t_max: float | None = None
     sigma: float | None = None
     level_rule: LevelRule | None = None
-    learning_rate: float = 5e-4
-    validations: int = 20
+    learning_rate: float | None = None
+    decay: float | None = None
+    validations: int | None = None
     val_images: int = 64
     seed: int = 42
     device: str = "auto"
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    processes: int = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    ema: float | None = None
+    compile: bool = False
+    skip_updates: int = 0
     run_id: int = 1
     results_dir: str = "results"
     overwrite: bool = False
+    resume: bool = False
+    save_every: float = 300.0
 
     def __post_init__(self) -> None:
+        for name, kind in _option_types().items():
+            if not _fits(getattr(self, name), kind):
+                raise ValueError(f"{name}={getattr(self, name)!r}: needs {_words(kind)}.")
         if self.task not in TASKS:
             raise ValueError(f"task={self.task}: needs one of {', '.join(TASKS)}.")
         at_least_one = (
             *("img_size", "levels", "channels", "batch_size", "ratio", "iterations", "work_units"),
-            *("validations", "val_images"),
+            "processes",
+            *("validations", "val_images", *PATCH_OPTIONS),
         )
         for name in at_least_one:
             value = getattr(self, name)
             if value is not None and not value >= 1:
                 raise ValueError(f"{name}={value}: needs 1 or more.")
-        if self.seed < 0:
-            raise ValueError(f"seed={self.seed}: needs 0 or more.")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate={self.learning_rate}: needs a positive number.")
-        if self.iterations is not None and self.work_units is not None:
-            raise ValueError("got both iterations and work_units; each says how long: give one.")
+        for name in ("seed", "skip_updates", "save_every"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}={getattr(self, name)}: needs 0 or more.")
+        for name, most in MOST.items():
+            if (getattr(self, name) or 0) > most:
+                raise ValueError(f"{name}={getattr(self, name)}: needs at most {most:,}.")
+        for name in ("data_dir", "results_dir", "device"):
+            text = getattr(self, name)
+            if text is not None and (not text.strip() or "\0" in text):
+                raise ValueError(f"{name}={text!r}: needs a text with no null character in it.")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ValueError(f"ema={self.ema}: needs a decay in (0, 1).")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout}: needs a probability in [0, 1).")
+        if self.learning_rate is not None and not self.learning_rate >= 1e-12:
+            raise ValueError(
+                f"learning_rate={self.learning_rate}: needs a positive number, 1e-12 or more."
+            )
+        if self.decay is not None and not 0 < self.decay <= 1:
+            raise ValueError(f"decay={self.decay}: needs a part of the work in (0, 1].")
+        lengths = [
+            n for n in ("iterations", "work_units", "budget") if getattr(self, n) is not None
+        ]
+        if len(lengths) > 1:
+            raise ValueError(f"got both {' and '.join(lengths)}; each says how long: give one.")
+        if self.budget is not None:
+            in_units(self.budget)
+        if self.mode == "auto" and self.budget is None is self.work_units:
+            raise ValueError("mode=auto needs a budget, such as budget=5000wu or budget=10min.")
         for name in ("batch_size", "ratio"):
             if self.batch_sizes is not None and getattr(self, name) is not None:
                 raise ValueError(f"got both {name} and batch_sizes; give one of them.")
-        if self.shares is not None and self.work_units is None:
-            raise ValueError("shares need a budget to be shared: give work_units as well.")
-        if self.dataset == "folder" and self.data_dir is None:
-            raise ValueError("dataset=folder needs data_dir, the folder of images.")
-        if self.dataset != "folder" and self.data_dir is not None:
+        if self.shares is not None and self.work_units is self.budget is None:
             raise ValueError(
-                f"data_dir={self.data_dir} is not used by dataset={self.dataset}; "
-                f"use dataset=folder."
+                "shares need something to be shared: give budget or work_units as well."
+            )
+        self._check_data_options()
+        by_size = self.levels is self.batch_sizes is None
+        if self.mode != "single" and by_size and self._possible_levels() == 1:
+            raise ValueError(
+                f"mode={self.mode}: {self.size}×{self.size} leaves no coarser level for "
+                f"{self.task} with {self.network}; use a size divisible by 8 such as 64, or "
+                f"mode=single."
             )
         self.build_task()
         self.build_schedule()
+
+    def _check_data_options(self) -> None:
+        if self.dataset == "folder" and self.data_dir is None:
+            raise ValueError("dataset=folder needs data_dir, the folder of images.")
+        if self.dataset == "photographs" and self.data_dir is not None:
+            raise ValueError(
+                f"data_dir={self.data_dir} is not used by dataset=photographs; use dataset=folder."
+            )
+        for name in PATCH_OPTIONS:
+            if self.dataset != "urban100" and getattr(self, name) is not None:
+                raise ValueError(f"{name} is an option of dataset=urban100 only; leave it out.")
+
+    @property
+    def size(self) -> int:
+        """Height and width of the crops on the finest level."""
+        if self.img_size is not None:
+            return self.img_size
+        if self.dataset == "urban100":
+            return 2 * (self.patch_size or 64)
+        return IMG_SIZES.get(self.dataset, 64)
 
     @property
     def name(self) -> str:
@@ -160,20 +295,44 @@ class Recipe:
         for name in options.keys() - takes:
             raise ValueError(f"{name} is not an option of {self.task}; leave it out.")
         if "finest" in takes:
-            options["finest"] = (self.img_size, self.img_size)
+            options["finest"] = (self.size, self.size)
         images, noise = self.restriction, _NOISE_RULES[self.restriction]
         options["restriction"] = {"clean": images, "low": images, "noise": noise}
         return kind(**options)
 
     def build_grids(self) -> GridHierarchy:
-        return GridHierarchy((self.img_size, self.img_size), self.levels)
+        return GridHierarchy((self.size, self.size), self.levels or self._possible_levels())
+
+    def _possible_levels(self) -> int:
+        """As many as `batch_sizes` has, or at most 4 that suit image size, network and task."""
+        if self.batch_sizes is not None:
+            return max(len(self.batch_sizes), 1)
+        task, divisor = TASKS[self.task], getattr(NETWORKS.get(self.network), "divisor", 1)
+        most = 6 if self.mode == "auto" else 4
+        for levels in range(most, 1, -1):
+            coarsest, rest = divmod(self.size, 2 ** (levels - 1))
+            if levels > 4 and coarsest < 8:
+                continue
+            fits = coarsest % divisor == 0 == coarsest % task.divisor
+            if not rest and fits and coarsest >= task.smallest:
+                return levels
+        return 1
 
     def build_schedule(self) -> Schedule:
         """The stages of the mode, in the length that was asked for."""
         grids = self.build_grids()
         sizes: Sequence[int] | None = self.batch_sizes
         if sizes is None:
-            sizes = geometric_batch_sizes(self.levels, self.batch_size or 16, self.ratio or 2)
+            finest = self.batch_size or (4 if self.mode == "auto" else 16)
+            sizes = geometric_batch_sizes(grids.levels, finest, self.ratio or 2)
+            if self.mode == "auto" and self.ratio is None:
+                sizes = [min(n, 8 * finest) for n in sizes]
+        check_batch_sizes(sizes, grids.levels, "independent")
+        if max(sizes) > MOST["batch_size"]:
+            raise ValueError(
+                f"batch_sizes={list(sizes)}: needs at most {MOST['batch_size']:,} on a level; "
+                f"lower batch_size, ratio or levels."
+            )
         match self.mode:
             case "single":
                 schedule = single(grids, batch_size=sizes[-1])
@@ -183,17 +342,75 @@ class Recipe:
                 schedule = fullmultiscale(grids, batch_sizes=sizes, form=self.form)
             case "cascadic":
                 schedule = cascadic(grids, batch_sizes=sizes)
+            case "auto":
+                schedule = auto(grids, batch_sizes=sizes)
         if self.iterations is not None:
             schedule = schedule.with_steps(self.iterations)
-        if self.work_units is not None:
-            schedule = schedule.with_work(self.work_units, self.shares)
+        work_units, _ = self.limits
+        if work_units is not None:
+            schedule = schedule.with_work(work_units, self.shares)
+        if schedule.steps > MOST["iterations"]:
+            raise ValueError(
+                f"{work_units:g} work units work out at {schedule.steps:,} steps; needs at "
+                f"most {MOST['iterations']:,}. Ask for less work."
+            )
         return schedule
+
+    @property
+    def limits(self) -> tuple[float | None, float | None]:
+        """Work units and seconds that the run may take, None where it is not limited by them."""
+        if self.budget is None:
+            return self.work_units, None
+        number, unit = in_units(self.budget)
+        return (number, None) if unit == "wu" else (None, number)
+
+    @property
+    def number_of_validations(self) -> int:
+        return self.validations or (40 if self.mode == "auto" else 20)
+
+    def build_learning_rate(self) -> LearningRate:
+        """Its course over the run."""
+        auto = self.mode == "auto"
+        highest = self.learning_rate or (3e-3 if auto else 5e-4)
+        return LearningRate(highest, decay=self.decay or (0.3 if auto else None))
+
+    def lengthened(self, lengths: Sequence[int]) -> Schedule:
+        """The schedule of a run whose stages had these lengths, with as much work as is asked for.
+
+        What is added goes to the last stage.
+
+        Raises:
+            ValueError: if less is asked for than the run had.
+        """
+        asked = self.build_schedule()
+        before = asked.of_lengths(lengths)
+        work_units, seconds = self.limits
+        if seconds is not None:
+            added = 0
+        elif work_units is None:
+            added = asked.steps - before.steps
+        else:
+            added = round(
+                (asked.work_units - before.work_units) / asked.step_cost(asked.stages[-1])
+            )
+        if added < 0:
+            raise ValueError(
+                f"resume: {self.name} has {before.steps:,} steps, {before.work_units:,g} work "
+                f"units; {asked.steps:,} steps, {asked.work_units:,g} work units are asked for. "
+                f"Ask for as many or more."
+            )
+        return before.of_lengths([*lengths[:-1], lengths[-1] + added])
 
     def build_network(self) -> RestorationNetwork:
         """The network with its initial weights, which depend on the seed alone."""
-        torch.manual_seed(seed_of(self.seed, NETWORK))
         task = self.build_task()
+        if self.network == "own":
+            raise ValueError("network=own is given to `run` from Python: run(recipe, network).")
         options: dict[str, Any] = {"residual": self.residual}
+        if self.dropout is not None:
+            if self.network != "unet":
+                raise ValueError(f"dropout is not an option of {self.network}; leave it out.")
+            options["dropout"] = self.dropout
         if self.channels is not None:
             options["channels"] = self.channels
         if not task.timed:
@@ -201,108 +418,335 @@ class Recipe:
                 raise ValueError(f"{self.task} has no times, which unet needs; use srnet.")
             if self.network == "resnet":
                 options["time"] = False
-        network = NETWORKS[self.network](**options)
-        self._check_sizes(network, task)
+        kind = NETWORKS[self.network]
+        with torch.device("meta"):  # counted before any memory is taken
+            weights = sum(parameter.numel() for parameter in kind(**options).parameters())
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"channels={self.channels}: {self.network} would have {weights:.2g} weights; needs "
+                f"at most {MOST_WEIGHTS:,}, so fewer channels."
+            )
+        torch.manual_seed(seed_of(self.seed, NETWORK))
+        network = kind(**options)
+        self.check_sizes(network)
         return network
 
-    def _check_sizes(self, network: RestorationNetwork, task: Task) -> None:
+    def check_sizes(self, network: nn.Module) -> None:
         """Raises ValueError if the coarsest level in use is too small or can't be divided."""
-        coarsest = self.build_grids().shape(self.build_schedule().stages[0].coarsest)
-        for name, divisor in ((self.network, network.divisor), (self.task, task.divisor)):
+        grids, task = self.build_grids(), self.build_task()
+        coarsest = grids.shape(self.build_schedule().stages[0].coarsest)
+        for name, divisor in ((self.network, divisor_of(network)), (self.task, task.divisor)):
             if any(size % divisor for size in coarsest):
                 raise ValueError(
-                    f"{name} needs sizes divisible by {divisor}; the coarsest of {self.levels} "
+                    f"{name} needs sizes divisible by {divisor}; the coarsest of {grids.levels} "
                     f"levels is {coarsest[0]}×{coarsest[1]}. Use fewer levels or a larger img_size."
                 )
         if min(coarsest) < task.smallest:
             raise ValueError(
                 f"{self.task} needs levels of at least {task.smallest}×{task.smallest} pixels; the "
-                f"coarsest of {self.levels} is {coarsest[0]}×{coarsest[1]}. Use fewer levels or a "
+                f"coarsest of {grids.levels} is {coarsest[0]}×{coarsest[1]}. Use fewer levels or a "
                 f"larger img_size."
             )
 
     def build_source(self) -> sources.Source:
-        """Images to train on and to validate on, not yet opened."""
-        if self.dataset == "folder":
-            assert self.data_dir is not None
-            return sources.folder(self.data_dir)
-        return sources.built_in()
+        """Images to train on and to validate on, not yet opened where they lie in files."""
+        data_dir = self.data_dir or default_data_dir()
+        match self.dataset:
+            case "photographs":
+                return sources.built_in()
+            case "folder":
+                return sources.folder(data_dir)
+            case "cifar10":
+                return cifar10(data_dir)
+            case "stl10":
+                return stl10(data_dir)
+            case "celeba":
+                return sources.celeba(data_dir)
+            case "urban100":
+                patches = (self.patch_size or 64, self.train_patches or 10, self.test_patches or 2)
+                return urban100(data_dir, *patches)
 
     def build_pyramid(self, images: Sequence[sources.NamedImage]) -> Pyramid:
         """Images to train on, on every level."""
         return build_pyramid(
-            images, self.build_grids(), self.restriction, self.bad_images, progress=True
+            images,
+            self.build_grids(),
+            self.restriction,
+            self.bad_images,
+            pairs=self.build_task().pairs,
+            progress=True,
         )
 
     def build_validation(self, images: Sequence[sources.NamedImage], device: Device) -> Validation:
-        """Crops to validate on, the same for every number of levels."""
-        grids = GridHierarchy((self.img_size, self.img_size), levels=1)
-        pyramid = build_pyramid(images, grids, bad_images=self.bad_images, progress=True)
-        crops = grid_of_crops(pyramid, self.val_images).to(device)
-        return Validation(self.build_task(), to_images(crops))
+        """Crops to validate on, the same for every number of levels; of many images, some."""
+        grids, task = GridHierarchy((self.size, self.size), levels=1), self.build_task()
+        step = max(len(images) // self.val_images, 1)
+        pyramid = build_pyramid(
+            images[::step],
+            grids,
+            bad_images=self.bad_images,
+            pairs=task.pairs,
+            progress=True,
+        )
+        crops = map_fields(lambda _, c: c.to(device), grid_of_crops(pyramid, self.val_images))
+        return Validation(task, to_images(crops))
+
+    def build_records(self, progress: Progress) -> Records:
+        """What the run writes; after `progress`, if it is resumed."""
+        return Records(
+            self.results_dir,
+            self.name,
+            {name: value for name, value in asdict(self).items() if name != "resume"},
+            overwrite=self.overwrite,
+            logs_ssim=self.build_task().logs_ssim,
+            keep=progress.iteration if self.resume else None,
+        )
+
+    def no_records(self) -> Records:
+        """For all processes but the first."""
+        return NoRecords(self.results_dir, self.name)
 
     def build_fabric(self) -> Fabric:
         """Device and precision."""
-        accelerator, _, index = self.device.partition(":")
+        accelerator, colon, index = self.device.partition(":")
+        if colon and not index.isdecimal():
+            raise ValueError(f"device={self.device}: needs a number after the colon, as cuda:1.")
+        if self.precision == "16-mixed" and not torch.cuda.is_available():
+            raise ValueError("precision=16-mixed needs a GPU; use bf16-mixed or 32-true.")
+        nodes, processes = 1, self.processes
+        if is_torchelastic_launched():
+            processes = int(os.environ["LOCAL_WORLD_SIZE"])
+            nodes = int(os.environ["WORLD_SIZE"]) // processes
+        several = nodes * processes > 1
+        if index and several:
+            raise ValueError(f"device={self.device} is one; processes={processes} need as many.")
+        self._check_divisible(nodes * processes)
         try:
-            devices: Any = [int(index)] if index else 1
-            fabric = Fabric(accelerator=accelerator, devices=devices, precision=self.precision)
+            fabric = Fabric(
+                accelerator=accelerator,
+                devices=[int(index)] if index else processes,
+                num_nodes=nodes,
+                strategy=DDPStrategy(broadcast_buffers=False) if several else "auto",
+                precision=self.precision,
+            )
         except Exception as error:  # each accelerator raises a kind of its own
             raise ValueError(f"device={self.device} can't be used: {error}") from error
         fabric.launch()
         return fabric
+
+    def _check_divisible(self, processes: int) -> None:
+        for number, stage in enumerate(self.build_schedule().stages):
+            if any(n % processes for n in stage.batch_sizes):
+                raise ValueError(
+                    f"batch sizes {list(stage.batch_sizes)} of stage {number} can't be divided "
+                    f"among {processes} processes; use multiples of {processes} on every level."
+                )
+
+
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+
+
+def in_units(budget: str) -> tuple[float, str]:
+    """A budget as a number of work units ("wu") or of seconds ("s").
+
+    >>> in_units("5000wu"), in_units("1.5 min")
+    ((5000.0, 'wu'), (90.0, 's'))
+
+    Raises:
+        ValueError: for another unit, or a number that is not positive and finite.
+    """
+    matched = re.fullmatch(r"\s*(\d+(?:\.\d*)?(?:e\d+)?)\s*(wu|s|min|h)\s*", budget, re.ASCII)
+    number = float(matched[1]) * _SECONDS.get(matched[2], 1.0) if matched else 0.0
+    if not matched or not 0 < number <= MOST["work_units"]:
+        raise ValueError(
+            f"budget={budget!r}: needs a number above 0 (at most {MOST['work_units']:g}) and a "
+            f"unit, wu, s, min or h, such as 5000wu or 10min."
+        )
+    return number, "wu" if matched[2] == "wu" else "s"
+
+
+@cache
+def _option_types() -> dict[str, Any]:
+    return get_type_hints(Recipe)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value is of an option's type. A whole number also serves as a float."""
+    of = get_args(kind)
+    if get_origin(kind) is Literal:
+        return isinstance(value, str) and value in of
+    if get_origin(kind) is list:
+        return isinstance(value, (list, tuple)) and all(_fits(v, of[0]) for v in value)
+    if of:
+        return any(_fits(value, k) for k in of)
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _words(kind: Any) -> str:
+    """An option's type as its users know it."""
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a run's results are."""
+
+    directory: Path
+    best: Path
+    last: Path
+    picture: Path
 
 
 @dataclass(frozen=True)
 class Report:
     """A finished run: what it came to, and the quality of its best model on validation images."""
 
-    outcome: Outcome
+    outcome: Progress
     corrupted: Quality
     restored: Quality
-    records: Records
+    records: Files
 
 
-def run(recipe: Recipe) -> Report:
+def run(recipe: Recipe, network: nn.Module | None = None) -> Report:
     """Trains what the recipe describes; writes logs, the best model and a picture.
+
+    Args:
+        recipe: all about the run.
+        network: your own, called as network(images, times), or network(images) for a task without
+            times; for recipes with network="own". `multiscale.networks` adapts others by one line.
 
     Raises:
         ValueError, OSError: for bad input, before training begins.
     """
-    fabric = recipe.build_fabric()
-    task, schedule, network = recipe.build_task(), recipe.build_schedule(), recipe.build_network()
+    fabric, task = recipe.build_fabric(), recipe.build_task()
+    if (network is None) is (recipe.network == "own"):
+        raise ValueError(f"run: network={recipe.network}; give a network of your own with 'own'.")
+    if network is None:
+        network = recipe.build_network()
+    recipe.check_sizes(network)
+    saved, changes = stopped_run(recipe, fabric.device) if recipe.resume else (None, [])
     source = recipe.build_source()
     stream = CropStream(recipe.build_pyramid(source.train), recipe.seed)
     validation = recipe.build_validation(source.val, fabric.device)
-    records = Records(
-        recipe.results_dir,
-        recipe.name,
-        asdict(recipe),
-        overwrite=recipe.overwrite,
-        logs_ssim=task.logs_ssim,
-    )
 
-    adam = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(adam, schedule.steps, eta_min=1e-6)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learning_rate = recipe.build_learning_rate()
+    adam = torch.optim.Adam(network.parameters(), lr=learning_rate.highest)
+    network.to(memory_format=torch.channels_last)
+    average = None if recipe.ema is None else moving_average(network, recipe.ema)
+    if recipe.compile:
+        compile_every_shape(network)
     model, optimizer = fabric.setup(network, adam)
-    print(schedule)
-    with records, progress_bar(schedule) as bar:
-        outcome = train(
-            fabric,
-            model,
-            optimizer,
-            cosine,
-            task,
-            schedule,
-            stream,
-            validation,
-            records,
-            bar,
-            recipe.validations,
-        )
+    controller = Controller() if recipe.mode == "auto" else None
+    schedule = recipe.build_schedule()
+    state = TrainingState(
+        model, optimizer, learning_rate, schedule, stream, Progress(), average, controller
+    )
+    if saved is not None:
+        state.schedule = recipe.lengthened([stage["steps"] for stage in saved["stages"]])
+        state.load_state_dict(saved)
+    elif recipe.limits[1] is not None:
+        state.schedule = in_time(recipe, fabric, state, task, validation)
+    fabric.barrier()  # nothing is written before all have read
+    records = recipe.build_records(state.progress) if fabric.is_global_zero else recipe.no_records()
+    if saved is not None:
+        where = f"device {recipe.device}", f"{fabric.world_size} processes"
+        after = f"resumed after iteration {state.progress.iteration}"
+        records.event("; ".join([after, *changes, *where]))
+    fabric.print(state.schedule)
+    done, shown = state.progress.work_units, fabric.is_global_zero
+    with records:
+        validations = recipe.number_of_validations
+        expected = forecast(fabric, state, task, validation, validations)
+        with progress_bar(state.schedule, done, shown, expected) as bar:
+            train(
+                fabric,
+                state,
+                task,
+                validation,
+                records,
+                bar,
+                validations=validations,
+                skips=recipe.skip_updates,
+                save_every=recipe.save_every,
+            )
 
-    network.load_state_dict(load_best(records.best, fabric.device)["model_state_dict"])
-    examples = validation.examples(model, number=min(4, recipe.val_images))
-    save_comparison(records.picture, *examples, title=recipe.name)
-    return Report(outcome, validation.corrupted(), validation.evaluate(model), records)
+    report = conclude(recipe, network, state, validation, records) if shown else None
+    report = fabric.broadcast(report)
+    assert report is not None
+    return report
+
+
+def in_time(
+    recipe: Recipe, fabric: Fabric, state: TrainingState, task: Task, validation: Validation
+) -> Schedule:
+    """The state's schedule in the recipe's seconds, by timing a few steps of every stage.
+
+    All processes follow the first one's clock.
+    """
+    _, seconds = recipe.limits
+    assert seconds is not None
+    of_steps = seconds_per_step(fabric, state, task, rounds=4)
+    one = seconds_per_validation(validation, state.evaluated)
+    validating = one * (recipe.number_of_validations + len(of_steps))
+    if validating > seconds / 2:
+        raise ValueError(
+            f"budget={recipe.budget}: its {recipe.number_of_validations} validations alone take "
+            f"{validating:.2g} s, more than half of it; use fewer validations or val_images, or a "
+            f"larger budget."
+        )
+    schedule = state.schedule.with_seconds(seconds - validating, of_steps, recipe.shares)
+    return fabric.broadcast(schedule)
+
+
+def compile_every_shape(network: nn.Module) -> None:
+    """Compiles the network in place, anew for each level and batch size in use."""
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 256)
+    network.compile(dynamic=False)
+
+
+def conclude(
+    recipe: Recipe,
+    network: nn.Module,
+    state: TrainingState,
+    validation: Validation,
+    records: Records,
+) -> Report:
+    """Measures the best model, and draws a picture of what it does."""
+    network.load_state_dict(read_checkpoint(records.best)["model_state_dict"])
+    examples = validation.examples(network, number=min(4, recipe.val_images))
+    columns = dict(zip(("corrupted", "restored", "clean"), examples, strict=True))
+    save_comparison(records.picture, columns, title=recipe.name)
+    files = Files(records.directory, records.best, records.last, records.picture)
+    return Report(state.progress, validation.corrupted(), validation.evaluate(network), files)
+
+
+_MAY_CHANGE = {"iterations", "work_units", "budget", "validations", "skip_updates", "save_every"}
+_DOES_NOT_MATTER = {"resume", "overwrite", "device", "processes", "data_dir", "results_dir"}
+
+
+def stopped_run(recipe: Recipe, device: torch.device) -> tuple[dict[str, Any] | None, list[str]]:
+    """The last state of the recipe's run, None if nothing was saved, and what has changed since.
+
+    Raises:
+        ValueError: if it was another run, or none of its states is whole.
+    """
+    last = last_state(recipe.results_dir, recipe.name)
+    saved = read_state(last, device)
+    if saved is None:
+        return None, []
+    before = yaml.safe_load(last.with_name("config.yaml").read_text())
+    changed = {
+        name: f"{name}: {before.get(name)} then, {value} now"
+        for name, value in asdict(recipe).items()
+        if before.get(name) != value and name not in _DOES_NOT_MATTER
+    }
+    if refused := [text for name, text in changed.items() if name not in _MAY_CHANGE]:
+        raise ValueError(
+            f"resume: {recipe.name} was another run ({'; '.join(refused)}). Use its own options, "
+            f"another run_id, or overwrite=true without resume to start anew."
+        )
+    return saved, list(changed.values())

@@ -1,6 +1,6 @@
 """Which levels, how many samples on each, for how many steps: a schedule is a list of stages.
 
-The four fixed strategies differ only in their stages; the training loop does not know their names.
+The strategies differ only in their stages; the training loop does not know their names.
 """
 
 from __future__ import annotations
@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from multiscale.allocation import Form, check_batch_sizes, geometric_batch_sizes, work_units
+from multiscale.allocation import (
+    Form,
+    check_batch_sizes,
+    geometric_batch_sizes,
+    is_number,
+    is_whole,
+    work_units,
+)
 from multiscale.grids import GridHierarchy
 
 PAPER_STEPS = (2000, 1000, 500, 250)
@@ -25,6 +32,16 @@ class Stage:
     steps: int
     finest: int
     batch_sizes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not (is_whole(self.steps) and is_whole(self.finest)):
+            raise ValueError(
+                f"Stage: steps={self.steps!r}, finest={self.finest!r}; needs whole numbers."
+            )
+        if not isinstance(self.batch_sizes, (tuple, list)):
+            raise TypeError(
+                f"Stage: batch_sizes={self.batch_sizes!r}; needs a tuple of whole numbers."
+            )
 
     @property
     def coarsest(self) -> int:
@@ -53,8 +70,13 @@ class Schedule:
     form: Form = "nested"
 
     def __post_init__(self) -> None:
-        if not self.stages:
+        if not isinstance(self.grids, GridHierarchy):
+            raise TypeError(f"Schedule: grids={self.grids!r}; needs a GridHierarchy.")
+        stages = self.stages if isinstance(self.stages, (tuple, list)) else [self.stages]
+        if not stages:
             raise ValueError("Schedule: no stages; needs one or more.")
+        if not (stages is self.stages and all(isinstance(stage, Stage) for stage in stages)):
+            raise TypeError(f"Schedule: stages={self.stages!r}; needs a tuple of Stage.")
         for number, stage in enumerate(self.stages):
             if not 0 <= stage.coarsest <= stage.finest < self.grids.levels:
                 raise ValueError(
@@ -92,11 +114,63 @@ class Schedule:
                 yield step, number, stage
             first += stage.steps
 
+    def at(self, step: int) -> tuple[int, Stage]:
+        """(number of the stage, stage) of a step; steps count from 0."""
+        first = 0
+        for number, stage in enumerate(self.stages):
+            first += stage.steps
+            if 0 <= step < first:
+                return number, stage
+        raise ValueError(f"Schedule: no step {step}; there are {self.steps}, counted from 0.")
+
+    def moved_on(self, done: int) -> Schedule:
+        """The schedule of a run that leaves its stage after `done` steps in all.
+
+        What the stage had left is spread over the later ones as their own work is.
+
+        Raises:
+            ValueError: if that stage is the last one.
+        """
+        number, _ = self.at(done - 1)
+        if number == len(self.stages) - 1:
+            raise ValueError("Schedule: the last stage can't be left for a later one.")
+        kept = [*self.lengths[:number], done - sum(self.lengths[:number])]
+        spent = self.of_lengths([*kept, *self.lengths[number + 1 :]])
+        later = [stage.steps * self.step_cost(stage) for stage in self.stages[number + 1 :]]
+        longer = 1 + (self.work_units - spent.work_units) / sum(later)
+        return self.of_lengths([*kept, *(round(n * longer) for n in self.lengths[number + 1 :])])
+
+    def with_seconds(
+        self, budget: float, step_seconds: Sequence[float], shares: Sequence[float] | None = None
+    ) -> Schedule:
+        """The same stages with `budget` seconds in all.
+
+        Args:
+            budget: in seconds; met to within half a step of each stage.
+            step_seconds: of one step of each stage.
+            shares: of the budget for each stage; by default as their work is shared now.
+        """
+        if shares is None:
+            shares = [stage.steps * self.step_cost(stage) for stage in self.stages]
+        part = budget / sum(shares)
+        lengths = [
+            round(part * share / seconds)
+            for share, seconds in zip(shares, step_seconds, strict=True)
+        ]
+        if min(lengths) < 1:
+            stage = lengths.index(min(lengths))
+            raise ValueError(
+                f"Schedule: {budget:.3g} seconds of training leave stage {stage} without a step, "
+                f"which takes {step_seconds[stage]:.2g} s; needs a larger budget, smaller batches "
+                f"or fewer stages."
+            )
+        return self.of_lengths(lengths)
+
     def with_steps(self, steps: int) -> Schedule:
         """The same stages with `steps` steps in all, spread in the same proportions."""
-        if steps < len(self.stages):
+        if not is_whole(steps) or steps < len(self.stages):
             raise ValueError(
-                f"Schedule: {steps} steps for {len(self.stages)} stages; needs one each or more."
+                f"Schedule: {steps!r} steps for {len(self.stages)} stages; needs one each or more."
             )
         boundaries, so_far = [0], 0
         for stage in self.stages:
@@ -107,7 +181,7 @@ class Schedule:
         boundaries[-1] = steps
         for k in reversed(range(1, len(boundaries))):  # … also for the last ones
             boundaries[k - 1] = min(boundaries[k - 1], boundaries[k] - 1)
-        return self._of_lengths([b - a for a, b in zip(boundaries, boundaries[1:], strict=False)])
+        return self.of_lengths([b - a for a, b in zip(boundaries, boundaries[1:], strict=False)])
 
     def with_work(self, budget: float, shares: Sequence[float] | None = None) -> Schedule:
         """The same stages with `budget` work units in all.
@@ -118,7 +192,10 @@ class Schedule:
         """
         if shares is None:
             shares = [stage.steps * self.step_cost(stage) for stage in self.stages]
-        if len(shares) != len(self.stages) or min(shares) <= 0:
+        if not is_number(budget):
+            raise ValueError(f"Schedule: {budget!r} work units; needs a finite number.")
+        of_each = len(shares) == len(self.stages)
+        if not (of_each and all(is_number(share) and share > 0 for share in shares)):
             raise ValueError(
                 f"Schedule: shares={tuple(shares)} for {len(self.stages)} stages; needs one "
                 f"positive number each."
@@ -132,9 +209,15 @@ class Schedule:
                 f"Schedule: {budget:g} work units leave stage {lengths.index(min(lengths))} without"
                 f" a step; needs a larger budget, smaller batches or fewer stages."
             )
-        return self._of_lengths(lengths)
+        return self.of_lengths(lengths)
 
-    def _of_lengths(self, lengths: Sequence[int]) -> Schedule:
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Steps of each stage."""
+        return tuple(stage.steps for stage in self.stages)
+
+    def of_lengths(self, lengths: Sequence[int]) -> Schedule:
+        """The same stages, with so many steps each."""
         stages = (replace(s, steps=n) for s, n in zip(self.stages, lengths, strict=True))
         return replace(self, stages=tuple(stages))
 
@@ -228,8 +311,36 @@ def cascadic(
     return Schedule(grids, tuple(stages))
 
 
+def auto(
+    grids: GridHierarchy, budget: float = 5000.0, batch_sizes: Sequence[int] | None = None
+) -> Schedule:
+    """Coarse to fine, one level a stage, with the shares of the work that measured best.
+
+    From the finest level down they are as 4, 6, 8, 2, 1, 1 … to each other: with four levels 10,
+    40, 30, 20 % of the work, coarsest first. A run in mode `auto` leaves a stage before its share
+    is used up if the level has nothing more to give (`Controller`).
+
+    Args:
+        grids: all levels.
+        budget: in work units.
+        batch_sizes: on each level, coarsest first; by default 4 on the finest and twice as many on
+            each coarser one, at most 32.
+
+    >>> auto(GridHierarchy(finest=(64, 64), levels=4), budget=1600)
+    Schedule: 1,280 steps, 1,600 work units, nested form
+    stage    steps     levels           batch sizes  per step  work units
+        0      320          0                    32       0.5         160
+        1      640          1                    16         1         640
+        2      240          2                     8         2         480
+        3       80          3                     4         4         320
+    """
+    sizes = batch_sizes or [min(n, 32) for n in geometric_batch_sizes(grids.levels, 4)]
+    shares = (*(1,) * grids.levels, 2, 8, 6, 4)[-grids.levels :]
+    return cascadic(grids, batch_sizes=sizes).with_work(budget, shares)
+
+
 STRATEGIES: dict[str, Callable[..., Schedule]] = {
-    function.__name__: function for function in (single, multiscale, fullmultiscale, cascadic)
+    function.__name__: function for function in (single, multiscale, fullmultiscale, cascadic, auto)
 }
 
 

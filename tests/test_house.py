@@ -9,14 +9,16 @@ PACKAGE = Path(__file__).parent.parent / "multiscale"
 
 FLOORS = [
     {"batches", "allocation", "coupling"},
-    {"grids"},
-    {"estimator", "schedules"},
+    {"grids", "gain"},
+    {"estimator", "schedules", "gradients", "statistics"},
+    {"diagnostics", "controller"},
     {"tasks", "networks", "data"},
     {"training", "pictures"},
     {"recipes"},
-    {"trained"},
+    {"trained", "probe"},
     {"restore"},
     {"cli"},
+    {"scripts"},
 ]
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 

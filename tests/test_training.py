@@ -8,13 +8,15 @@ import torch
 import yaml
 
 import multiscale.training.checkpoint
+from multiscale.coupling import CoupledDropout
 from multiscale.grids import restrict
 from multiscale.recipes import Recipe, run
 from multiscale.schedules import Schedule, Stage
 from multiscale.tasks import Denoising
-from multiscale.training.checkpoint import load_best, save_best
+from multiscale.training.checkpoint import previous_of, read_checkpoint, save_best
 from multiscale.training.evaluate import Validation
-from multiscale.training.loop import seed_of, validation_steps
+from multiscale.training.forecast import validation_steps
+from multiscale.training.loop import seed_of
 from multiscale.training.records import Records
 
 
@@ -42,10 +44,10 @@ def rows(path):
 
 
 def weights(report):
-    return load_best(report.records.best)["model_state_dict"]
+    return read_checkpoint(report.records.best)["model_state_dict"]
 
 
-@pytest.mark.parametrize("mode", ["single", "multiscale", "fullmultiscale", "cascadic"])
+@pytest.mark.parametrize("mode", ["single", "multiscale", "fullmultiscale", "cascadic", "auto"])
 def test_every_mode_learns_and_leaves_what_it_should(recipe, mode):
     recipe = replace(recipe, mode=mode, work_units=400)
     report = run(recipe)
@@ -63,7 +65,7 @@ def test_every_mode_learns_and_leaves_what_it_should(recipe, mode):
     assert int(valid[-1]["iteration"]) == schedule.steps
     assert report.outcome.work_units == pytest.approx(schedule.work_units)
 
-    best = load_best(report.records.best)
+    best = read_checkpoint(report.records.best)
     assert set(best) == {
         "model_state_dict", "optimizer_state_dict", "level", "iteration",
         "train_loss", "valid_loss", "configuration",
@@ -118,13 +120,15 @@ def test_a_loss_that_is_not_finite_stops_before_the_update_and_says_where(recipe
 
     monkeypatch.setattr(Denoising, "losses", losses)
     with pytest.raises(
-        FloatingPointError, match=r"iteration \d+, stage 1, on level 1\. The update was not"
+        FloatingPointError,
+        match=r"loss, on level 1, is not finite at iteration \d+, stage 1 \(seed 42, crops from \d+\)\. The update was not",
     ):
         run(recipe)
     schedule = recipe.build_schedule()
     logs = rows(next((recipe_dir(recipe) / "logs").glob("*_train.csv")))
     assert len(logs) == schedule.stages[0].steps + 2
-    best = load_best(next((recipe_dir(recipe) / "models").glob("*.pt")))
+    assert "not finite" in next(recipe_dir(recipe).glob("runs/*/events.log")).read_text()
+    best = read_checkpoint(next((recipe_dir(recipe) / "models").glob("*.pt")))
     assert all(v.isfinite().all() for v in best["model_state_dict"].values())
 
 
@@ -140,6 +144,94 @@ def test_results_of_an_earlier_run_are_not_replaced_unasked(recipe):
     assert before == {p: p.read_bytes() for p in recipe_dir(recipe).rglob("*") if p.is_file()}
     run(replace(recipe, run_id=2))
     run(replace(recipe, overwrite=True))
+
+
+class PowerLossError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("mode", ["single", "fullmultiscale"])
+def test_a_resumed_run_is_the_run_that_was_not_stopped(recipe, mode, tmp_path, monkeypatch):
+    recipe = replace(recipe, mode=mode, network="unet", channels=16)
+    whole = run(recipe)
+    stopped = replace(recipe, results_dir=str(tmp_path / "stopped"))
+    healthy, steps = Records.trained, []
+
+    def fail(self, iteration, loss, seconds):
+        healthy(self, iteration, loss, seconds)
+        steps.append(iteration)
+        if len(steps) in (7, 9):
+            raise PowerLossError
+
+    monkeypatch.setattr(Records, "trained", fail)
+    for _ in range(2):
+        with pytest.raises(PowerLossError):
+            run(replace(stopped, resume=bool(steps)))
+    again = run(replace(stopped, resume=True))
+    assert len(steps) > whole.outcome.iteration  # some steps were made twice
+
+    first, second = weights(whole), weights(again)
+    assert all(torch.equal(first[k], second[k]) for k in first)
+    assert again.outcome.best_loss == whole.outcome.best_loss
+    for table in ("logs/*_train.csv", "logs/*_valid.csv", "runs/*/progress.csv"):
+        logs = [rows(next(recipe_dir(r).glob(table))) for r in (recipe, stopped)]
+        for of_run in logs:
+            for row in of_run:
+                row.pop("time", None)
+                row.pop("seconds", None)
+        assert logs[0] == logs[1]
+
+
+def test_resume_refuses_another_run_and_a_damaged_state(recipe, tmp_path):
+    report = run(recipe)
+    with pytest.raises(ValueError, match=r"another run \(learning_rate: 0.005 then, 0.1 now\)"):
+        run(replace(recipe, resume=True, learning_rate=0.1))
+    assert run(replace(recipe, resume=True)).outcome == report.outcome
+    for state in (report.records.last, previous_of(report.records.last)):
+        state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"last\.pt: .*previous\.pt: .* Remove them to start anew"):
+        run(replace(recipe, resume=True))
+
+
+def test_with_nothing_to_resume_a_run_begins(recipe):
+    assert run(replace(recipe, resume=True)).outcome.iteration == recipe.build_schedule().steps
+
+
+def test_a_row_torn_by_a_power_loss_is_dropped_on_resume(tmp_path):
+    with Records(tmp_path, "run", {}, overwrite=False) as records:
+        for iteration in range(1, 5):
+            records.trained(iteration, 0.5, 0.1)
+    log = tmp_path / "logs" / "run_train.csv"
+    log.write_text(log.read_text() + "5,0.")
+    with Records(tmp_path, "run", {}, overwrite=False, keep=3) as records:
+        records.trained(4, 0.25, 0.2)
+    assert [(r["iteration"], r["train_loss"]) for r in rows(log)][2:] == [
+        ("3", "0.5"),
+        ("4", "0.25"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "levels"),
+    [
+        ({"img_size": 64}, 4),
+        ({"img_size": 36}, 3),
+        ({"img_size": 33, "mode": "single"}, 1),
+        ({"img_size": 24, "network": "unet"}, 2),
+        ({"task": "superresolution", "img_size": 64}, 3),
+        ({"batch_sizes": [8, 4]}, 2),
+    ],
+)
+def test_there_are_as_many_levels_as_the_images_allow(options, levels):
+    options = {"mode": "multiscale", "network": "resnet"} | options
+    assert Recipe(**options).build_grids().levels == levels
+
+
+def test_dropout_is_an_option_of_the_unet():
+    unet = Recipe(network="unet", channels=16, dropout=0.0).build_network()
+    assert {m.p for m in unet.modules() if isinstance(m, CoupledDropout)} == {0.0}
+    with pytest.raises(ValueError, match="dropout is not an option of resnet"):
+        Recipe(network="resnet", dropout=0.0).build_network()
 
 
 def test_a_results_directory_that_cannot_be_written_is_an_error_before_training(recipe, tmp_path):
@@ -164,7 +256,7 @@ def test_a_full_disk_while_saving_keeps_the_checkpoint_that_was_there(tmp_path, 
     with pytest.raises(OSError, match=r"best\.pt: can't be written .*No space left.* is unchanged"):
         save_best(path, network, adam, iteration=2, **facts)
     assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+    assert {file.name for file in tmp_path.iterdir()} == {"best.pt", "best.safetensors"}
 
 
 def test_a_full_disk_while_logging_keeps_the_rows_until_then(tmp_path):
@@ -193,21 +285,21 @@ class Identity(torch.nn.Module):
 def test_evaluation_is_the_same_every_time_and_independent_of_batching_and_global_seed():
     clean = torch.rand(10, 3, 16, 16) * 2 - 1
     torch.manual_seed(0)
-    first = Validation(Denoising(), clean, batch_size=10).evaluate(Identity())
+    first = Validation(Denoising(), {"clean": clean}, batch_size=10).evaluate(Identity())
     torch.manual_seed(1)
-    second = Validation(Denoising(), clean, batch_size=3).evaluate(Identity())
+    second = Validation(Denoising(), {"clean": clean}, batch_size=3).evaluate(Identity())
     assert first.mean_mse == pytest.approx(second.mean_mse)
     torch.testing.assert_close(first.psnr, second.psnr)
 
 
 def test_the_identity_has_the_quality_of_the_corrupted_images():
-    validation = Validation(Denoising(t_max=0.5), torch.rand(6, 3, 16, 16) * 2 - 1)
+    validation = Validation(Denoising(t_max=0.5), {"clean": torch.rand(6, 3, 16, 16) * 2 - 1})
     corrupted, restored = validation.corrupted(), validation.evaluate(Identity())
     assert corrupted.mean_mse == pytest.approx(restored.mean_mse) == pytest.approx(restored.loss)
 
 
 def test_psnr_is_of_each_image_at_a_range_of_two():
-    validation = Validation(Denoising(), torch.zeros(2, 3, 16, 16))
+    validation = Validation(Denoising(), {"clean": torch.zeros(2, 3, 16, 16)})
     validation.draw["noise"][0] = 1.0
     validation.draw["noise"][1] = -1.0
     validation.draw["time"][:] = torch.tensor([0.02, 0.2])
@@ -219,7 +311,7 @@ def test_psnr_is_of_each_image_at_a_range_of_two():
 
 def test_evaluation_leaves_the_network_in_its_mode():
     network = torch.nn.Sequential(torch.nn.Dropout(0.5))
-    validation = Validation(Denoising(), torch.zeros(2, 3, 16, 16))
+    validation = Validation(Denoising(), {"clean": torch.zeros(2, 3, 16, 16)})
     seen = []
     network.forward = lambda x, t: seen.append(network.training) or x
     for mode in (True, False):
@@ -244,6 +336,42 @@ def test_images_on_disk_are_coarsened_by_the_rule_of_the_task(recipe, rule):
     """Else draws that begin on a coarse level differ from those restricted to it: a biased sum."""
     recipe = replace(recipe, restriction=rule)
     task, pyramid = recipe.build_task(), recipe.build_pyramid(recipe.build_source().train[:1])
-    fine, middle = (torch.from_numpy(pyramid.images[0][k]).permute(2, 0, 1)[None] for k in (2, 1))
+    fine, middle = (
+        torch.from_numpy(pyramid.images[0]["clean"][k]).permute(2, 0, 1)[None] for k in (2, 1)
+    )
     expected = restrict({"clean": fine.float()}, task.restriction)["clean"]
     assert (expected - middle).abs().max() <= 0.5
+
+
+def test_a_compiled_network_is_compiled_once_for_each_shape_and_trains_alike(
+    recipe, tmp_path, monkeypatch
+):
+    shapes = []
+
+    def remember(graph, inputs):
+        shapes.extend(tuple(x.shape) for x in inputs if x.ndim == 4 and x.shape[1] == 3)
+        return graph.forward
+
+    compile_in_place = torch.nn.Module.compile
+    monkeypatch.setattr(
+        torch.nn.Module,
+        "compile",
+        lambda self, **how: compile_in_place(self, backend=remember, **how),
+    )
+    options = {"mode": "fullmultiscale", "results_dir": str(tmp_path / "compiled")}
+    compiled = run(replace(recipe, compile=True, **options))
+    plain = run(replace(recipe, mode="fullmultiscale"))
+    assert compiled.restored.loss == pytest.approx(plain.restored.loss, rel=1e-4)
+    for level, number in passes(recipe):
+        side = recipe.size >> level
+        assert shapes.count((number, 3, side, side)) == 1
+
+
+def passes(recipe):
+    """(levels below the finest, batch size) of every pass of the run."""
+    schedule = recipe.build_schedule()
+    return {
+        (schedule.grids.levels - 1 - level, n)
+        for stage in schedule.stages
+        for level, n in enumerate(stage.batch_sizes, stage.coarsest)
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -59,14 +60,15 @@ class Validation:
 
     Args:
         task: makes the draws.
-        clean: (n, 3, h, w) images in [−1, 1], on the device of the network.
+        images: `clean` (n, 3, h, w) in [−1, 1], on the device of the network, and what else the
+            task's `draw` takes.
         batch_size: images per pass.
     """
 
-    def __init__(self, task: Task, clean: Tensor, batch_size: int = 32) -> None:
-        generator = torch.Generator(clean.device).manual_seed(EVALUATION_SEED)
+    def __init__(self, task: Task, images: Mapping[str, Tensor], batch_size: int = 32) -> None:
+        generator = torch.Generator(images["clean"].device).manual_seed(EVALUATION_SEED)
         self.task = task
-        self.draw: Draw = task.draw(clean, generator)
+        self.draw: Draw = task.draw(**images, generator=generator)
         self.batch_size = batch_size
 
     def evaluate(self, network: nn.Module) -> Quality:

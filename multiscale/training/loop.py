@@ -4,153 +4,257 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
-from tqdm import tqdm
+from torch import Tensor
 
-from multiscale.data.stream import CropStream, to_images
-from multiscale.estimator import Shells, multiscale_backward, shell_sizes
-from multiscale.schedules import Schedule
+from multiscale.batches import map_fields
+from multiscale.data.stream import Crops, to_images
+from multiscale.estimator import Estimate, Shells, multiscale_backward, shell_sizes
 from multiscale.tasks import Draw, Task
-from multiscale.training.checkpoint import save_best
+from multiscale.training.checkpoint import save_best, write_state
 from multiscale.training.evaluate import Validation
+from multiscale.training.forecast import ProgressBar, validation_steps
+from multiscale.training.interruptions import Interrupted, Interruptions
 from multiscale.training.records import Records
+from multiscale.training.state import TrainingState
 
-NOISE = 2  # the streams of one seed: 0 and 1 are the crops' (see CropStream), 2 is the noise
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run came to.
-
-    Attributes:
-        best_loss: lowest validation loss.
-        best_iteration: where it was reached; iterations count from 1.
-        work_units: spent in all.
-        seconds: of training, validation and saving not counted.
-    """
-
-    best_loss: float
-    best_iteration: int
-    work_units: float
-    seconds: float
+NOISE, NETWORK = 2, 3  # the streams of one seed: 0 and 1 are the crops' (see CropStream)
 
 
 def train(
     fabric: Fabric,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    learning_rate: torch.optim.lr_scheduler.LRScheduler,
+    state: TrainingState,
     task: Task,
-    schedule: Schedule,
-    stream: CropStream,
     validation: Validation,
     records: Records,
-    bar: tqdm,
+    bar: ProgressBar,
+    *,
     validations: int = 20,
-) -> Outcome:
-    """Trains `network` along `schedule`; keeps the best model by validation loss.
+    skips: int = 0,
+    save_every: float = 300.0,
+) -> None:
+    """Trains along the state's schedule from where it is; keeps the best model by validation loss.
 
     Args:
-        fabric: has set up `network` and `optimizer`.
-        learning_rate: stepped once after every update.
-        stream: of crops; its seed is also the seed of the noise.
-        bar: counts work units; see `progress_bar`.
+        fabric: has set up the state's network and optimizer.
+        state: what changes; it is saved after every validation, and between them.
+        bar: counts work units; see `forecast.progress_bar`.
         validations: how many, evenly spread over the work; each stage also ends with one.
+        skips: updates that may be left out because loss or gradient is not finite.
+        save_every: seconds from one save to the next, where validations are farther apart.
 
     Raises:
-        FloatingPointError: for a loss that is not finite, before it reaches the weights.
+        FloatingPointError: for a loss or gradient that is not finite, before it reaches the
+            weights, unless it may be skipped.
+        MemoryError: when a pass needs more memory than there is; names level and batch size.
+        Interrupted: by Ctrl-C or SIGTERM, after the step is finished and the state saved.
     """
-    noise = torch.Generator(fabric.device)
-    validate_after = validation_steps(schedule, validations)
-    best_loss, best_iteration, work, seconds = math.inf, 0, 0.0, 0.0
+    progress, saved = state.progress, time.perf_counter()
+    validate_after = validation_steps(state.schedule, validations)
+    state.network.train()
+    with Interruptions() as interruptions:
+        while progress.iteration < state.schedule.steps:
+            step, before = progress.iteration, progress.work_units
+            loss = take_step(fabric, state, task, records, skips)
+            records.trained(step + 1, loss, progress.seconds)
+            if step in validate_after:
+                validated = validate(fabric, state, validation, records, bar, loss)
+                if moved_on(state, records, validated):
+                    validate_after = validation_steps(state.schedule, validations)
+                    bar.follow(state.schedule)
+            asked = agreed(fabric, interruptions.asked)
+            due = time.perf_counter() - saved > save_every
+            if (step in validate_after or due or asked) and fabric.is_global_zero:
+                write_state(records.last, state.state_dict())
+                saved = time.perf_counter()
+            bar.update(progress.work_units - before)
+            if asked:
+                raise Interrupted(asked, step + 1)
 
-    network.train()
-    for step, number, stage in schedule.walk():
-        started = time.perf_counter()
-        noise.manual_seed(seed_of(stream.seed, NOISE, step))
-        crops = stream.take(shell_sizes(stage.batch_sizes, schedule.form), stage.coarsest)
-        shells = Shells([draw_shell(fabric, task, crop, noise) for crop in crops])
 
-        optimizer.zero_grad(set_to_none=True)
-        estimate = multiscale_backward(
-            lambda draw: task.losses(network, draw),
-            shells,
-            schedule.stage_grids(stage),
-            stage.batch_sizes,
-            form=schedule.form,
-            restriction=task.restriction,
-            backward=fabric.backward,
-        )
-        loss = estimate.loss.item()  # the step's one wait for the device
-        if not math.isfinite(loss):
-            raise FloatingPointError(_not_finite(step, number, stage.coarsest, estimate.losses))
-        optimizer.step()
-        learning_rate.step()
-        seconds += time.perf_counter() - started
-        work += estimate.work_units
+def agreed(fabric: Fabric, asked: int | None) -> int | None:
+    """The signal that any process was stopped by, so that all stop after the same step."""
+    if fabric.world_size == 1:
+        return asked
+    signals = fabric.all_reduce(torch.tensor(asked or 0, device=fabric.device), reduce_op="max")
+    assert isinstance(signals, Tensor)
+    return int(signals.item()) or None
 
-        records.trained(step + 1, loss, seconds)
-        bar.update(estimate.work_units)
-        if step in validate_after:
-            quality = validation.evaluate(network)
-            records.validated(
-                iteration=step + 1,
-                stage=number,
-                level=stage.finest,
-                work_units=work,
-                seconds=seconds,
-                train_loss=loss,
-                valid_loss=quality.loss,
-                valid_psnr=quality.mean_psnr,
-                valid_ssim=quality.mean_ssim,
-                learning_rate=learning_rate.get_last_lr()[0],
+
+def take_step(
+    fabric: Fabric,
+    state: TrainingState,
+    task: Task,
+    records: Records,
+    skips: int = 0,
+) -> float:
+    """Gradient and update of one step, and the state's progress; returns the step's loss."""
+    progress, position, started = state.progress, state.stream.position, time.perf_counter()
+    for group in state.optimizer.param_groups:
+        group["lr"] = state.learning_rate.at(state.schedule, progress)
+    estimate = gradient(fabric, state, task)
+    loss, norm = torch.stack([estimate.loss, gradient_norm(state)]).tolist()  # a sync point
+    if math.isfinite(loss) and math.isfinite(norm):
+        state.optimizer.step()
+        if state.average is not None:
+            state.average.update_parameters(state.network)
+    else:
+        progress.skipped += 1
+        what = _not_finite(state, estimate, position)
+        records.event(what)
+        if progress.skipped > skips:
+            raise FloatingPointError(what)
+    progress.iteration += 1
+    progress.seconds += time.perf_counter() - started
+    progress.work_units += estimate.work_units
+    return loss
+
+
+def gradient(fabric: Fabric, state: TrainingState, task: Task) -> Estimate:
+    """Adds the gradient of one step to `.grad`, averaged over all processes.
+
+    Batch sizes are those of all processes together; each takes an equal part on every level. The
+    mean of their estimates is the estimate of all draws, since its weights go as 1/N_l. They
+    synchronize once, after the last pass, which is the cheapest: nothing is lost by waiting for it.
+    """
+    world, schedule = fabric.world_size, state.schedule
+    _, stage = schedule.at(state.progress.iteration)
+    sizes = tuple(n // world for n in stage.batch_sizes)
+    shells = draw_shells(fabric, state, task)
+    last_pass: list[tuple[int, ...]] = []
+
+    def losses(draw: Draw) -> Tensor:
+        last_pass[:] = [tuple(draw["clean"].shape)]
+        return task.losses(state.network, draw)
+
+    state.optimizer.zero_grad(set_to_none=True)
+    alone = fabric.no_backward_sync(state.network) if world > 1 else nullcontext()  # type: ignore[arg-type]
+    try:
+        with alone:
+            estimate = multiscale_backward(
+                losses,
+                shells,
+                schedule.stage_grids(stage),
+                sizes,
+                form=schedule.form,
+                restriction=task.restriction,
+                backward=fabric.backward,
             )
-            bar.set_postfix_str(f"loss {quality.loss:.3g}, PSNR {quality.mean_psnr:.2f} dB")
-            if quality.loss < best_loss:
-                best_loss, best_iteration = quality.loss, step + 1
-                save_best(
-                    records.best,
-                    network,
-                    optimizer,
-                    level=stage.finest,
-                    iteration=step + 1,
-                    train_loss=loss,
-                    valid_loss=quality.loss,
-                    configuration=records.configuration,
-                )
-    return Outcome(best_loss, best_iteration, work, seconds)
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "not enough memory" not in str(error):
+            raise
+        n, _, height, width = last_pass[0]
+        raise MemoryError(
+            f"out of memory at iteration {state.progress.iteration + 1}, in the pass of {n} images "
+            f"of {height}×{width}; batch_sizes={list(stage.batch_sizes)}, coarsest first, up to "
+            f"level {stage.finest}. Lower that level's batch size, img_size or channels. What was "
+            f"saved is kept."
+        ) from error
+    return averaged(fabric, state, estimate) if world > 1 else estimate
 
 
-def progress_bar(schedule: Schedule) -> tqdm:
-    """Counts work units, since steps of different stages take different times."""
-    form = "{percentage:3.0f}%|{bar}| {n:,.0f}/{total:,.0f} WU [{elapsed}<{remaining}{postfix}]"
-    return tqdm(total=schedule.work_units, bar_format=form, smoothing=0.02, dynamic_ncols=True)
+def draw_shells(fabric: Fabric, state: TrainingState, task: Task) -> Shells:
+    """This process's draws of a step. They depend on seed, step, rank and number of processes."""
+    rank, seed, step = fabric.global_rank, state.stream.seed, state.progress.iteration
+    _, stage = state.schedule.at(step)
+    of_rank = (step, rank) if rank else (step,)
+    noise = torch.Generator(fabric.device).manual_seed(seed_of(seed, NOISE, *of_rank))
+    torch.manual_seed(seed_of(seed, NETWORK, *of_rank))
+    numbers = shell_sizes(stage.batch_sizes, state.schedule.form)
+    crops = state.stream.take(numbers, stage.coarsest, rank, fabric.world_size)
+    return Shells([draw_shell(fabric, task, crop, noise) for crop in crops])
+
+
+def averaged(fabric: Fabric, state: TrainingState, estimate: Estimate) -> Estimate:
+    """The mean of gradient and loss over all processes, in one exchange."""
+    gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
+    flat = torch.cat([estimate.loss.reshape(1).float(), *(g.flatten() for g in gradients)])
+    mean_of_all = fabric.all_reduce(flat, reduce_op="mean")
+    assert isinstance(mean_of_all, Tensor)
+    loss, *parts = mean_of_all.split([1, *(g.numel() for g in gradients)])
+    for own, mean in zip(gradients, parts, strict=True):
+        own.copy_(mean.view_as(own))
+    work_units = estimate.work_units * fabric.world_size
+    return replace(estimate, loss=loss.squeeze(0), work_units=work_units)
+
+
+def gradient_norm(state: TrainingState) -> Tensor:
+    """Norm of the whole gradient, not waited for."""
+    gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients)
+
+
+def validate(
+    fabric: Fabric,
+    state: TrainingState,
+    validation: Validation,
+    records: Records,
+    bar: ProgressBar,
+    train_loss: float,
+) -> float:
+    """Evaluates, logs, and keeps the model if it is the best until now; returns the finest loss.
+
+    The first process does it for all.
+    """
+    if not fabric.is_global_zero:
+        return float(fabric.broadcast(0.0))
+    progress = state.progress
+    number, stage = state.schedule.at(progress.iteration - 1)
+    quality = validation.evaluate(state.evaluated)
+    records.validated(
+        iteration=progress.iteration,
+        stage=number,
+        level=stage.finest,
+        work_units=progress.work_units,
+        seconds=progress.seconds,
+        train_loss=train_loss,
+        valid_loss=quality.loss,
+        valid_psnr=quality.mean_psnr,
+        valid_ssim=quality.mean_ssim,
+        learning_rate=state.optimizer.param_groups[0]["lr"],
+    )
+    bar.set_postfix_str(f"loss {quality.loss:.3g}, PSNR {quality.mean_psnr:.2f} dB", refresh=False)
+    if quality.loss < progress.best_loss:
+        progress.best_loss, progress.best_iteration = quality.loss, progress.iteration
+        save_best(
+            records.best,
+            state.evaluated,
+            state.optimizer,
+            level=stage.finest,
+            iteration=progress.iteration,
+            train_loss=train_loss,
+            valid_loss=quality.loss,
+            configuration=records.configuration,
+        )
+    return float(fabric.broadcast(quality.loss))
+
+
+def moved_on(state: TrainingState, records: Records, loss: float) -> bool:
+    """Whether the controller, if there is one, has ended the stage early; it says why."""
+    progress, schedule, controller = state.progress, state.schedule, state.controller
+    if controller is None:
+        return False
+    reason = controller.look(schedule, progress.iteration, progress.work_units, loss)
+    if reason is None:
+        return False
+    state.schedule = schedule.moved_on(progress.iteration)
+    records.event(f"iteration {progress.iteration}: {reason}")
+    return True
 
 
 def draw_shell(
-    fabric: Fabric, task: Task, crops: Tensor | None, noise: torch.Generator
+    fabric: Fabric, task: Task, crops: Crops | None, noise: torch.Generator
 ) -> Draw | None:
     """One shell's draws, made on the shell's own level."""
     if crops is None:
         return None
-    return task.draw(to_images(crops.to(fabric.device, non_blocking=True)), noise)
-
-
-def validation_steps(schedule: Schedule, validations: int) -> set[int]:
-    """Steps to validate after: evenly spread over the work, and the last of every stage."""
-    steps, work = set(), 0.0
-    interval = schedule.work_units / validations
-    for step, _, stage in schedule.walk():
-        before, work = work, work + schedule.step_cost(stage)
-        if before // interval != work // interval:
-            steps.add(step)
-    ends = np.cumsum([stage.steps for stage in schedule.stages]) - 1
-    return steps | set(ends.tolist())
+    on_device = map_fields(lambda _, pixels: pixels.to(fabric.device, non_blocking=True), crops)
+    return task.draw(**to_images(on_device), generator=noise)
 
 
 def seed_of(*path: int) -> int:
@@ -158,10 +262,19 @@ def seed_of(*path: int) -> int:
     return int(np.random.SeedSequence(path).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _not_finite(step: int, number: int, coarsest: int, losses: dict[int, Tensor]) -> str:
-    bad = [level + coarsest for level, values in losses.items() if not values.isfinite().all()]
-    where = f"level{'s' * (len(bad) > 1)} {', '.join(map(str, bad))}" if bad else "the weighted sum"
+def _not_finite(state: TrainingState, estimate: Estimate, position: int) -> str:
+    step, seed = state.progress.iteration, state.stream.seed
+    number, stage = state.schedule.at(step)
+    bad = [
+        level + stage.coarsest
+        for level, values in estimate.losses.items()
+        if not values.isfinite().all()
+    ]
+    where = (
+        f"loss, on level{'s' * (len(bad) > 1)} {', '.join(map(str, bad))}," if bad else "gradient"
+    )
     return (
-        f"loss is not finite at iteration {step + 1}, stage {number}, on {where}. The update was "
-        f"not made and the best model until now is kept. Try a lower learning_rate."
+        f"{where} is not finite at iteration {step + 1}, stage {number} (seed {seed}, crops from "
+        f"{position}). The update was not made and everything until then is kept. Try a lower "
+        f"learning_rate."
     )

@@ -8,12 +8,15 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+
+from multiscale.training.checkpoint import previous_of
 
 TRAIN_COLUMNS = ("iteration", "train_loss", "time")
 VALID_COLUMNS = ("iteration", "valid_loss", "valid_ssim")
@@ -31,6 +34,11 @@ PROGRESS_COLUMNS = (
 )
 
 
+def last_state(results_dir: str | Path, name: str) -> Path:
+    """Where a run keeps what it needs to go on."""
+    return Path(results_dir) / "runs" / name / "last.pt"
+
+
 class Records:
     """The files of one run, made when the object is made and closed when it is left (`with`).
 
@@ -38,8 +46,9 @@ class Records:
         {results_dir}/logs/{name}_valid.csv      every validation: iteration, validation loss, and
                                                  SSIM if `logs_ssim`
         {results_dir}/models/{name}_best.pt      the best model by validation loss
-        {results_dir}/runs/{name}/               config.yaml, environment.json, progress.csv and
-                                                 picture.png
+        {results_dir}/runs/{name}/               config.yaml, environment.json, progress.csv,
+                                                 last.pt and previous.pt (where a stopped run goes
+                                                 on), events.log and picture.png
 
     Iterations count from 1. Seconds are of training alone: validating and saving are off the clock.
 
@@ -48,6 +57,8 @@ class Records:
         name: of the run.
         configuration: of the run, written to config.yaml.
         overwrite: whether files of an earlier run of that name are replaced.
+        keep: go on with the files of an earlier run, whose rows up to this iteration are kept; 0
+            for one that was stopped before it had saved anything.
 
     Raises:
         FileExistsError: if there are files of that name and `overwrite` is false.
@@ -62,6 +73,7 @@ class Records:
         *,
         overwrite: bool,
         logs_ssim: bool = False,
+        keep: int | None = None,
     ) -> None:
         root = Path(results_dir)
         self.name = name
@@ -69,18 +81,23 @@ class Records:
         self.directory = root / "runs" / name
         self.best = root / "models" / f"{name}_best.pt"
         self.picture = self.directory / "picture.png"
+        self.last = last_state(results_dir, name)
+        self._events = self.directory / "events.log"
         logs = root / "logs"
         tables = {
             logs / f"{name}_train.csv": TRAIN_COLUMNS,
             logs / f"{name}_valid.csv": VALID_COLUMNS[: 3 if logs_ssim else 2],
             self.directory / "progress.csv": PROGRESS_COLUMNS,
         }
-        written = [*tables, self.best, self.picture]
-        there = [path for path in written if path.exists()]
+        checkpoints = [self.best, self.best.with_suffix(".safetensors"), previous_of(self.last)]
+        written = [*tables, *checkpoints, self.picture, self.last, self._events]
+        replaced = written if keep is None else [self.best] if keep == 0 else []
+        there = [path for path in replaced if path.exists()]
         if there and not overwrite:
             raise FileExistsError(
                 f"results of {name} are there already ({there[0]}). Use another run_id, another "
-                f"results_dir, or overwrite=true to replace them."
+                f"results_dir, resume to go on with a run that was stopped, or overwrite=true to "
+                f"replace them."
             )
         try:
             for directory in (logs, self.best.parent, self.directory):
@@ -91,7 +108,7 @@ class Records:
             (self.directory / "config.yaml").write_text(config)
             (self.directory / "environment.json").write_text(json.dumps(environment(), indent=2))
             self._train, self._valid, self._progress = (
-                _Table(path, columns) for path, columns in tables.items()
+                _Table(path, columns, keep) for path, columns in tables.items()
             )
         except OSError as error:
             raise OSError(
@@ -108,6 +125,11 @@ class Records:
         self._valid.append_named(row)
         self._progress.append_named(row)
 
+    def event(self, text: str) -> None:
+        """Something out of the ordinary, such as a resumption, with the time of day."""
+        with self._events.open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now().isoformat(timespec='seconds')} {text}\n")
+
     def __enter__(self) -> Records:
         return self
 
@@ -116,15 +138,35 @@ class Records:
             table.close()
 
 
+class NoRecords(Records):
+    """For processes that leave writing to the first one."""
+
+    def __init__(self, results_dir: str | Path, name: str) -> None:
+        self.last = last_state(results_dir, name)
+
+    def trained(self, iteration: int, loss: float, seconds: float) -> None:
+        pass
+
+    def event(self, text: str) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 class _Table:
     """A CSV file that only ever grows; a row reaches the system as soon as it is appended."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], keep: int | None = None) -> None:
         self.path = path
         self.columns = columns
+        kept = keep is not None and path.exists()
+        if kept:
+            _cut(path, keep or 0)
         self._file = path.open("a", newline="", encoding="utf-8", buffering=1)
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(columns)
+        if not kept:
+            self._writer.writerow(columns)
 
     def append(self, row: Sequence[Any]) -> None:
         try:
@@ -141,6 +183,15 @@ class _Table:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _cut(path: Path, iteration: int) -> None:
+    """Drops the rows after `iteration`, and a row that was not written to its end."""
+    header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) <= iteration]
+    aside = path.with_name(path.name + ".part")
+    aside.write_text("".join([header, *whole]), encoding="utf-8")
+    os.replace(aside, path)
 
 
 def environment() -> dict[str, Any]:

@@ -1,0 +1,111 @@
+"""Runs that are killed at random instants and resumed until they end, beside one that is not."""
+
+import csv
+import multiprocessing
+import os
+import random
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from multiscale.recipes import Recipe, run
+from multiscale.training.checkpoint import read_checkpoint
+
+
+def recipe(results, **options):
+    """A run of a second or two, with dropout, in small steps."""
+    defaults = {
+        "mode": "fullmultiscale",
+        "network": "unet",
+        "channels": 16,
+        "img_size": 16,
+        "levels": 2,
+        "batch_sizes": [4, 2],
+        "work_units": 60.0,
+        "validations": 8,
+        "val_images": 4,
+        "learning_rate": 1e-3,
+        "save_every": 0.02,
+        "device": "cpu",
+        "results_dir": str(results),
+    }
+    return Recipe(**(defaults | options))
+
+
+def _run_quietly(recipe):
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    torch.set_num_threads(1)
+    run(recipe)
+
+
+def in_a_process(recipe, kill_after=None):
+    """Runs; kills the process without warning after so many seconds. Its exit code and seconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["multiscale.recipes"])
+    process = context.Process(target=_run_quietly, args=(recipe,))
+    started = time.perf_counter()
+    process.start()
+    process.join(kill_after)
+    if process.is_alive():
+        os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    return process.exitcode, time.perf_counter() - started
+
+
+def kill_and_resume(whole, directory, chance, kills):
+    """Makes the run `whole`, then the same run again and again in `directory`, killed at random
+    instants and resumed until it ends, until there have been so many kills.
+
+    Returns:
+        for each of these runs, `difference` from the whole one; None for one that went no further.
+    """
+    in_a_process(replace(whole, overwrite=True))  # also starts the server that forks the others
+    code, seconds = in_a_process(replace(whole, overwrite=True))
+    assert code == 0
+    found, done = [], 0
+    while done < kills:
+        stopped = replace(whole, results_dir=str(Path(directory, str(len(found)))))
+        code = -signal.SIGKILL
+        while code == -signal.SIGKILL:
+            again = replace(stopped, resume=Path(stopped.results_dir).exists())
+            instant = chance.uniform(0.2, 1.0) * seconds if done < kills else None
+            code, _ = in_a_process(again, instant)
+            done += code == -signal.SIGKILL
+        found.append(None if code else difference(whole, stopped))
+    return found
+
+
+def rows(recipe, table):
+    """Rows of a table, without the columns that a clock decides."""
+    path = {
+        "train": Path(recipe.results_dir, "logs", f"{recipe.name}_train.csv"),
+        "valid": Path(recipe.results_dir, "logs", f"{recipe.name}_valid.csv"),
+        "progress": Path(recipe.results_dir, "runs", recipe.name, "progress.csv"),
+    }[table]
+    with path.open() as file:
+        found = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k not in ("time", "seconds")} for row in found]
+
+
+def difference(first, second):
+    """Largest difference of the last weights and of the best ones, and rows that differ."""
+    largest = 0.0
+    for place, key in (("runs/{0}/last.pt", "network"), ("models/{0}_best.pt", "model_state_dict")):
+        a, b = (
+            read_checkpoint(Path(r.results_dir, place.format(r.name)))[key] for r in (first, second)
+        )
+        largest = max(largest, *((a[k] - b[k]).abs().max().item() for k in a))
+    wrong = 0
+    for table in ("train", "valid", "progress"):
+        a, b = rows(first, table), rows(second, table)
+        wrong += abs(len(a) - len(b)) + sum(x != y for x, y in zip(a, b, strict=False))
+    return largest, wrong
+
+
+def some(seed):
+    return random.Random(seed)
