@@ -1,5 +1,7 @@
 """The command line as its users meet it."""
 
+import json
+
 import numpy as np
 import pytest
 import yaml
@@ -38,7 +40,7 @@ def test_a_run_says_what_it_did_and_where_everything_is(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("mode", ["single", "multiscale", "fullmultiscale", "cascadic"])
+@pytest.mark.parametrize("mode", ["single", "multiscale", "fullmultiscale", "cascadic", "auto"])
 def test_every_task_in_every_mode(task, mode, tmp_path, capsys):
     options = [
         "--mode",
@@ -89,9 +91,9 @@ def test_a_folder_of_images(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ("--mode vcycle", "'single', 'multiscale', 'fullmultiscale', 'cascadic'"),
+        ("--mode vcycle", "'single', 'multiscale', 'fullmultiscale', 'cascadic', 'auto'"),
         ("--network vgg", "'unet', 'resnet', 'srnet'"),
-        ("--dataset imagenet", "'photographs', 'folder'"),
+        ("--dataset imagenet", "'photographs', 'folder', 'cifar10', 'stl10', 'celeba', 'urban100'"),
         ("--form mlmc", "'nested', 'independent'"),
         ("--iterations many", "iterations"),
         ("--learning-rate 1", "learning-rate"),
@@ -114,6 +116,23 @@ def test_a_folder_of_images(tmp_path, capsys):
         ("--device cuda:99", "cuda:99"),
         ("--device abacus", "abacus"),
         ("--config missing.yaml", "missing.yaml"),
+        ("--channels 100000000", "channels=100000000: needs at most 1,000,000"),
+        ("--channels 100000", "resnet would have 3.9e+11 weights"),
+        ("--img_size 1000000000", "img_size=1000000000: needs at most 65,536"),
+        ("--batch_size 1000000000000000000", "batch_size=1000000000000000000: needs at most"),
+        ("--ratio 1000 --levels 4", "batch_sizes=[2000000000, 2000000, 2000, 2]: needs at most"),
+        ("--levels 1000000000", "levels=1000000000: needs at most 16"),
+        ("--val_images 1000000000", "val_images=1000000000: needs at most"),
+        ("--validations 1" + "0" * 400, "needs at most 1,000,000"),
+        ("--work_units .inf", "work_units=inf: needs at most"),
+        ("--work_units 1000000000000", "work out at 500,000,000,000 steps"),
+        ("--learning_rate 5e-324", "1e-12 or more"),
+        ("--learning_rate 1e300", "learning_rate=1e+300: needs at most 1,000"),
+        ("--seed 18446744073709551616", "seed=18446744073709551616: needs at most"),
+        ("--device cpu:", "device=cpu:: needs a number after the colon"),
+        ("--results_dir=", "results_dir='': needs"),
+        ("--data_dir= --dataset folder", "data_dir='': needs"),
+        ("--sigma 1e20", "sigma is not an option of denoising"),
     ],
 )  # fmt: skip
 def test_wrong_input_ends_in_a_clear_message_and_exit_code_2(options, says, capsys, tmp_path):
@@ -143,6 +162,9 @@ def test_an_unknown_task_or_command_says_which_there_are(capsys):
         ("superresolution --img_size 16 --levels 2 --mode cascadic", "levels of at least 16×16"),
         ("superresolution --img_size 34 --levels 2 --mode cascadic", "divisible by 2"),
         ("deblurring --sigma -1", "needs two lengths of at least 0"),
+        ("denoising --batch_size null --batch_sizes []", "batch_sizes=(): got 0 for 2 levels"),
+        ("denoising --batch_size null --batch_sizes [4,2,1]", "got 3 for 2 levels"),
+        ("deblurring --sigma 1e300", "sigma=(1e+300, 1e+300), needs two lengths"),
         ("inpainting --sigma 1", "sigma is not an option of inpainting"),
         ("deblurring --level_rule exact", "'physical', 'pixel'"),
     ],
@@ -163,6 +185,43 @@ def test_a_wrong_key_in_a_yaml_file_is_an_error(tmp_path, capsys):
     )
 
 
+def test_the_task_can_stand_in_the_file(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text("task: inpainting\n")
+    options = [*SMALL, "--config", str(tmp_path / "config.yaml"), "--results_dir", str(tmp_path)]
+    assert main(["train", *options]) == 0
+    assert "Trained inpainting_photographs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"mode: \xe9", b"seed: " + b"9" * 5000], ids=["utf16", "latin", "long"]
+)
+def test_a_file_that_the_parser_can_not_read_is_refused(content, tmp_path, capsys):
+    (tmp_path / "config.yaml").write_bytes(content)
+    config = str(tmp_path / "config.yaml")
+    assert "can't be read" in refused("--config", config, capsys=capsys, results=tmp_path)
+
+
+@pytest.mark.parametrize("line", ["mode: vcycle", "mode: 3", "device: 3", "seed: [1]", "- a"])
+def test_a_stored_configuration_with_a_wrong_value_is_not_resumed(line, tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text(line)
+    assert main(["train", "--resume", str(tmp_path)]) == 2
+    assert "is not the configuration of a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["prepare", "urban100", ""], "prepare: folder=''"),
+        (["prepare", "urban100", "\0"], "prepare: folder="),
+        (["evaluate", "\0"], "needs the name of a run's _best.pt"),
+        (["evaluate", __file__, "--device", "meta"], "device=meta can't be used"),
+    ],
+)
+def test_names_that_are_none_are_refused(arguments, says, capsys):
+    assert main(arguments) == 2
+    assert says in capsys.readouterr().err
+
+
 def test_help_names_every_option_with_its_meaning_and_default(capsys):
     from dataclasses import fields
 
@@ -173,7 +232,51 @@ def test_help_names_every_option_with_its_meaning_and_default(capsys):
     assert stop.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
     for option in fields(Recipe):
-        if option.name != "task":
+        if option.name not in ("task",):
             assert f"--{option.name} " in said
     assert "samples on the finest level" in said
-    assert "default: 0.0005" in said
+    assert "5e-4 by default" in said
+
+
+def test_diagnose_a_trained_and_a_new_network(tmp_path, capsys):
+    assert train(results=tmp_path) == 0
+    model = str(tmp_path / "models/denoising_photographs_resnet_single_run1_best.pt")
+    capsys.readouterr()
+    numbers = tmp_path / "numbers.json"
+    assert main(["diagnose", model, "--draws", "9", "--json", str(numbers)]) == 0
+    said = capsys.readouterr().out
+    assert "LevelStatistics: 9 draws on 2 levels" in said and "Advice: " in said
+    plain = json.loads(numbers.read_text())
+    assert plain["finest"] == [16, 16] and len(plain["consistency"]) == 2
+    assert plain["consistency"][0] < 1 and plain["consistency"][1] is None
+    assert plain["advice"] in said
+
+    assert main(["diagnose", model, "--draws", "4", "--img_size", "32", "--levels", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "4 draws on 3 levels" in said and "Too few draws (4)" in said
+
+    new = "--network resnet --channels 8 --img_size 16 --levels 1 --draws 8".split()
+    assert main(["diagnose", "deblurring", *new]) == 0
+    assert "There is one level" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("nothing.pt", "no such file"),
+        ("denoising --network vgg", "'unet', 'resnet', 'srnet'"),
+        ("denoising --sigma 2", "sigma is not an option of denoising"),
+        ("denoising --draws 1 --network resnet --channels 8", "1 draw; a variance needs 2"),
+        ("denoising --img_size 9", "leaves no coarser level"),
+        ("denoising --dataset folder", "dataset=folder needs data_dir"),
+        ("denoising --budget 0.5", "0.5 work units a step doesn't buy one sample"),
+    ],
+)
+def test_what_can_not_be_diagnosed(options, says, capsys):
+    try:
+        code = main(["diagnose", *options.split()])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    said = capsys.readouterr().err
+    assert says in said and "Traceback" not in said

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
-def test_examples_run(script, capsys):
+def test_examples_run(script, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     runpy.run_path(str(script), run_name="__main__")
     assert "loss" in capsys.readouterr().out
 
@@ -58,9 +59,10 @@ def test_commands_of_the_readme_run(tmp_path, monkeypatch):
             assert main([*command, *(small if command[0] == "train" else [])]) == 0
 
 
-def test_figures_of_the_readme_stand_in_the_results():
-    """Rows of the README's table of results are rows of the file it names."""
-    text = (ROOT / "README.md").read_text()
+@pytest.mark.parametrize("page", ["README.md", "docs/tasks.md"])
+def test_figures_of_a_page_stand_in_the_results(page):
+    """Rows of its tables of results are rows of the file they name."""
+    text = (ROOT / page).read_text()
     tables = re.findall(r"<!-- from (benchmarks/results/\S+\.md) -->\n(.*?)\n\n", text, re.S)
     assert tables
     for source, table in tables:

@@ -1,0 +1,325 @@
+"""What is said to arguments that are empty, not finite, or of a wrong shape, type or device."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import multiscale
+from multiscale import (
+    CoupledDropout,
+    Estimate,
+    GridHierarchy,
+    LevelStatistics,
+    Schedule,
+    Shells,
+    Stage,
+    geometric_batch_sizes,
+    level_statistics,
+    multiscale_backward,
+    optimal_batch_sizes,
+    optimal_nested_batch_sizes,
+    restrict,
+    work_units,
+)
+from multiscale.data.pyramid import build_pyramid
+from multiscale.data.sources import NamedImage, folder
+from multiscale.data.stream import CropStream
+from multiscale.networks import ResNet, SRNet, UNet
+from multiscale.recipes import Recipe
+from multiscale.restore import restore_files, restore_image
+from multiscale.tasks import Deblurring, Denoising, Inpainting, SuperResolution
+from multiscale.trained import TrainedModel, evaluate_model, load_model
+from multiscale.training.checkpoint import read_checkpoint, write_checkpoint
+
+NAN, INF = float("nan"), float("inf")
+GRIDS = GridHierarchy((16, 16), levels=2)
+IMAGES = torch.zeros(4, 3, 16, 16)
+META = IMAGES.to("meta")
+SCALE = torch.ones((), requires_grad=True)
+RANDOM = torch.Generator()
+TASKS = {
+    "denoising": Denoising(),
+    "deblurring": Deblurring(finest=(16, 16)),
+    "inpainting": Inpainting(finest=(16, 16)),
+}
+SUPER = SuperResolution()
+
+
+def losses(images):
+    return (SCALE * images).square().mean((1, 2, 3))
+
+
+def step(losses=losses, batch=IMAGES, grids=GRIDS, sizes=(4, 2), **options):
+    return multiscale_backward(losses, batch, grids, sizes, **options)
+
+
+def statistics(losses=losses, batch=IMAGES + 1, grids=GRIDS, parameters=(SCALE,), **options):
+    return level_statistics(losses, batch, grids, parameters, **({"timing": 0} | options))
+
+
+def on_two_devices():
+    parts = (META[:2, :, :8, :8], IMAGES[:2])
+    return step(batch=Shells(parts))
+
+
+PUBLIC = [
+    # call, what it is given, error, what is said
+    (CoupledDropout, lambda: CoupledDropout(NAN), ValueError, "CoupledDropout: p=nan"),
+    (CoupledDropout, lambda: CoupledDropout("x"), ValueError, "CoupledDropout: p='x'"),
+    (CoupledDropout, lambda: CoupledDropout()(torch.ones(3)), ValueError, "CoupledDropout: got (3,)"),
+    (CoupledDropout, lambda: CoupledDropout()(IMAGES.int()), ValueError, "CoupledDropout: got (4, 3, 16, 16) of torch.int32"),
+    (GridHierarchy, lambda: GridHierarchy((), 1), ValueError, "GridHierarchy: finest=()"),
+    (GridHierarchy, lambda: GridHierarchy((16, 16, 3), 1), ValueError, "GridHierarchy: finest=(16, 16, 3)"),
+    (GridHierarchy, lambda: GridHierarchy((16.5, 16), 1), ValueError, "GridHierarchy: finest=(16.5, 16)"),
+    (GridHierarchy, lambda: GridHierarchy((NAN, 16), 1), ValueError, "GridHierarchy: finest=(nan, 16)"),
+    (GridHierarchy, lambda: GridHierarchy("16", 1), ValueError, "GridHierarchy: finest='16'"),
+    (GridHierarchy, lambda: GridHierarchy(16, 1), ValueError, "GridHierarchy: finest=16"),
+    (GridHierarchy, lambda: GridHierarchy((16, 16), NAN), ValueError, "GridHierarchy: levels=nan"),
+    (GridHierarchy, lambda: GridHierarchy((16, 16), "2"), ValueError, "GridHierarchy: levels='2'"),
+    (GridHierarchy, lambda: GridHierarchy((16, 16), 10**9), ValueError, "GridHierarchy: levels=1000000000"),
+    (GridHierarchy, lambda: GridHierarchy((16, 16), 1, NAN), ValueError, "GridHierarchy: finest_cost=nan"),
+    (GridHierarchy, lambda: GRIDS.shape(0.5), ValueError, "GridHierarchy: no level 0.5"),
+    (Stage, lambda: Stage(NAN, 0, (4,)), ValueError, "Stage: steps=nan"),
+    (Stage, lambda: Stage(5, "0", (4,)), ValueError, "Stage: steps=5, finest='0'"),
+    (Stage, lambda: Stage(5, 0, 4), TypeError, "Stage: batch_sizes=4"),
+    (Schedule, lambda: Schedule(GRIDS, ()), ValueError, "Schedule: no stages"),
+    (Schedule, lambda: Schedule(GRIDS, Stage(5, 0, (4,))), TypeError, "needs a tuple of Stage"),
+    (Schedule, lambda: Schedule((16, 16), (Stage(5, 0, (4,)),)), TypeError, "Schedule: grids=(16, 16)"),
+    (Schedule, lambda: Schedule(GRIDS, (Stage(5, 0, (NAN,)),)), ValueError, "batch_sizes=(nan,)"),
+    (Schedule, lambda: Schedule(GRIDS, (Stage(5, 0, ()),)), ValueError, "Schedule: stage 0 uses levels 1 to 0"),
+    (Schedule, lambda: Schedule(GRIDS, (Stage(5, 0, (4,)),)).with_steps(NAN), ValueError, "Schedule: nan steps"),
+    (Schedule, lambda: Schedule(GRIDS, (Stage(5, 0, (4,)),)).with_work(INF), ValueError, "Schedule: inf work units"),
+    (Schedule, lambda: Schedule(GRIDS, (Stage(5, 0, (4,)),)).with_work(99, [NAN]), ValueError, "Schedule: shares=(nan,)"),
+    (geometric_batch_sizes, lambda: geometric_batch_sizes(0), ValueError, "geometric_batch_sizes: levels=0"),
+    (geometric_batch_sizes, lambda: geometric_batch_sizes(2, NAN), ValueError, "finest=nan"),
+    (geometric_batch_sizes, lambda: geometric_batch_sizes(2, 16, "2"), ValueError, "ratio='2'"),
+    (work_units, lambda: work_units(()), ValueError, "batch_sizes=()"),
+    (work_units, lambda: work_units(16), TypeError, "batch_sizes=16"),
+    (work_units, lambda: work_units("16"), TypeError, "batch_sizes='16'"),
+    (work_units, lambda: work_units((4.0, NAN)), ValueError, "batch_sizes=(4.0, nan)"),
+    (work_units, lambda: work_units((INF,)), ValueError, "batch_sizes=(inf,)"),
+    (work_units, lambda: work_units((4,), "nested", NAN), ValueError, "work_units: finest_cost=nan"),
+    (optimal_batch_sizes, lambda: optimal_batch_sizes((), (), 9), ValueError, "optimal_batch_sizes: got 0 levels"),
+    (optimal_batch_sizes, lambda: optimal_batch_sizes((NAN, 1), (1, 2), 9), ValueError, "optimal_batch_sizes: got (nan, 1)"),
+    (optimal_batch_sizes, lambda: optimal_batch_sizes(("a", 1), (1, 2), 9), ValueError, "optimal_batch_sizes: got ('a', 1)"),
+    (optimal_batch_sizes, lambda: optimal_batch_sizes((-1, 1), (1, 2), 9), ValueError, "variances=(-1, 1)"),
+    (optimal_batch_sizes, lambda: optimal_batch_sizes((1, 1), (1, "b"), 9), ValueError, "costs=(1, 'b')"),
+    (optimal_batch_sizes, lambda: optimal_batch_sizes((1, 1), (1, 2), INF), ValueError, "a budget of inf"),
+    (optimal_batch_sizes, lambda: optimal_batch_sizes((1, 1), (1, 2), NAN), ValueError, "a budget of nan"),
+    (optimal_nested_batch_sizes, lambda: optimal_nested_batch_sizes((), (), 9), ValueError, "optimal_nested_batch_sizes: got 0 levels"),
+    (optimal_nested_batch_sizes, lambda: optimal_nested_batch_sizes((NAN, 1), (1, 2), 9), ValueError, "optimal_nested_batch_sizes: got (nan, 1)"),
+    (optimal_nested_batch_sizes, lambda: optimal_nested_batch_sizes(("a", 1), (1, 2), 9), ValueError, "got ('a', 1)"),
+    (optimal_nested_batch_sizes, lambda: optimal_nested_batch_sizes((0.5, 1), (1, 2), INF), ValueError, "a budget of inf"),
+    (level_statistics, lambda: statistics(batch="images"), TypeError, "batch: got a str"),
+    (level_statistics, lambda: statistics(batch=IMAGES[..., :8]), ValueError, "level_statistics: images of 16×8"),
+    (level_statistics, lambda: statistics(batch=IMAGES[:1]), ValueError, "level_statistics: 1 draw"),
+    (level_statistics, lambda: statistics(batch=IMAGES * NAN), ValueError, "gradient of draw 0 on level 0 is not finite"),
+    (level_statistics, lambda: statistics(grids=(16, 16)), TypeError, "level_statistics: grids of type tuple"),
+    (level_statistics, lambda: statistics(parameters=SCALE), TypeError, "needs parameters such as model.parameters()"),
+    (level_statistics, lambda: statistics(parameters=["weight"]), TypeError, "needs parameters such as model.parameters()"),
+    (level_statistics, lambda: statistics(parameters=[]), ValueError, "none of the parameters requires a gradient"),
+    (level_statistics, lambda: statistics(lambda images: 1.0), TypeError, "losses returned float"),
+    (level_statistics, lambda: statistics(lambda images: losses(images).detach()), ValueError, "the loss does not depend"),
+    (level_statistics, lambda: statistics(budget=NAN), ValueError, "a budget of nan"),
+    (level_statistics, lambda: statistics(budget="9"), ValueError, "a budget of 9"),
+    (level_statistics, lambda: statistics(timing=-1), ValueError, "level_statistics: timing=-1"),
+    (level_statistics, lambda: statistics(timing=2.5), ValueError, "level_statistics: timing=2.5"),
+    (level_statistics, lambda: statistics(resamples=-1), ValueError, "level_statistics: resamples=-1"),
+    (level_statistics, lambda: statistics(seed="a"), ValueError, "level_statistics: seed='a'"),
+    (level_statistics, lambda: statistics(own=3), ValueError, "own draws for 0 levels of 2"),
+    (level_statistics, lambda: statistics(restriction="blur"), ValueError, "restrict: no rule 'blur'"),
+    (LevelStatistics, lambda: statistics().costs("s"), ValueError, "LevelStatistics: unit='s'"),
+    (LevelStatistics, lambda: statistics().costs("seconds"), ValueError, "LevelStatistics: no seconds were measured"),
+    (LevelStatistics, lambda: statistics().progress(5), ValueError, "GridHierarchy: no level 5"),
+    (LevelStatistics, lambda: statistics().allocation("mlmc"), ValueError, "allocation: form='mlmc'"),
+    (LevelStatistics, lambda: statistics().correction_variance((NAN,)), ValueError, "LevelStatistics: alphas=(nan,)"),
+    (LevelStatistics, lambda: statistics().correction_variance((1, 1)), ValueError, "LevelStatistics: alphas=(1, 1)"),
+    (restrict, lambda: restrict("image"), TypeError, "batch: got a str"),
+    (restrict, lambda: restrict(np.zeros((4, 3, 8, 8))), TypeError, "batch: got a ndarray"),
+    (restrict, lambda: restrict(IMAGES.byte()), TypeError, "restrict: of type torch.uint8"),
+    (restrict, lambda: restrict(torch.zeros(4, 3, 7, 8)), ValueError, "restrict: of shape (4, 3, 7, 8)"),
+    (restrict, lambda: restrict(torch.zeros(4, 3, 0, 0)), ValueError, "restrict: of shape (4, 3, 0, 0)"),
+    (restrict, lambda: restrict({"m": torch.zeros(8, 8)}, {"m": "mask"}), ValueError, "restrict: field 'm' of shape (8, 8)"),
+    (restrict, lambda: restrict(IMAGES, "blur"), ValueError, "restrict: no rule 'blur'"),
+    (restrict, lambda: restrict(IMAGES, ["averaging"]), ValueError, "restrict: no rule ['averaging']"),
+    (Shells, lambda: Shells(IMAGES), TypeError, "Shells: parts of type Tensor"),
+    (Shells, lambda: step(batch=Shells(())), ValueError, "multiscale_backward: shells of ()"),
+    (Shells, lambda: step(batch=Shells(("a", "b"))), TypeError, "batch: got a str"),
+    (Shells, on_two_devices, ValueError, "meta"),
+    (multiscale_backward, lambda: step(batch={}), ValueError, "batch: fields need the same number of samples"),
+    (multiscale_backward, lambda: step(batch=IMAGES[:0]), ValueError, "multiscale_backward: the batch has 0 samples"),
+    (multiscale_backward, lambda: step(batch=IMAGES[..., :8]), ValueError, "multiscale_backward: images of 8×4"),
+    (multiscale_backward, lambda: step(batch=IMAGES.byte()), TypeError, "restrict: of type torch.uint8"),
+    (multiscale_backward, lambda: step(batch="images"), TypeError, "batch: got a str"),
+    (multiscale_backward, lambda: step(grids=(16, 16)), TypeError, "multiscale_backward: grids of type tuple"),
+    (multiscale_backward, lambda: step(sizes=4), TypeError, "batch_sizes=4"),
+    (multiscale_backward, lambda: step(sizes=(4, NAN)), ValueError, "batch_sizes=(4, nan)"),
+    (multiscale_backward, lambda: step(sizes=("4", "2")), ValueError, "batch_sizes=('4', '2')"),
+    (multiscale_backward, lambda: step(alphas=[NAN]), ValueError, "alphas=(nan,)"),
+    (multiscale_backward, lambda: step(alphas=["1"]), ValueError, "alphas=('1',)"),
+    (multiscale_backward, lambda: step(form="mlmc"), ValueError, "form='mlmc'"),
+    (multiscale_backward, lambda: step(lambda images: 1.0), TypeError, "losses returned float"),
+    (multiscale_backward, lambda: step(lambda images: losses(images).detach()), TypeError, "losses returned torch.float32 without a gradient"),
+    (multiscale_backward, lambda: step(lambda images: losses(images).mean()), ValueError, "losses returned the shape ()"),
+]  # fmt: skip
+
+
+def identity(x, t=None):
+    return x
+
+
+def drawn(task, **changes):
+    return {**TASKS[task].draw(IMAGES, RANDOM), **changes}
+
+
+def pyramid(pixels=None, **options):
+    pixels = np.zeros((16, 16, 3), np.uint8) if pixels is None else pixels
+    return build_pyramid([NamedImage("image", lambda: pixels)], GRIDS, **options)
+
+
+def model(network=None):
+    return TrainedModel(Recipe(), TASKS["denoising"], network or SRNet(channels=8))
+
+
+TIMES = torch.zeros(4)
+NETWORKS = {"UNet": UNet(channels=16), "ResNet": ResNet(channels=8)}
+
+BELOW = [
+    ("Denoising", lambda: Denoising(t_max=NAN), ValueError, "Denoising: t_max=nan"),
+    ("Denoising", lambda: Denoising(t_max="1"), ValueError, "Denoising: t_max=1"),
+    ("Deblurring", lambda: Deblurring((16, 16), sigma=(NAN, 1)), ValueError, "Deblurring: sigma=(nan, 1)"),
+    ("Deblurring", lambda: Deblurring((16, 16), sigma=("3", "3")), ValueError, "Deblurring: sigma=('3', '3')"),
+    ("Deblurring", lambda: Deblurring((16, 16), sigma=(1e300, 1)), ValueError, "Deblurring: sigma=(1e+300, 1)"),
+    ("Deblurring", lambda: Deblurring((16, 16), sigma=()), ValueError, "Deblurring: sigma=()"),
+    *(
+        row
+        for name, task in TASKS.items()
+        for row in (
+            (name, lambda task=task: task.draw("images", RANDOM), TypeError, "Task.draw: got a str"),
+            (name, lambda task=task: task.draw(IMAGES[0], RANDOM), ValueError, "Task.draw: images of shape (3, 16, 16)"),
+            (name, lambda task=task: task.draw(IMAGES[:0], RANDOM), ValueError, "Task.draw: images of shape (0, 3, 16, 16)"),
+            (name, lambda task=task: task.draw(IMAGES.byte(), RANDOM), ValueError, "type torch.uint8"),
+            (name, lambda task=task: task.draw(META, RANDOM), ValueError, "Task.draw: images on meta, generator on cpu"),
+            (name, lambda task=task, name=name: task.observe(drawn(name, noise=IMAGES[:, :1])), ValueError, "Task.observe: a draw with"),
+            (name, lambda task=task, name=name: task.observe(drawn(name, time=TIMES[:1])), ValueError, "'time': (1,)"),
+            (name, lambda task=task, name=name: task.observe(drawn(name, noise=META)), ValueError, "'noise': 'meta'"),
+            (name, lambda task=task, name=name: task.losses(lambda x, t: x[:, :1], drawn(name)), ValueError, "Task.errors: restored images of shape (4, 1, 16, 16)"),
+        )
+    ),
+    ("superresolution", lambda: SUPER.draw(IMAGES[0], RANDOM), ValueError, "SuperResolution.draw: images of shape (3, 16, 16)"),
+    ("superresolution", lambda: SUPER.draw(IMAGES.byte(), RANDOM), ValueError, "type torch.uint8"),
+    ("superresolution", lambda: SUPER.observe({"clean": IMAGES, "low": IMAGES}), ValueError, "SuperResolution.observe: a draw with"),
+    ("superresolution", lambda: SUPER.losses(lambda x: x[:, :1], SUPER.draw(IMAGES, RANDOM)), ValueError, "Task.errors: restored images"),
+    *(
+        row
+        for name, network in NETWORKS.items()
+        for row in (
+            (name, lambda network=network: network("images", TIMES), TypeError, f"{name}: got a str"),
+            (name, lambda network=network: network(IMAGES[0], TIMES), ValueError, f"{name}: images of shape (3, 16, 16)"),
+            (name, lambda network=network: network(IMAGES[:0], TIMES[:0]), ValueError, f"{name}: images of shape (0, 3, 16, 16)"),
+            (name, lambda network=network: network(IMAGES[:, :1], TIMES), ValueError, f"{name}: images of shape (4, 1, 16, 16)"),
+            (name, lambda network=network: network(IMAGES.int(), TIMES), ValueError, "type torch.int32"),
+            (name, lambda network=network: network(IMAGES, TIMES[:1]), ValueError, f"{name}: times of shape (1,)"),
+            (name, lambda network=network: network(IMAGES, TIMES.long()), ValueError, "type torch.int64"),
+            (name, lambda network=network: network(META, TIMES), ValueError, f"{name}: images, times and weights on cpu and meta"),
+            (name, lambda network=network: network(IMAGES), (TypeError, ValueError), ""),
+        )
+    ),
+    ("SRNet", lambda: SRNet(channels=8)("images"), TypeError, "SRNet: got a str"),
+    ("SRNet", lambda: SRNet(channels=8)(IMAGES[0]), ValueError, "SRNet: images of shape (3, 16, 16)"),
+    ("SRNet", lambda: SRNet(channels=8)(IMAGES.byte()), ValueError, "type torch.uint8"),
+    ("SRNet", lambda: SRNet(channels=8)(META), ValueError, "on cpu and meta"),
+    ("build_pyramid", lambda: build_pyramid([], GRIDS), ValueError, "build_pyramid: no images"),
+    ("build_pyramid", lambda: pyramid(restriction="blur"), ValueError, "build_pyramid: restriction='blur'"),
+    ("build_pyramid", lambda: pyramid(bad_images="keep"), ValueError, "bad_images='keep'"),
+    ("build_pyramid", lambda: pyramid(np.zeros((16, 16), np.uint8)), ValueError, "image: pixels of shape (16, 16)"),
+    ("build_pyramid", lambda: pyramid(np.full((16, 16, 3), NAN)), ValueError, "type float64"),
+    ("build_pyramid", lambda: pyramid(np.zeros((0, 0, 3), np.uint8)), ValueError, "image: 0×0 pixels"),
+    ("CropStream", lambda: CropStream(pyramid(), 0).take((-1, 2)), ValueError, "CropStream.take: numbers=(-1, 2)"),
+    ("CropStream", lambda: CropStream(pyramid(), 0).take((NAN, 2)), ValueError, "CropStream.take: numbers=(nan, 2)"),
+    ("CropStream", lambda: CropStream(pyramid(), 0).take("12"), ValueError, "CropStream.take: numbers=('1', '2')"),
+    ("CropStream", lambda: CropStream(pyramid(), 0).take((1, 1, 1)), ValueError, "CropStream.take: 3 numbers from level 0"),
+    ("CropStream", lambda: CropStream(pyramid(), 0).take((1,), rank=1), ValueError, "rank=1 of world=1"),
+    ("restore_image", lambda: restore_image(model(), IMAGES), ValueError, "restore: image of shape (4, 3, 16, 16)"),
+    ("restore_image", lambda: restore_image(model(), IMAGES[0, :1]), ValueError, "restore: image of shape (1, 16, 16)"),
+    ("restore_image", lambda: restore_image(model(), IMAGES[0, :, :0]), ValueError, "restore: image of shape (3, 0, 16)"),
+    ("restore_image", lambda: restore_image(model(), IMAGES[0].byte()), ValueError, "type torch.uint8"),
+    ("restore_image", lambda: restore_image(model(), IMAGES[0] * NAN), ValueError, "not finite"),
+    ("restore_image", lambda: restore_image(model(), META[0]), ValueError, "restore: image has values"),
+    ("restore_image", lambda: restore_image(model(), IMAGES[0], noise=NAN), ValueError, "restore: noise=nan"),
+    ("restore_image", lambda: restore_image(model(), IMAGES[0], tile=0), ValueError, "restore: tile=0"),
+    ("restore_files", lambda: restore_files(model(), "", "out"), ValueError, "restore: source=''"),
+    ("restore_files", lambda: restore_files(model(), "photos", "\0"), ValueError, "restore: out='\\x00'"),
+    ("evaluate_model", lambda: evaluate_model(model(), "photographs", img_size=0), ValueError, "img_size=0"),
+    ("evaluate_model", lambda: evaluate_model(model(), "nonsense"), ValueError, "dataset='nonsense'"),
+    ("evaluate_model", lambda: evaluate_model(model(), "photographs", images=NAN), ValueError, "val_images=nan"),
+    ("load_model", lambda: load_model("\0"), ValueError, "checkpoint '\\x00'"),
+    ("Recipe", lambda: Recipe(mode="vcycle"), ValueError, "mode='vcycle': needs one of single"),
+    ("Recipe", lambda: Recipe(seed="7"), ValueError, "seed='7': needs int"),
+    ("Recipe", lambda: Recipe(batch_sizes=[4, 2.5]), ValueError, "batch_sizes=[4, 2.5]"),
+    ("Recipe", lambda: Recipe(batch_sizes=[]), ValueError, "batch_sizes=()"),
+]  # fmt: skip
+
+ROWS = [(getattr(call, "__name__", call), *rest) for call, *rest in PUBLIC + BELOW]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [row[1:] for row in ROWS],
+    ids=[f"{name}-{number}" for number, (name, *_) in enumerate(ROWS)],
+)
+def test_bad_input_is_refused_by_name(call, error, says):
+    with pytest.raises(error) as caught:
+        call()
+    assert says in str(caught.value)
+
+
+def test_a_loss_that_is_not_a_number_makes_the_estimate_not_a_number():
+    """Nothing waits for the device to look at values; the training loop looks once a step."""
+    for form, samples in (("nested", 4), ("independent", 6)):
+        images = torch.zeros(samples, 3, 16, 16)
+        images[0, 0, 0, 0] = NAN
+        estimate = step(batch=images, form=form)
+        assert isinstance(estimate, Estimate)
+        assert estimate.loss.isnan()
+        assert estimate.losses[1].isnan().any()
+        assert estimate.work_units > 0
+
+
+def test_values_that_are_not_numbers_stay_so():
+    images = torch.full((1, 3, 16, 16), NAN)
+    assert restrict(images).isnan().all()
+    assert ResNet(channels=8)(images, torch.zeros(1)).isnan().all()
+    assert Denoising().observe(Denoising().draw(images, RANDOM)).isnan().all()
+
+
+def test_a_folder_without_images_and_files_that_are_no_checkpoints(tmp_path):
+    with pytest.raises(ValueError, match="folder: no images in"):
+        folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match="folder: .*nowhere is not a directory"):
+        folder(tmp_path / "nowhere")
+    torch.save([1, 2], tmp_path / "list.pt")
+    with pytest.raises(ValueError, match="no checksum"):
+        read_checkpoint(tmp_path / "list.pt")
+    write_checkpoint(tmp_path / "other.pt", {"a": torch.full((2,), NAN)})
+    assert read_checkpoint(tmp_path / "other.pt")["a"].isnan().all()
+    for name in ("list.pt", "other.pt"):
+        with pytest.raises(ValueError, match=f"checkpoint .*{name}: not a model"):
+            load_model(tmp_path / name)
+        for device in ("meta", "abacus", ""):
+            with pytest.raises(ValueError, match=f"device={device} can't be used"):
+                load_model(tmp_path / name, device)
+
+
+def test_another_network_than_the_checkpoint_s_is_refused(tmp_path):
+    path = tmp_path / "best.pt"
+    weights = nn.Linear(2, 2).state_dict()
+    write_checkpoint(path, {"configuration": {"network": "resnet"}, "model_state_dict": weights})
+    with pytest.raises(ValueError, match=r"checkpoint .*best\.pt: not a model"):
+        load_model(path)
+
+
+def test_every_public_name_has_its_rows():
+    tested = {getattr(call, "__name__", call) for call, *_ in PUBLIC} | {"Estimate"}
+    assert tested == set(multiscale.__all__)
