@@ -27,14 +27,14 @@ from multiscale import GridHierarchy, Shells, multiscale_backward, restrict
 from multiscale.allocation import nested_weights
 from multiscale.data import sources
 from multiscale.data.pyramid import build_pyramid
-from multiscale.data.stream import CropStream, grid_of_crops, to_images
+from multiscale.data.stream import CropStream, to_images
 from multiscale.estimator import shell_sizes
 from multiscale.networks import NETWORKS
 from multiscale.schedules import Schedule, Stage
 from multiscale.tasks import Denoising
-from multiscale.training.evaluate import Validation
-from multiscale.training.loop import train
+from multiscale.training.loop import take_step
 from multiscale.training.records import Records
+from multiscale.training.state import LearningRate, Progress, TrainingState
 
 
 def steps_of(
@@ -51,7 +51,7 @@ def steps_of(
 
     noise = torch.Generator().manual_seed(0)
     crops = CropStream(pyramid, 0).take(shell_sizes(batch_sizes))
-    shells = Shells([task.draw(to_images(c), noise) for c in crops if c is not None])
+    shells = Shells([task.draw(**to_images(c), generator=noise) for c in crops if c is not None])
 
     def bare() -> None:
         adam.zero_grad(set_to_none=True)
@@ -95,36 +95,23 @@ def steps_of(
 
 
 class whole_loop:  # noqa: N801 — used like a function
-    """The training loop itself, stopped after each step: one call is one step of `train`."""
+    """One step of the training loop with all that belongs to it: crops, noise, logs."""
 
     def __init__(self, network, adam, task, grids, pyramid, batch_sizes) -> None:  # type: ignore[no-untyped-def]
         self.folder = tempfile.TemporaryDirectory()
         fabric = Fabric(accelerator="cpu", devices=1)
         model, optimizer = fabric.setup(network, adam)
         schedule = Schedule(grids, (Stage(10**6, grids.levels - 1, batch_sizes),))
-        validation = Validation(task, to_images(grid_of_crops(pyramid, 1)))
         self.records = Records(self.folder.name, "overhead", {}, overwrite=False)
-        constant = torch.optim.lr_scheduler.ConstantLR(adam, factor=1.0)
+        constant = LearningRate(adam.param_groups[0]["lr"], lowest=adam.param_groups[0]["lr"])
         bar = tqdm(total=schedule.work_units, file=io.StringIO())
         stream = CropStream(pyramid, 0)
-        walk = schedule.walk()
+        state = TrainingState(model, optimizer, constant, schedule, stream, Progress())
 
         def one_step() -> None:
-            # The loop runs to the end of its schedule: hand it a schedule that is one step long.
-            step = next(walk)
-            train(
-                fabric,
-                model,
-                optimizer,
-                constant,
-                task,
-                OneStep(schedule, step),
-                stream,
-                validation,
-                self.records,
-                bar,
-                validations=1,
-            )
+            loss = take_step(fabric, state, task, self.records)
+            self.records.trained(state.progress.iteration, loss, state.progress.seconds)
+            bar.update(schedule.step_cost(schedule.stages[0]))
 
         self.one_step = one_step
 
@@ -134,19 +121,6 @@ class whole_loop:  # noqa: N801 — used like a function
     def __exit__(self, *error: object) -> None:
         self.records.__exit__(*error)
         self.folder.cleanup()
-
-
-class OneStep:
-    """A schedule seen through a keyhole: its next step, without the validation that ends a run."""
-
-    def __init__(self, schedule: Schedule, step: tuple[int, int, Stage]) -> None:
-        self.schedule, self.step = schedule, step
-
-    def walk(self) -> list[tuple[int, int, Stage]]:
-        return [self.step]
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.schedule, name)
 
 
 CASES = [

@@ -1,0 +1,270 @@
+"""How much work each strategy needs for what the best single-scale run reaches with all of it.
+
+    python benchmarks/time_to_quality.py --data_dir PHOTOGRAPHS [--task denoising --img_size 64]
+
+Single-scale training is tuned first: batch size and learning rate, by the validation loss at the
+whole budget. Its median over seeds is the target. Every other strategy then runs with a 64th, a
+32nd, … of the budget, each a run of its own with a schedule of that length, and with the learning
+rate that is best for it at an eighth. What it needs is where the line between the two budgets
+around the target crosses it, in logarithms. Finished runs are kept in --keep, so that a benchmark
+that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import math
+import multiprocessing
+import statistics
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from table import as_markdown, publish
+
+from multiscale.recipes import Recipe, run
+
+PAPER = [128, 64, 32, 16]
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "cascadic, paper's stages and batches": {"mode": "cascadic", "batch_sizes": PAPER},
+    "full multiscale, paper's, independent": {
+        "mode": "fullmultiscale",
+        "form": "independent",
+        "batch_sizes": PAPER,
+    },
+    "multiscale, nested 16/2": {"mode": "multiscale", "batch_sizes": [16, 16, 16, 2]},
+    "cascadic, batch 4, work 10/20/50/20 %": {
+        "mode": "cascadic",
+        "batch_sizes": [8, 8, 8, 4],
+        "shares": [1, 2, 5, 2],
+    },
+    "cascadic, the same, late linear decay": {
+        "mode": "cascadic",
+        "batch_sizes": [8, 8, 8, 4],
+        "shares": [1, 2, 5, 2],
+        "decay": 0.3,
+    },
+    "full multiscale, the same, nested 8/1 last": {
+        "mode": "fullmultiscale",
+        "batch_sizes": [8, 8, 8, 1],
+        "shares": [1, 2, 5, 2],
+        "decay": 0.3,
+    },
+    "auto": {"mode": "auto"},
+}
+PARTS = (64, 32, 16, 8, 4, 2, 1)
+"""Budgets are the whole one divided by these."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run."""
+
+    settings: dict[str, Any]
+    work_units: float
+    learning_rate: float
+    seed: int
+    options: argparse.Namespace
+
+    @property
+    def key(self) -> str:
+        o = self.options
+        common = (o.task, o.network, o.channels, o.img_size, o.t_max, o.val_images)
+        return json.dumps([common, self.settings, self.work_units, self.learning_rate, self.seed])
+
+
+def train_once(job: Job) -> dict[str, float]:
+    """Final validation loss, PSNR, work units and seconds; nan where the budget buys no step."""
+    o = job.options
+    torch.set_num_threads(o.threads)
+    quiet = io.StringIO()
+    with (
+        tempfile.TemporaryDirectory() as results,
+        contextlib.redirect_stdout(quiet),
+        contextlib.redirect_stderr(quiet),
+    ):
+        try:
+            recipe = Recipe(
+                task=o.task,
+                network=o.network,
+                channels=o.channels,
+                dataset="folder" if o.data_dir else "photographs",
+                data_dir=o.data_dir,
+                img_size=o.img_size,
+                t_max=o.t_max,
+                work_units=job.work_units,
+                learning_rate=job.learning_rate,
+                validations=20,
+                val_images=o.val_images,
+                seed=job.seed,
+                device="cpu",
+                results_dir=results,
+                **job.settings,
+            )
+        except ValueError:
+            return dict.fromkeys(("loss", "psnr", "work_units", "seconds"), math.nan)
+        report = run(recipe)
+    return {
+        "loss": report.restored.loss,
+        "psnr": report.restored.mean_psnr,
+        "work_units": report.outcome.work_units,
+        "seconds": report.outcome.seconds,
+    }
+
+
+class Runs:
+    """Results of runs, made several at a time and kept in a file."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.file = Path(options.keep)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.known: dict[str, dict[str, float]] = {}
+        if self.file.exists():
+            self.known = json.loads(self.file.read_text())
+        self.pool = multiprocessing.get_context("spawn").Pool(options.processes)
+
+    def __call__(self, jobs: list[Job]) -> list[dict[str, float]]:
+        missing = [job for job in jobs if job.key not in self.known]
+        for job, result in zip(missing, self.pool.imap(train_once, missing), strict=True):
+            self.known[job.key] = result
+            self.file.write_text(json.dumps(self.known, indent=0))
+            print(
+                f"{job.settings} {job.work_units:g} WU, lr {job.learning_rate:g}, seed {job.seed}: "
+                f"{result['loss']:.4g} in {result['seconds']:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+        return [self.known[job.key] for job in jobs]
+
+
+def crossing(costs: list[float], losses: list[float], target: float) -> tuple[float, str]:
+    """The cost at which a strategy reaches the target, interpolated in logarithms, and a sign."""
+    for k, loss in enumerate(losses):
+        if loss <= target:
+            if k == 0 or math.isnan(losses[k - 1]):
+                return costs[k], "≤ "
+            fraction = math.log(losses[k - 1] / target) / math.log(losses[k - 1] / loss)
+            return costs[k - 1] * (costs[k] / costs[k - 1]) ** fraction, ""
+    return costs[-1], "> "
+
+
+def factors(whole: float, found: list[tuple[float, str]]) -> str:
+    """How many times less than the whole, as median and range over seeds."""
+    values = sorted(whole / cost for cost, _ in found)
+    signs = {sign for _, sign in found if sign}
+    sign = "< " if "> " in signs else "≥ " if signs else ""
+    return f"{sign}{statistics.median(values):.1f} ({values[0]:.1f}–{values[-1]:.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data_dir", help="folder of photographs, train and val")
+    parser.add_argument("--task", default="denoising")
+    parser.add_argument("--network", default="resnet")
+    parser.add_argument("--channels", type=int, default=32)
+    parser.add_argument("--img_size", type=int, default=64)
+    parser.add_argument("--t_max", type=float)
+    parser.add_argument("--work_units", type=float, default=6400)
+    parser.add_argument("--single_batches", type=int, nargs="+", default=[2, 4, 8])
+    parser.add_argument("--learning_rates", type=float, nargs="+", default=[1e-3, 3e-3])
+    parser.add_argument("--least", type=int, default=64, help="smallest part of the budget")
+    parser.add_argument("--most", type=int, default=2, help="largest part, of all but single")
+    parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
+    parser.add_argument("--val_images", type=int, default=128)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--processes", type=int, default=2, help="runs at a time")
+    parser.add_argument("--threads", type=int, default=1, help="of each run")
+    parser.add_argument("--keep", default="results/time_to_quality.json")
+    parser.add_argument("--name", help="of the result; by default of task and size")
+    options = parser.parse_args()
+    runs, first = Runs(options), options.seeds[0]
+
+    def losses(settings: dict[str, Any], work: float, rate: float) -> list[dict[str, float]]:
+        return runs([Job(settings, work, rate, seed, options) for seed in options.seeds])
+
+    singles = [
+        ({"mode": "single", "batch_size": n, "decay": decay}, rate)
+        for n in options.single_batches
+        for decay in (None, 0.3)
+        for rate in options.learning_rates
+    ]
+    tried = runs([Job(s, options.work_units, rate, first, options) for s, rate in singles])
+    best, single_rate = singles[min(range(len(singles)), key=lambda k: tried[k]["loss"])]
+    whole = losses(best, options.work_units, single_rate)
+    target = statistics.median(r["loss"] for r in whole)
+    seconds = statistics.median(r["seconds"] for r in whole)
+    psnr = statistics.median(r["psnr"] for r in whole)
+
+    parts = [p for p in PARTS if options.most <= p <= options.least]
+    rows, ladder = [], []
+    for name in options.strategies:
+        settings, tuning = STRATEGIES[name], options.work_units / 8
+        rates = options.learning_rates
+        at_eighth = runs([Job(settings, tuning, rate, first, options) for rate in rates])
+        rate = rates[min(range(len(rates)), key=lambda k: at_eighth[k]["loss"])]
+        jobs = [
+            Job(settings, options.work_units / part, rate, seed, options)
+            for part in parts
+            for seed in options.seeds
+        ]
+        flat = runs(jobs)
+        n = len(options.seeds)
+        by_part = [flat[k * n : (k + 1) * n] for k in range(len(parts))]
+        by_seed = list(zip(*by_part, strict=True))
+        work = [
+            crossing([r["work_units"] for r in rs], [r["loss"] for r in rs], target)
+            for rs in by_seed
+        ]
+        time = [
+            crossing([r["seconds"] for r in rs], [r["loss"] for r in rs], target) for rs in by_seed
+        ]
+        rows.append([name, f"{rate:g}", factors(options.work_units, work), factors(seconds, time)])
+        medians = (statistics.median(r["loss"] for r in of_part) for of_part in by_part)
+        ladder.append([name, *(f"{1e3 * loss:.3f}" for loss in medians)])
+    tuning_rows = [
+        [
+            s["batch_size"],
+            "late linear" if s["decay"] else "cosine",
+            f"{rate:g}",
+            f"{1e3 * r['loss']:.3f}",
+        ]
+        for (s, rate), r in zip(singles, tried, strict=True)
+    ]
+    body = "\n\n".join(
+        [
+            f"{options.task}, {options.img_size}×{options.img_size} crops of "
+            f"{Path(options.data_dir).name if options.data_dir else 'the built-in photographs'}, "
+            f"{options.network} of {options.channels} channels"
+            + (f", t ~ U(0, {options.t_max:g})" if options.t_max else "")
+            + f". The best single-scale run of {options.work_units:,.0f} WU (batch "
+            f"{best['batch_size']}, learning rate {single_rate:g}, "
+            f"{'late linear' if best['decay'] else 'cosine'} decay) reaches a validation loss of "
+            f"{1e3 * target:.3f}e-3 ({psnr:.2f} dB) in {seconds:.0f} s: median of "
+            f"{len(options.seeds)} seeds.",
+            "How many times less each strategy needs for the same loss; median (range) over seeds:",
+            as_markdown(["strategy", "learning rate", "work units", "seconds"], rows),
+            "Validation loss ·10³ by budget, median over seeds:",
+            as_markdown(
+                ["strategy", *(f"{options.work_units / p:,.0f} WU" for p in parts)], ladder
+            ),
+            f"Single-scale at {options.work_units:,.0f} WU, tuning, seed {first}:",
+            as_markdown(["batch", "decay", "learning rate", "loss ·10³"], tuning_rows),
+        ]
+    )
+    name = options.name or f"time_to_quality_{options.task}_{options.img_size}"
+    publish(
+        name,
+        f"Time to quality: {options.task}, {options.img_size}×{options.img_size}",
+        body,
+        options.seeds,
+    )
+
+
+if __name__ == "__main__":
+    main()
