@@ -16,7 +16,8 @@ from table import as_markdown, publish
 
 from multiscale.allocation import FORMS, Form
 from multiscale.probe import diagnose, probing
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 from multiscale.statistics import LevelStatistics
 from multiscale.trained import load_model
 

@@ -23,7 +23,8 @@ from table import as_markdown, publish
 from tasks import STRATEGIES
 
 from multiscale.networks import RestorationNetwork, UNet
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 
 NETWORKS: dict[str, Callable[[], RestorationNetwork]] = {
     "none": lambda: UNet(16, dropout=0.0),

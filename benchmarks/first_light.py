@@ -22,7 +22,8 @@ from pathlib import Path
 import torch
 from table import RESULTS, as_markdown, publish
 
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 
 PAPER = {"batch_sizes": [128, 64, 32, 16]}
 STRATEGIES: dict[str, dict] = {

@@ -33,7 +33,8 @@ import torch
 from table import as_markdown, publish
 
 from multiscale import recipes
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 from multiscale.training.checkpoint import (
     checksum,
     previous_of,

@@ -23,7 +23,8 @@ from table import RESULTS, as_markdown, publish
 
 from multiscale.data.stream import CropStream, to_images
 from multiscale.pictures import save_comparison
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 from multiscale.trained import TrainedModel, load_model
 
 STRATEGIES: dict[str, dict] = {

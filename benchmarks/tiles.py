@@ -21,8 +21,9 @@ from table import as_markdown, publish
 from torch import Tensor
 
 from multiscale.data.images import images_in, read_picture
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
 from multiscale.restore import restore_image
+from multiscale.runs import run
 from multiscale.trained import load_model
 
 NETWORKS = {"resnet": {"channels": 32}, "unet": {"channels": 16, "dropout": 0.0}}

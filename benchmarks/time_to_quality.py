@@ -28,7 +28,8 @@ from typing import Any
 import torch
 from table import as_markdown, publish
 
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 
 PAPER = [128, 64, 32, 16]
 STRATEGIES: dict[str, dict[str, Any]] = {

@@ -3,7 +3,8 @@
 import deepinv
 
 from multiscale.networks import WithNoiseLevel
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 
 drunet = deepinv.models.DRUNet(nc=(8, 16, 16, 32), nb=1, pretrained=None)
 recipe = Recipe(

@@ -3,7 +3,8 @@
 from torch import nn
 
 from multiscale.networks import WithoutTime
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 from multiscale.trained import load_model
 
 

@@ -1,4 +1,4 @@
-"""The command line: `multiscale train`, `evaluate`, `restore`, `diagnose` and `prepare`."""
+"""The command line: `multiscale train`, `plan`, `evaluate`, `restore`, `diagnose`, `prepare`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from multiscale import __version__
 from multiscale.data.pyramid import BadImages
 from multiscale.data.urban100 import prepare_urban100
 from multiscale.networks import NETWORKS
+from multiscale.plan import plan as plan_of
 from multiscale.probe import diagnose as statistics_of
 from multiscale.probe import probing
-from multiscale.recipes import Dataset, Recipe, Report, default_data_dir, run
+from multiscale.recipes import Dataset, Recipe, default_data_dir
 from multiscale.restore import restore_files
+from multiscale.runs import Report, run
 from multiscale.tasks import TASKS, LevelRule
 from multiscale.trained import TrainedModel, evaluate_model, load_model
 from multiscale.training.evaluate import Quality
@@ -62,24 +64,41 @@ HERE = "the run of these options"
 
 
 def train(options: Namespace) -> int:
-    chosen = {k: v for k, v in options.items() if k not in ("config", "resume")}
     if options.resume not in (None, HERE):
         recipe = stored_recipe(options.resume)
         device = {} if options.device == "auto" else {"device": options.device}
         recipe = replace(recipe, resume=True, **device)
-    elif chosen.get("task") is None:
-        raise ValueError(f"which task? One of {', '.join(TASKS)}.")
     else:
-        recipe = Recipe(**chosen, resume=options.resume == HERE)
+        recipe = chosen_recipe(options, resume=options.resume == HERE)
     try:
         report = run(recipe)
     except Interrupted:
         again = f"--resume {Path(recipe.results_dir) / 'runs' / recipe.name}"
         print(f"\nGo on with: multiscale train {again}", file=sys.stderr)
         raise
-    if int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))) == 0:
+    if is_first_process():
         print(summary(recipe, report))
     return 0
+
+
+def plan(options: Namespace) -> int:
+    planned = plan_of(chosen_recipe(options))
+    if is_first_process():
+        print(planned)
+    return 0
+
+
+def chosen_recipe(options: Namespace, resume: bool = False) -> Recipe:
+    """The recipe of the options on the command line."""
+    if options.get("task") is None:
+        raise ValueError(f"which task? One of {', '.join(TASKS)}.")
+    chosen = {name: value for name, value in options.items() if name not in ("config", "resume")}
+    return Recipe(**chosen, resume=resume)
+
+
+def is_first_process() -> bool:
+    """Of those that torchrun, or Fabric's launcher, has started."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))) == 0
 
 
 def stored_recipe(directory: str) -> Recipe:
@@ -171,6 +190,7 @@ def _expected(options: Namespace) -> TrainedModel:
 
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "train": train,
+    "plan": plan,
     "evaluate": evaluate,
     "restore": restore,
     "diagnose": diagnose,
@@ -186,6 +206,7 @@ def build_parser() -> ArgumentParser:
     )
     commands = parser.add_subcommands(required=True, dest="command")
     commands.add_subcommand("train", _train_parser(), help="train a network for one task")
+    commands.add_subcommand("plan", _plan_parser(), help="what a run will cost, before it is made")
     commands.add_subcommand("evaluate", _evaluate_parser(), help="measure a trained network")
     commands.add_subcommand("restore", _restore_parser(), help="restore images of any size")
     commands.add_subcommand("diagnose", _diagnose_parser(), help="measure whether levels pay")
@@ -206,11 +227,7 @@ def _train_parser() -> ArgumentParser:
         description="Train a network for one task. Every option can also stand in a YAML file: "
         "--config FILE; options after it on the command line override it.",
     )
-    parser.add_argument(
-        "task", nargs="?", choices=list(TASKS), action=_IfGiven, help="what is undone"
-    )
-    parser.add_argument("--config", action="config", help="YAML file with these options")
-    parser.add_class_arguments(Recipe, nested_key=None, skip={"task", "resume"}, sub_configs=False)
+    _add_recipe(parser)
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -219,6 +236,25 @@ def _train_parser() -> ArgumentParser:
         help="go on with a stopped run: the one of these options, or the one in RUN_DIR",
     )
     return parser
+
+
+def _plan_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Print the stages of a run, their batch sizes and work units, and predict "
+        "seconds and peak memory from a few steps of each stage on this machine. The options are "
+        "those of `multiscale train`; nothing is written.",
+    )
+    _add_recipe(parser)
+    return parser
+
+
+def _add_recipe(parser: ArgumentParser) -> None:
+    """The task and all options of a run but `resume`."""
+    parser.add_argument(
+        "task", nargs="?", choices=list(TASKS), action=_IfGiven, help="what is undone"
+    )
+    parser.add_argument("--config", action="config", help="YAML file with these options")
+    parser.add_class_arguments(Recipe, nested_key=None, skip={"task", "resume"}, sub_configs=False)
 
 
 def _evaluate_parser() -> ArgumentParser:
@@ -316,10 +352,13 @@ _DATA_DIR = "if not given, the environment's MULTISCALE_DATA, or else data"
 def summary(recipe: Recipe, report: Report) -> str:
     """What a run did, in a few lines."""
     outcome, records = report.outcome, report.records
+    foretold = "" if report.foretold is None else f", {report.foretold:,.0f} s foretold"
+    memory = "" if report.peak_memory is None else f", peak memory {report.peak_memory:,.0f} MiB"
     return "\n".join(
         [
             f"Trained {recipe.name} in {outcome.seconds:.0f} s: {outcome.work_units:,.0f} work "
-            f"units, best at iteration {outcome.best_iteration:,}.",
+            f"units, best at iteration {outcome.best_iteration:,}. With validations "
+            f"{report.took:,.0f} s{foretold}{memory}.",
             f"On {recipe.val_images} crops of images that it never saw:",
             quality_table({"corrupted": report.corrupted, "restored": report.restored}),
             f"Picture  {records.picture}",

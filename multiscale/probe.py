@@ -87,6 +87,6 @@ def probing(recipe: Recipe, **changes: Any) -> Recipe:
     else:
         given = {"img_size": recipe.size, "levels": None, **given}
     schedule = dict.fromkeys(
-        ("batch_size", "batch_sizes", "ratio", "iterations", "work_units", "shares")
+        ("batch_size", "batch_sizes", "ratio", "iterations", "work_units", "budget", "shares")
     )
     return replace(recipe, mode="multiscale", **{**schedule, **given})

@@ -7,11 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
-import yaml
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 from torch import nn
@@ -19,24 +17,19 @@ from torch.distributed import is_torchelastic_launched
 
 from multiscale.allocation import Form, check_batch_sizes, geometric_batch_sizes
 from multiscale.batches import map_fields
-from multiscale.controller import Controller
 from multiscale.data import sources
 from multiscale.data.downloads import cifar10, stl10
 from multiscale.data.pyramid import BadImages, Pyramid, build_pyramid
-from multiscale.data.stream import CropStream, grid_of_crops, to_images
+from multiscale.data.stream import grid_of_crops, to_images
 from multiscale.data.urban100 import urban100
 from multiscale.grids import GridHierarchy
 from multiscale.networks import NETWORKS, RestorationNetwork, divisor_of
-from multiscale.pictures import save_comparison
 from multiscale.schedules import Schedule, auto, cascadic, fullmultiscale, multiscale, single
 from multiscale.tasks import TASKS, LevelRule, Task
-from multiscale.training.checkpoint import read_checkpoint, read_state
-from multiscale.training.evaluate import Quality, Validation
-from multiscale.training.forecast import progress_bar
-from multiscale.training.loop import NETWORK, seed_of, train
-from multiscale.training.records import NoRecords, Records, last_state
-from multiscale.training.state import LearningRate, Progress, TrainingState, moving_average
-from multiscale.training.timing import forecast, seconds_per_step, seconds_per_validation
+from multiscale.training.evaluate import Validation
+from multiscale.training.loop import NETWORK, seed_of
+from multiscale.training.records import NoRecords, Records
+from multiscale.training.state import LearningRate, Progress
 
 MOST: dict[str, float] = {
     "channels": 10**6,
@@ -589,164 +582,3 @@ def _words(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return f"one of {', '.join(get_args(kind))}"
     return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
-
-
-@dataclass(frozen=True)
-class Files:
-    """Where a run's results are."""
-
-    directory: Path
-    best: Path
-    last: Path
-    picture: Path
-
-
-@dataclass(frozen=True)
-class Report:
-    """A finished run: what it came to, and the quality of its best model on validation images."""
-
-    outcome: Progress
-    corrupted: Quality
-    restored: Quality
-    records: Files
-
-
-def run(recipe: Recipe, network: nn.Module | None = None) -> Report:
-    """Trains what the recipe describes; writes logs, the best model and a picture.
-
-    Args:
-        recipe: all about the run.
-        network: your own, called as network(images, times), or network(images) for a task without
-            times; for recipes with network="own". `multiscale.networks` adapts others by one line.
-
-    Raises:
-        ValueError, OSError: for bad input, before training begins.
-    """
-    fabric, task = recipe.build_fabric(), recipe.build_task()
-    if (network is None) is (recipe.network == "own"):
-        raise ValueError(f"run: network={recipe.network}; give a network of your own with 'own'.")
-    if network is None:
-        network = recipe.build_network()
-    recipe.check_sizes(network)
-    saved, changes = stopped_run(recipe, fabric.device) if recipe.resume else (None, [])
-    source = recipe.build_source()
-    stream = CropStream(recipe.build_pyramid(source.train), recipe.seed)
-    validation = recipe.build_validation(source.val, fabric.device)
-
-    learning_rate = recipe.build_learning_rate()
-    adam = torch.optim.Adam(network.parameters(), lr=learning_rate.highest)
-    network.to(memory_format=torch.channels_last)
-    average = None if recipe.ema is None else moving_average(network, recipe.ema)
-    if recipe.compile:
-        compile_every_shape(network)
-    model, optimizer = fabric.setup(network, adam)
-    controller = Controller() if recipe.mode == "auto" else None
-    schedule = recipe.build_schedule()
-    state = TrainingState(
-        model, optimizer, learning_rate, schedule, stream, Progress(), average, controller
-    )
-    if saved is not None:
-        state.schedule = recipe.lengthened([stage["steps"] for stage in saved["stages"]])
-        state.load_state_dict(saved)
-    elif recipe.limits[1] is not None:
-        state.schedule = in_time(recipe, fabric, state, task, validation)
-    fabric.barrier()  # nothing is written before all have read
-    records = recipe.build_records(state.progress) if fabric.is_global_zero else recipe.no_records()
-    if saved is not None:
-        where = f"device {recipe.device}", f"{fabric.world_size} processes"
-        after = f"resumed after iteration {state.progress.iteration}"
-        records.event("; ".join([after, *changes, *where]))
-    fabric.print(state.schedule)
-    done, shown = state.progress.work_units, fabric.is_global_zero
-    with records:
-        validations = recipe.number_of_validations
-        expected = forecast(fabric, state, task, validation, validations)
-        with progress_bar(state.schedule, done, shown, expected) as bar:
-            train(
-                fabric,
-                state,
-                task,
-                validation,
-                records,
-                bar,
-                validations=validations,
-                skips=recipe.skip_updates,
-                save_every=recipe.save_every,
-            )
-
-    report = conclude(recipe, network, state, validation, records) if shown else None
-    report = fabric.broadcast(report)
-    assert report is not None
-    return report
-
-
-def in_time(
-    recipe: Recipe, fabric: Fabric, state: TrainingState, task: Task, validation: Validation
-) -> Schedule:
-    """The state's schedule in the recipe's seconds, by timing a few steps of every stage.
-
-    All processes follow the first one's clock.
-    """
-    _, seconds = recipe.limits
-    assert seconds is not None
-    of_steps = seconds_per_step(fabric, state, task, rounds=4)
-    one = seconds_per_validation(validation, state.evaluated)
-    validating = one * (recipe.number_of_validations + len(of_steps))
-    if validating > seconds / 2:
-        raise ValueError(
-            f"budget={recipe.budget}: its {recipe.number_of_validations} validations alone take "
-            f"{validating:.2g} s, more than half of it; use fewer validations or val_images, or a "
-            f"larger budget."
-        )
-    schedule = state.schedule.with_seconds(seconds - validating, of_steps, recipe.shares)
-    return fabric.broadcast(schedule)
-
-
-def compile_every_shape(network: nn.Module) -> None:
-    """Compiles the network in place, anew for each level and batch size in use."""
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 256)
-    network.compile(dynamic=False)
-
-
-def conclude(
-    recipe: Recipe,
-    network: nn.Module,
-    state: TrainingState,
-    validation: Validation,
-    records: Records,
-) -> Report:
-    """Measures the best model, and draws a picture of what it does."""
-    network.load_state_dict(read_checkpoint(records.best)["model_state_dict"])
-    examples = validation.examples(network, number=min(4, recipe.val_images))
-    columns = dict(zip(("corrupted", "restored", "clean"), examples, strict=True))
-    save_comparison(records.picture, columns, title=recipe.name)
-    files = Files(records.directory, records.best, records.last, records.picture)
-    return Report(state.progress, validation.corrupted(), validation.evaluate(network), files)
-
-
-_MAY_CHANGE = {"iterations", "work_units", "budget", "validations", "skip_updates", "save_every"}
-_DOES_NOT_MATTER = {"resume", "overwrite", "device", "processes", "data_dir", "results_dir"}
-
-
-def stopped_run(recipe: Recipe, device: torch.device) -> tuple[dict[str, Any] | None, list[str]]:
-    """The last state of the recipe's run, None if nothing was saved, and what has changed since.
-
-    Raises:
-        ValueError: if it was another run, or none of its states is whole.
-    """
-    last = last_state(recipe.results_dir, recipe.name)
-    saved = read_state(last, device)
-    if saved is None:
-        return None, []
-    before = yaml.safe_load(last.with_name("config.yaml").read_text())
-    changed = {
-        name: f"{name}: {before.get(name)} then, {value} now"
-        for name, value in asdict(recipe).items()
-        if before.get(name) != value and name not in _DOES_NOT_MATTER
-    }
-    if refused := [text for name, text in changed.items() if name not in _MAY_CHANGE]:
-        raise ValueError(
-            f"resume: {recipe.name} was another run ({'; '.join(refused)}). Use its own options, "
-            f"another run_id, or overwrite=true without resume to start anew."
-        )
-    return saved, list(changed.values())

@@ -10,7 +10,8 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 
 from multiscale.cli import guarded, summary
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 
 MODES = ("single", "multiscale", "fullmultiscale")
 

@@ -9,7 +9,8 @@ from kills import difference, recipe, rows
 
 from multiscale.controller import Controller
 from multiscale.grids import GridHierarchy
-from multiscale.recipes import in_units, run
+from multiscale.recipes import in_units
+from multiscale.runs import run
 from multiscale.schedules import auto, cascadic
 from multiscale.training.checkpoint import read_checkpoint
 from multiscale.training.records import Records
@@ -124,8 +125,8 @@ def test_a_run_with_a_budget_of_time_is_as_long_as_its_steps_took_when_timed(tmp
     def step_seconds(fabric, state, task, rounds):
         return [0.5, 0.25]
 
-    monkeypatch.setattr("multiscale.recipes.seconds_per_step", step_seconds)
-    monkeypatch.setattr("multiscale.recipes.seconds_per_validation", lambda *_: 1.0)
+    monkeypatch.setattr("multiscale.runs.seconds_per_step", step_seconds)
+    monkeypatch.setattr("multiscale.runs.seconds_per_validation", lambda *_: 1.0)
     timed = recipe(tmp_path, mode="auto", work_units=None, budget="20s", validations=4)
     report = run(timed)
     # 20 s less 4 validations and one at the end of each stage, 60 and 40 % of it on the levels

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 from multiscale.cli import main
 from multiscale.data import pyramid
-from multiscale.recipes import run
+from multiscale.runs import run
 from multiscale.tasks import Denoising
 from multiscale.training import checkpoint
 from multiscale.training.checkpoint import previous_of, read_checkpoint, read_state, write_state

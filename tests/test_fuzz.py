@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from multiscale import cli, recipes
+from multiscale import cli, recipes, runs
 from multiscale.data.sources import NamedImage, Source
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 
 SMALL = {
     "task": "denoising",
@@ -64,7 +65,7 @@ def no_training():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "build_parser", lambda: parser)  # building it takes the most time
         patch.setattr(recipes.sources, "built_in", lambda: Source("small", [image], [image]))
-        patch.setattr(recipes, "train", began)
+        patch.setattr(runs, "train", began)
         yield
 
 
@@ -84,11 +85,11 @@ def here(tmp_path_factory):
 @pytest.fixture(scope="module")
 def checkpoint(here):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipes, "train", TRAIN)
+        patch.setattr(runs, "train", TRAIN)
         return str(run(Recipe(**SMALL, results_dir=str(here / "trained"))).records.best)
 
 
-TRAIN = recipes.train
+TRAIN = runs.train
 
 
 def outcome(arguments):

@@ -15,8 +15,8 @@ FLOORS = [
     {"tasks", "networks", "data"},
     {"training", "pictures"},
     {"recipes"},
-    {"trained", "probe"},
-    {"restore"},
+    {"runs", "trained", "probe"},
+    {"restore", "plan"},
     {"cli"},
     {"scripts"},
 ]

@@ -7,7 +7,8 @@ from torch import nn
 
 from multiscale.cli import main
 from multiscale.networks import WithNoiseLevel, WithoutTime
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 from multiscale.trained import evaluate_model, load_model
 
 OPTIONS = {

@@ -18,7 +18,7 @@ from multiscale import recipes
 from multiscale.batches import join, map_fields
 from multiscale.data.stream import CropStream
 from multiscale.estimator import Shells, multiscale_backward
-from multiscale.recipes import run
+from multiscale.runs import run
 from multiscale.training import loop, records
 from multiscale.training.checkpoint import read_checkpoint
 from multiscale.training.interruptions import Interrupted

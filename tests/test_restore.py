@@ -12,8 +12,9 @@ from multiscale.cli import main
 from multiscale.data.images import Picture, read_picture, write_picture
 from multiscale.data.sources import built_in
 from multiscale.networks import ResNet, UNet
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
 from multiscale.restore import estimate_noise, in_tiles, restore_image
+from multiscale.runs import run
 from multiscale.trained import evaluate_model, load_model
 from multiscale.training.checkpoint import read_checkpoint, write_checkpoint
 

@@ -9,9 +9,9 @@ import torch
 import tqdm.std
 from kills import difference, recipe
 
-from multiscale import recipes
+from multiscale import runs
 from multiscale.grids import GridHierarchy
-from multiscale.recipes import run
+from multiscale.runs import run
 from multiscale.schedules import cascadic
 from multiscale.tasks import Denoising
 from multiscale.training import timing
@@ -81,7 +81,7 @@ def test_a_stage_that_ends_early_changes_total_and_time_left():
 
 def before_training(monkeypatch, look):
     """Has `look` called with all that `forecast` is given, in its place."""
-    monkeypatch.setattr(recipes, "forecast", look)
+    monkeypatch.setattr(runs, "forecast", look)
 
 
 def test_stages_are_told_apart_and_the_first_step_of_each_only_warms_up(tmp_path, monkeypatch):

@@ -10,7 +10,8 @@ import yaml
 import multiscale.training.checkpoint
 from multiscale.coupling import CoupledDropout
 from multiscale.grids import restrict
-from multiscale.recipes import Recipe, run
+from multiscale.recipes import Recipe
+from multiscale.runs import run
 from multiscale.schedules import Schedule, Stage
 from multiscale.tasks import Denoising
 from multiscale.training.checkpoint import previous_of, read_checkpoint, save_best

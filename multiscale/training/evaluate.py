@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -46,6 +47,13 @@ class Quality:
     def mean_ssim(self) -> float:
         """SSIM averaged over images."""
         return self.ssim.mean().item()
+
+    @property
+    def means(self) -> dict[str, float | None]:
+        """All four by name; None for what is not a number."""
+        means = {"mse": self.mean_mse, "psnr": self.mean_psnr, "ssim": self.mean_ssim}
+        all_four = {"loss": self.loss, **means}
+        return {name: None if math.isnan(value) else value for name, value in all_four.items()}
 
 
 class _Unchanged(nn.Module):

@@ -48,7 +48,8 @@ class Records:
         {results_dir}/models/{name}_best.pt      the best model by validation loss
         {results_dir}/runs/{name}/               config.yaml, environment.json, progress.csv,
                                                  last.pt and previous.pt (where a stopped run goes
-                                                 on), events.log and picture.png
+                                                 on), events.log, picture.png, and report.json,
+                                                 the figures of a finished run
 
     Iterations count from 1. Seconds are of training alone: validating and saving are off the clock.
 
@@ -83,6 +84,7 @@ class Records:
         self.picture = self.directory / "picture.png"
         self.last = last_state(results_dir, name)
         self._events = self.directory / "events.log"
+        self._report = self.directory / "report.json"
         logs = root / "logs"
         tables = {
             logs / f"{name}_train.csv": TRAIN_COLUMNS,
@@ -90,7 +92,8 @@ class Records:
             self.directory / "progress.csv": PROGRESS_COLUMNS,
         }
         checkpoints = [self.best, self.best.with_suffix(".safetensors"), previous_of(self.last)]
-        written = [*tables, *checkpoints, self.picture, self.last, self._events]
+        written = [*tables, *checkpoints, self.picture, self.last]
+        written += [self._events, self._report]
         replaced = written if keep is None else [self.best] if keep == 0 else []
         there = [path for path in replaced if path.exists()]
         if there and not overwrite:
@@ -130,6 +133,10 @@ class Records:
         with self._events.open("a", encoding="utf-8") as file:
             file.write(f"{datetime.now().isoformat(timespec='seconds')} {text}\n")
 
+    def concluded(self, **figures: Any) -> None:
+        """What a finished run came to."""
+        self._report.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
     def __enter__(self) -> Records:
         return self
 
@@ -148,6 +155,9 @@ class NoRecords(Records):
         pass
 
     def event(self, text: str) -> None:
+        pass
+
+    def concluded(self, **figures: Any) -> None:
         pass
 
     def __exit__(self, *_: object) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import torch
 from lightning_fabric import Fabric
 from torch import nn
 
@@ -20,6 +21,11 @@ from multiscale.training.forecast import Forecast
 from multiscale.training.loop import take_step
 from multiscale.training.records import NoRecords
 from multiscale.training.state import TrainingState
+
+try:
+    import resource
+except ModuleNotFoundError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 SHARE = 0.01
 """What timing may cost, of the work that it foretells."""
@@ -83,6 +89,17 @@ def seconds_per_validation(validation: Validation, network: nn.Module, rounds: i
     first.draw = batches.rows(validation.draw, 0, validation.batch_size)
     images, of_first = len(validation.draw["clean"]), len(first.draw["clean"])
     return median_seconds(lambda: first.evaluate(network), rounds) * images / of_first
+
+
+def peak_memory(device: torch.device) -> float | None:
+    """The most memory until now, in MiB: on a GPU of the tensors there; else of the process, with
+    Python, libraries and images, or None where the system does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    if resource is None:
+        return None
+    unit = 1 if sys.platform == "darwin" else 2**10  # bytes on a Mac
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def median_seconds(function: Callable[[], object], rounds: int) -> float:

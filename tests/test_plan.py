@@ -1,0 +1,93 @@
+"""What a run will cost, before it is made; and the prediction beside the outcome."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from kills import recipe
+
+from multiscale import plan as planning
+from multiscale import runs
+from multiscale.cli import main, summary
+from multiscale.plan import plan
+from multiscale.runs import run
+from multiscale.training.forecast import Forecast, validation_steps
+
+STEP_SECONDS, VALIDATION_SECONDS = [0.5, 0.25], 2.0
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Steps and validations take what is said here."""
+    for module in (planning, runs):
+        monkeypatch.setattr(module, "seconds_per_step", lambda *_, **__: STEP_SECONDS)
+        monkeypatch.setattr(module, "seconds_per_validation", lambda *_: VALIDATION_SECONDS)
+
+
+def test_a_plan_is_the_schedule_with_its_seconds_and_memory(clock, tmp_path):
+    whole = recipe(tmp_path / "results", mode="cascadic")
+    planned, schedule = plan(whole), whole.build_schedule()
+    validations = len(validation_steps(schedule, whole.number_of_validations))
+    of_stages = [n * s for n, s in zip(schedule.lengths, STEP_SECONDS, strict=True)]
+    assert planned.schedule == schedule
+    assert planned.seconds == pytest.approx(sum(of_stages) + validations * VALIDATION_SECONDS)
+    assert planned.peak_memory > 50
+    lines = str(planned).splitlines()
+    for line, seconds, stage in zip(lines[2:4], of_stages, STEP_SECONDS, strict=True):
+        assert line.split()[-2:] == [f"{1e3 * stage:.3g}", f"{seconds:.3g}"]
+    assert lines[-1].startswith(f"Predicted: {planned.seconds:.3g} s, of which validations take")
+    assert len({len(line) for line in lines[1:4]}) == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_budget_of_time_is_what_is_planned(clock, tmp_path):
+    whole = recipe(tmp_path, mode="auto", work_units=None, budget="40s")
+    assert plan(whole).seconds == pytest.approx(40, abs=sum(STEP_SECONDS) + 3 * VALIDATION_SECONDS)
+
+
+def test_a_plan_is_printed_and_its_bad_input_refused(tmp_path, capsys):
+    options = "denoising --network resnet --channels 8 --img_size 16 --levels 2 --val_images 4"
+    results = ["--results_dir", str(tmp_path / "results"), "--device", "cpu"]
+    assert main(["plan", *options.split(), "--mode", "auto", "--budget", "200wu", *results]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Schedule: ")
+    assert "Predicted: " in said
+    assert not (tmp_path / "results").exists()
+    assert main(["plan", *options.split(), "--mode", "auto", *results]) == 2
+    assert "mode=auto needs a budget" in capsys.readouterr().err
+    assert main(["plan"]) == 2
+    assert "which task?" in capsys.readouterr().err
+
+
+def test_the_report_holds_the_prediction_beside_the_outcome(tmp_path, monkeypatch):
+    whole = recipe(tmp_path, mode="cascadic")
+    validations, schedule = whole.number_of_validations, whole.build_schedule()
+    expected = Forecast.of(schedule, STEP_SECONDS, VALIDATION_SECONDS, validations)
+    monkeypatch.setattr(runs, "forecast", lambda *_: expected)
+    report = run(whole)
+    assert report.foretold == pytest.approx(expected.total)
+    assert report.took > report.outcome.seconds
+    assert f"s, {report.foretold:,.0f} s foretold, peak memory " in summary(whole, report)
+    figures = json.loads((report.records.directory / "report.json").read_text())
+    assert figures["foretold"] == report.foretold
+    assert figures["work_units"] == report.outcome.work_units
+    assert figures["restored"]["loss"] == report.restored.loss
+    assert all(value is None or math.isfinite(value) for value in figures["corrupted"].values())
+
+
+def test_a_resumed_run_foretells_what_is_left(tmp_path, monkeypatch):
+    whole = recipe(tmp_path, mode="single", work_units=40.0)
+    run(whole)
+    longer = replace(whole, work_units=50.0, resume=True)
+    schedule = longer.build_schedule()
+    expected = Forecast.of(schedule, [1.0], 0.0, longer.number_of_validations)
+    monkeypatch.setattr(runs, "forecast", lambda *_: expected)
+    assert run(longer).foretold == pytest.approx(schedule.steps - whole.build_schedule().steps)
+
+
+def test_without_a_forecast_none_is_told(tmp_path):
+    whole = recipe(tmp_path, mode="single", work_units=20.0)
+    report = run(whole)  # so short that timing would cost too much
+    assert report.foretold is None
+    assert "foretold" not in summary(whole, report)
