@@ -173,7 +173,7 @@ def main() -> None:
     parser.add_argument("--t_max", type=float)
     parser.add_argument("--work_units", type=float, default=6400)
     parser.add_argument("--single_batches", type=int, nargs="+", default=[2, 4, 8])
-    parser.add_argument("--learning_rates", type=float, nargs="+", default=[1e-3, 3e-3])
+    parser.add_argument("--learning_rates", type=float, nargs="+", default=[5e-4, 1e-3, 3e-3])
     parser.add_argument("--least", type=int, default=64, help="smallest part of the budget")
     parser.add_argument("--most", type=int, default=2, help="largest part, of all but single")
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
@@ -204,8 +204,9 @@ def main() -> None:
 
     parts = [p for p in PARTS if options.most <= p <= options.least]
     rows, ladder = [], []
-    for name in options.strategies:
-        settings, tuning = STRATEGIES[name], options.work_units / 8
+    chosen = {"single, the best": best} | {name: STRATEGIES[name] for name in options.strategies}
+    for name, settings in chosen.items():
+        tuning = options.work_units / 8
         rates = options.learning_rates
         at_eighth = runs([Job(settings, tuning, rate, first, options) for rate in rates])
         rate = rates[min(range(len(rates)), key=lambda k: at_eighth[k]["loss"])]

@@ -18,13 +18,13 @@ class Controller:
     a value that falls slowly, so a shorter wait would take a swing for the end.
 
     Attributes:
-        stage: that is looked at.
+        level: finest one of the stage that is looked at.
         lowest: finest validation loss since the stage began.
         lowest_at: work units at that validation.
         waited: validations since then.
     """
 
-    stage: int = -1
+    level: int = -1
     lowest: float = math.inf
     lowest_at: float = 0.0
     waited: int = 0
@@ -39,8 +39,8 @@ class Controller:
             loss: of the finest level, on the images that every validation takes.
         """
         number, stage = schedule.at(done - 1)
-        if number != self.stage:
-            self.stage, self.lowest = number, math.inf
+        if stage.finest != self.level:
+            self.level, self.lowest = stage.finest, math.inf
         if loss < self.lowest:
             self.lowest, self.lowest_at, self.waited = loss, work_units, 0
         else:
@@ -48,7 +48,9 @@ class Controller:
         if number == len(schedule.stages) - 1 or done == sum(schedule.lengths[: number + 1]):
             return None
         idle = work_units - self.lowest_at
-        if self.waited < 3 or 3 * idle < stage.steps * schedule.step_cost(stage):
+        of_level = [s for s in schedule.stages if s.finest == stage.finest]
+        share = sum(s.steps * schedule.step_cost(s) for s in of_level)
+        if self.waited < 3 or 3 * idle < share:
             return None
         return (
             f"level {stage.finest} has not lowered the finest loss for {idle:,.0f} WU (lowest "

@@ -8,15 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from multiscale.batches import map_fields
-from multiscale.data.stream import Crops, CropStream, to_images
+from multiscale.data.stream import CropStream
 from multiscale.diagnostics import level_statistics
 from multiscale.recipes import PATCH_OPTIONS, Device, Recipe
 from multiscale.statistics import LevelStatistics
-from multiscale.tasks import Draw
-from multiscale.training.loop import seed_of
-
-PROBE = 4  # a stream of its own: 0 … 3 are the training's
+from multiscale.training.draws import PROBE, draw_shell, seed_of
 
 
 def diagnose(
@@ -48,12 +44,6 @@ def diagnose(
     stream = CropStream(recipe.build_pyramid(recipe.build_source().train), seed)
     noise = torch.Generator(device).manual_seed(seed_of(seed, PROBE))
 
-    def drawn(crops: Crops | None) -> Draw | None:
-        if crops is None:
-            return None
-        on_device = map_fields(lambda _, pixels: pixels.to(device), crops)
-        return task.draw(**to_images(on_device), generator=noise)
-
     (finest,) = stream.take([draws], grids.levels - 1)
     own = stream.take([draws] * (grids.levels - 1) + [0])
     was_training = network.training
@@ -61,11 +51,11 @@ def diagnose(
     try:
         return level_statistics(
             lambda draw: task.losses(network, draw),
-            drawn(finest),
+            draw_shell(device, task, finest, noise),
             grids,
             network.parameters(),
             restriction=task.restriction,
-            own=[drawn(crops) for crops in own],
+            own=[draw_shell(device, task, crops, noise) for crops in own],
             budget=budget,
             seed=seed,
         )

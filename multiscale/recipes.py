@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -24,10 +24,10 @@ from multiscale.data.stream import grid_of_crops, to_images
 from multiscale.data.urban100 import urban100
 from multiscale.grids import GridHierarchy
 from multiscale.networks import NETWORKS, RestorationNetwork, divisor_of
-from multiscale.schedules import Schedule, auto, cascadic, fullmultiscale, multiscale, single
+from multiscale.schedules import Schedule, Stage, auto, cascadic, fullmultiscale, multiscale, single
 from multiscale.tasks import TASKS, LevelRule, Task
+from multiscale.training.draws import NETWORK, seed_of
 from multiscale.training.evaluate import Validation
-from multiscale.training.loop import NETWORK, seed_of
 from multiscale.training.records import NoRecords, Records
 from multiscale.training.state import LearningRate, Progress
 
@@ -114,6 +114,9 @@ class Recipe:
         budget: in work units or in time: 5000wu, 90s, 10min, 2h. Time is that of steps and
             validations together, by timing a few of each before the run.
         shares: of the budget for each stage, coarsest first, such as [1, 3, 4, 2].
+        adapt: part of the work, such as 0.05, for probes of the gradients, after which levels,
+            batch sizes and coefficients of the telescoping sum are chosen anew; the work of a step
+            stays. By default all stay as they are.
         restriction: how the coarse levels come about. averaging: image averaged, noise kept white.
             injection: every second pixel of both, as in the authors' code.
         t_max: largest time of corruption, t ~ U(0, t_max); noise has the standard deviation t on
@@ -168,6 +171,7 @@ class Recipe:
     work_units: float | None = None
     budget: str | None = None
     shares: list[float] | None = None
+    adapt: float | None = None
     restriction: Literal["averaging", "injection"] = "averaging"
     t_max: float | None = None
     sigma: float | None = None
@@ -224,6 +228,10 @@ class Recipe:
             )
         if self.decay is not None and not 0 < self.decay <= 1:
             raise ValueError(f"decay={self.decay}: needs a part of the work in (0, 1].")
+        if self.adapt is not None and not 0 < self.adapt <= 1:
+            raise ValueError(f"adapt={self.adapt}: needs a part of the work in (0, 1].")
+        if self.adapt is not None and self.mode == "single":
+            raise ValueError("adapt chooses among levels; mode=single has one. Leave it out.")
         lengths = [
             n for n in ("iterations", "work_units", "budget") if getattr(self, n) is not None
         ]
@@ -367,32 +375,38 @@ class Recipe:
         highest = self.learning_rate or (3e-3 if auto else 5e-4)
         return LearningRate(highest, decay=self.decay or (0.3 if auto else None))
 
-    def lengthened(self, lengths: Sequence[int]) -> Schedule:
-        """The schedule of a run whose stages had these lengths, with as much work as is asked for.
+    def lengthened(self, stages: Sequence[Stage], probes: float = 0.0) -> Schedule:
+        """The schedule of a run that had these stages, with as much work as is asked for.
 
         What is added goes to the last stage.
+
+        Args:
+            stages: until now; they may have changed while the run trained.
+            probes: work units that were spent on measuring.
 
         Raises:
             ValueError: if less is asked for than the run had.
         """
         asked = self.build_schedule()
-        before = asked.of_lengths(lengths)
-        work_units, seconds = self.limits
-        if seconds is not None:
-            added = 0
-        elif work_units is None:
+        before = replace(asked, stages=tuple(stages))
+        work = asked.work_units - before.work_units - probes
+        last = before.step_cost(before.stages[-1])
+        rounding = sum(before.step_cost(stage) for stage in before.stages)
+        if self.iterations is not None and self.adapt is None:
             added = asked.steps - before.steps
+        elif self.limits[1] is not None or (
+            before.lengths != asked.lengths and abs(work) <= rounding
+        ):
+            added = 0
         else:
-            added = round(
-                (asked.work_units - before.work_units) / asked.step_cost(asked.stages[-1])
-            )
+            added = round(work / last)
         if added < 0:
             raise ValueError(
                 f"resume: {self.name} has {before.steps:,} steps, {before.work_units:,g} work "
                 f"units; {asked.steps:,} steps, {asked.work_units:,g} work units are asked for. "
                 f"Ask for as many or more."
             )
-        return before.of_lengths([*lengths[:-1], lengths[-1] + added])
+        return before.of_lengths([*before.lengths[:-1], before.lengths[-1] + added])
 
     def build_network(self) -> RestorationNetwork:
         """The network with its initial weights, which depend on the seed alone."""
@@ -513,6 +527,8 @@ class Recipe:
         several = nodes * processes > 1
         if index and several:
             raise ValueError(f"device={self.device} is one; processes={processes} need as many.")
+        if self.adapt is not None and several:
+            raise ValueError("adapt works in one process; leave it out, or use processes=1.")
         self._check_divisible(nodes * processes)
         try:
             fabric = Fabric(

@@ -12,11 +12,12 @@ import yaml
 from lightning_fabric import Fabric
 from torch import nn
 
+from multiscale.adaptation import Adaptation
 from multiscale.controller import Controller
 from multiscale.data.stream import CropStream
 from multiscale.pictures import save_comparison
 from multiscale.recipes import Recipe
-from multiscale.schedules import Schedule
+from multiscale.schedules import Schedule, Stage
 from multiscale.tasks import Task
 from multiscale.training.checkpoint import read_checkpoint, read_state
 from multiscale.training.evaluate import Quality, Validation
@@ -141,13 +142,18 @@ def prepare(recipe: Recipe, network: nn.Module | None = None) -> Prepared:
     model, optimizer = fabric.setup(network, adam)
     controller = Controller() if recipe.mode == "auto" else None
     schedule = recipe.build_schedule()
+    adaptation = None if recipe.adapt is None else Adaptation.of(schedule, recipe.adapt)
     state = TrainingState(
-        model, optimizer, learning_rate, schedule, stream, Progress(), average, controller
+        *(model, optimizer, learning_rate, schedule, stream, Progress()),
+        average=average,
+        controller=controller,
+        adaptation=adaptation,
     )
     resumed = None
     if saved is not None:
-        state.schedule = recipe.lengthened([stage["steps"] for stage in saved["stages"]])
         state.load_state_dict(saved)
+        stages = [Stage(**stage) for stage in saved["stages"]]
+        state.schedule = recipe.lengthened(stages, saved["probes"] or 0.0)
         after = f"resumed after iteration {state.progress.iteration}"
         where = f"device {recipe.device}", f"{fabric.world_size} processes"
         resumed = "; ".join([after, *changes, *where])

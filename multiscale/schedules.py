@@ -26,12 +26,14 @@ PAPER_STEPS = (2000, 1000, 500, 250)
 class Stage:
     """`steps` steps with the finest level `finest`; `batch_sizes` end there, coarsest first.
 
-    One batch size is ordinary training on level `finest`; more are the multiscale gradient.
+    One batch size is ordinary training on level `finest`; more are the multiscale gradient, with
+    the coefficients `alphas`, one for each pair of levels, coarsest first; 1 by default.
     """
 
     steps: int
     finest: int
     batch_sizes: tuple[int, ...]
+    alphas: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if not (is_whole(self.steps) and is_whole(self.finest)):
@@ -42,6 +44,14 @@ class Stage:
             raise TypeError(
                 f"Stage: batch_sizes={self.batch_sizes!r}; needs a tuple of whole numbers."
             )
+        if self.alphas is not None:
+            pairs = len(self.batch_sizes) - 1
+            several = isinstance(self.alphas, (tuple, list)) and len(self.alphas) == pairs
+            if not (several and all(is_number(a) for a in self.alphas)):
+                raise ValueError(
+                    f"Stage: alphas={self.alphas!r}; needs {pairs} numbers, one for each pair of "
+                    f"levels."
+                )
 
     @property
     def coarsest(self) -> int:
@@ -139,6 +149,32 @@ class Schedule:
         later = [stage.steps * self.step_cost(stage) for stage in self.stages[number + 1 :]]
         longer = 1 + (self.work_units - spent.work_units) / sum(later)
         return self.of_lengths([*kept, *(round(n * longer) for n in self.lengths[number + 1 :])])
+
+    def changed(
+        self,
+        done: int,
+        batch_sizes: tuple[int, ...],
+        alphas: tuple[float, ...] | None = None,
+        less: float = 0.0,
+    ) -> Schedule:
+        """The schedule of a run that goes on with other batch sizes after `done` steps in all.
+
+        The stage of the next step is made of two from there on, if it has begun.
+
+        Args:
+            done: steps made.
+            batch_sizes: for what is left of that stage, up to its own finest level.
+            alphas: likewise.
+            less: work units to be left out of what the stage still has.
+        """
+        number, stage = self.at(done)
+        made = done - sum(self.lengths[:number])
+        new = replace(stage, steps=1, batch_sizes=batch_sizes, alphas=alphas)
+        work = (stage.steps - made) * self.step_cost(stage) - less
+        new = replace(new, steps=max(1, round(work / self.step_cost(new))))
+        begun = (replace(stage, steps=made),) if made else ()
+        later = self.stages[number + 1 :]
+        return replace(self, stages=(*self.stages[:number], *begun, new, *later))
 
     def with_seconds(
         self, budget: float, step_seconds: Sequence[float], shares: Sequence[float] | None = None

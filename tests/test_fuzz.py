@@ -214,6 +214,7 @@ WRONG = {
     | not_finite
     | st.just([])
     | st.lists(not_finite | no_numbers | st.floats(max_value=0), min_size=1, max_size=4),
+    "adapt": no_floats | st.floats(max_value=0) | st.floats(min_value=1, exclude_min=True),
     "restriction": no_choices,
     "t_max": no_floats | st.floats(max_value=0) | st.floats(min_value=1, exclude_min=True),
     "sigma": no_floats | st.floats(max_value=-1e-300) | st.floats(min_value=1e20),
@@ -252,6 +253,7 @@ PARTNERS = {
     "level_rule": {"task": "deblurring"},
     "shares": {"mode": "cascadic", "work_units": 100},
     "ratio": {"mode": "multiscale"},
+    "adapt": {"mode": "multiscale"},
     **{name: {"dataset": "urban100"} for name in recipes.PATCH_OPTIONS},
 }
 """What an option needs so that only its own value is wrong."""
@@ -314,6 +316,7 @@ conflicts = st.one_of(
     st.fixed_dictionaries({"iterations": st.integers(1, 1000), "work_units": st.integers(8, 1000)}),
     st.fixed_dictionaries({"budget": st.sampled_from(["100wu", "1min"])}),
     st.fixed_dictionaries({"mode": st.just("auto"), "work_units": st.none()}),
+    st.fixed_dictionaries({"adapt": st.floats(0.01, 1)}),
     st.fixed_dictionaries({"batch_sizes": st.lists(st.integers(1, 9), min_size=2, max_size=2), "batch_size": st.integers(1, 9)}),
     st.fixed_dictionaries({"batch_sizes": st.lists(st.integers(1, 9), min_size=3, max_size=9), "batch_size": st.none()}),
     st.fixed_dictionaries({"shares": st.lists(st.integers(1, 9), min_size=2, max_size=9)}),

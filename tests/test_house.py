@@ -11,7 +11,7 @@ FLOORS = [
     {"batches", "allocation", "coupling"},
     {"grids", "gain"},
     {"estimator", "schedules", "gradients", "statistics"},
-    {"diagnostics", "controller"},
+    {"diagnostics", "controller", "adaptation"},
     {"tasks", "networks", "data"},
     {"training", "pictures"},
     {"recipes"},

@@ -15,9 +15,9 @@ from multiscale.runs import run
 from multiscale.schedules import Schedule, Stage
 from multiscale.tasks import Denoising
 from multiscale.training.checkpoint import previous_of, read_checkpoint, save_best
+from multiscale.training.draws import seed_of
 from multiscale.training.evaluate import Validation
 from multiscale.training.forecast import validation_steps
-from multiscale.training.loop import seed_of
 from multiscale.training.records import Records
 
 

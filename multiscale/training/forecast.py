@@ -39,6 +39,7 @@ class Forecast:
     (2.0, 1.8)
 
     Attributes:
+        schedule: of the run.
         step_seconds: of one step of each stage.
         validation_seconds: of one validation.
         validations: how many, as `validation_steps` spreads them.
@@ -46,6 +47,7 @@ class Forecast:
         seconds: expected until then.
     """
 
+    schedule: Schedule
     step_seconds: Sequence[float]
     validation_seconds: float
     validations: int
@@ -66,11 +68,17 @@ class Forecast:
         seconds = np.repeat(np.array(step_seconds, float), schedule.lengths)
         seconds[list(validation_steps(schedule, validations))] += validation_seconds
         sums = (np.concatenate([[0.0], values.cumsum()]) for values in (work, seconds))
-        return cls(step_seconds, validation_seconds, validations, *sums)
+        return cls(schedule, step_seconds, validation_seconds, validations, *sums)
 
     def along(self, schedule: Schedule) -> Forecast:
-        """For another schedule of the same stages."""
-        return self.of(schedule, self.step_seconds, self.validation_seconds, self.validations)
+        """For stages of other lengths or batch sizes; a work unit takes as long as it did in the
+        stage with the same finest level."""
+        pace = {
+            stage.finest: seconds / self.schedule.step_cost(stage)
+            for stage, seconds in zip(self.schedule.stages, self.step_seconds, strict=True)
+        }
+        step_seconds = [pace[stage.finest] * schedule.step_cost(stage) for stage in schedule.stages]
+        return self.of(schedule, step_seconds, self.validation_seconds, self.validations)
 
     @property
     def total(self) -> float:

@@ -7,23 +7,20 @@ import time
 from contextlib import nullcontext
 from dataclasses import replace
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from multiscale.batches import map_fields
-from multiscale.data.stream import Crops, to_images
-from multiscale.estimator import Estimate, Shells, multiscale_backward, shell_sizes
+from multiscale.estimator import Estimate, multiscale_backward
 from multiscale.tasks import Draw, Task
+from multiscale.training.adapt import adapt
 from multiscale.training.checkpoint import save_best, write_state
+from multiscale.training.draws import draw_shells
 from multiscale.training.evaluate import Validation
 from multiscale.training.forecast import ProgressBar, validation_steps
 from multiscale.training.interruptions import Interrupted, Interruptions
 from multiscale.training.records import Records
 from multiscale.training.state import TrainingState
-
-NOISE, NETWORK = 2, 3  # the streams of one seed: 0 and 1 are the crops' (see CropStream)
 
 
 def train(
@@ -64,7 +61,8 @@ def train(
             records.trained(step + 1, loss, progress.seconds)
             if step in validate_after:
                 validated = validate(fabric, state, validation, records, bar, loss)
-                if moved_on(state, records, validated):
+                moved = moved_on(state, records, validated)
+                if adapt(fabric, state, task, records) or moved:
                     validate_after = validation_steps(state.schedule, validations)
                     bar.follow(state.schedule)
             asked = agreed(fabric, interruptions.asked)
@@ -142,6 +140,7 @@ def gradient(fabric: Fabric, state: TrainingState, task: Task) -> Estimate:
                 schedule.stage_grids(stage),
                 sizes,
                 form=schedule.form,
+                alphas=stage.alphas,
                 restriction=task.restriction,
                 backward=fabric.backward,
             )
@@ -156,18 +155,6 @@ def gradient(fabric: Fabric, state: TrainingState, task: Task) -> Estimate:
             f"saved is kept."
         ) from error
     return averaged(fabric, state, estimate) if world > 1 else estimate
-
-
-def draw_shells(fabric: Fabric, state: TrainingState, task: Task) -> Shells:
-    """This process's draws of a step. They depend on seed, step, rank and number of processes."""
-    rank, seed, step = fabric.global_rank, state.stream.seed, state.progress.iteration
-    _, stage = state.schedule.at(step)
-    of_rank = (step, rank) if rank else (step,)
-    noise = torch.Generator(fabric.device).manual_seed(seed_of(seed, NOISE, *of_rank))
-    torch.manual_seed(seed_of(seed, NETWORK, *of_rank))
-    numbers = shell_sizes(stage.batch_sizes, state.schedule.form)
-    crops = state.stream.take(numbers, stage.coarsest, rank, fabric.world_size)
-    return Shells([draw_shell(fabric, task, crop, noise) for crop in crops])
 
 
 def averaged(fabric: Fabric, state: TrainingState, estimate: Estimate) -> Estimate:
@@ -245,21 +232,6 @@ def moved_on(state: TrainingState, records: Records, loss: float) -> bool:
     state.schedule = schedule.moved_on(progress.iteration)
     records.event(f"iteration {progress.iteration}: {reason}")
     return True
-
-
-def draw_shell(
-    fabric: Fabric, task: Task, crops: Crops | None, noise: torch.Generator
-) -> Draw | None:
-    """One shell's draws, made on the shell's own level."""
-    if crops is None:
-        return None
-    on_device = map_fields(lambda _, pixels: pixels.to(fabric.device, non_blocking=True), crops)
-    return task.draw(**to_images(on_device), generator=noise)
-
-
-def seed_of(*path: int) -> int:
-    """An independent seed for each path of numbers, such as (seed, stream, step)."""
-    return int(np.random.SeedSequence(path).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _not_finite(state: TrainingState, estimate: Estimate, position: int) -> str:

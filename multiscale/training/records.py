@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import platform
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 import yaml
 
+from multiscale.statistics import LevelStatistics
 from multiscale.training.checkpoint import previous_of
 
 TRAIN_COLUMNS = ("iteration", "train_loss", "time")
@@ -31,6 +33,16 @@ PROGRESS_COLUMNS = (
     "valid_psnr",
     "valid_ssim",
     "learning_rate",
+)
+LEVEL_COLUMNS = (
+    "iteration",
+    "level",
+    "variance",
+    "correction_variance",
+    "alpha",
+    "correlation",
+    "cosine",
+    "kurtosis",
 )
 
 
@@ -48,8 +60,9 @@ class Records:
         {results_dir}/models/{name}_best.pt      the best model by validation loss
         {results_dir}/runs/{name}/               config.yaml, environment.json, progress.csv,
                                                  last.pt and previous.pt (where a stopped run goes
-                                                 on), events.log, picture.png, and report.json,
-                                                 the figures of a finished run
+                                                 on), events.log, picture.png; levels.csv, what
+                                                 probes of the gradients found; report.json, the
+                                                 figures of a finished run
 
     Iterations count from 1. Seconds are of training alone: validating and saving are off the clock.
 
@@ -91,6 +104,8 @@ class Records:
             logs / f"{name}_valid.csv": VALID_COLUMNS[: 3 if logs_ssim else 2],
             self.directory / "progress.csv": PROGRESS_COLUMNS,
         }
+        if configuration.get("adapt") is not None:
+            tables[self.directory / "levels.csv"] = LEVEL_COLUMNS
         checkpoints = [self.best, self.best.with_suffix(".safetensors"), previous_of(self.last)]
         written = [*tables, *checkpoints, self.picture, self.last]
         written += [self._events, self._report]
@@ -110,9 +125,8 @@ class Records:
             config = yaml.safe_dump(configuration, sort_keys=False)
             (self.directory / "config.yaml").write_text(config)
             (self.directory / "environment.json").write_text(json.dumps(environment(), indent=2))
-            self._train, self._valid, self._progress = (
-                _Table(path, columns, keep) for path, columns in tables.items()
-            )
+            self._tables = [_Table(path, columns, keep) for path, columns in tables.items()]
+            self._train, self._valid, self._progress, *self._levels = self._tables
         except OSError as error:
             raise OSError(
                 f"results directory {root} can't be written ({error}); choose another with "
@@ -133,6 +147,22 @@ class Records:
         with self._events.open("a", encoding="utf-8") as file:
             file.write(f"{datetime.now().isoformat(timespec='seconds')} {text}\n")
 
+    def probed(self, iteration: int, statistics: LevelStatistics) -> None:
+        """What a probe of the gradients found, a row for each level."""
+        levels = range(statistics.grids.levels)
+        columns = {
+            "level": levels,
+            "variance": statistics.variance,
+            "correction_variance": statistics.correction_variance(),
+            "alpha": (math.nan, *statistics.alphas),
+            "correlation": statistics.correlation,
+            "cosine": statistics.cosine,
+            "kurtosis": statistics.kurtosis,
+        }
+        for level in levels:
+            row = {name: values[level] for name, values in columns.items()}
+            self._levels[0].append_named({"iteration": iteration, **row})
+
     def concluded(self, **figures: Any) -> None:
         """What a finished run came to."""
         self._report.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -141,7 +171,7 @@ class Records:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for table in (self._train, self._valid, self._progress):
+        for table in self._tables:
             table.close()
 
 
@@ -155,6 +185,9 @@ class NoRecords(Records):
         pass
 
     def event(self, text: str) -> None:
+        pass
+
+    def probed(self, iteration: int, statistics: LevelStatistics) -> None:
         pass
 
     def concluded(self, **figures: Any) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from multiscale.adaptation import Adaptation
 from multiscale.controller import Controller
 from multiscale.data.stream import CropStream
 from multiscale.schedules import Schedule
@@ -48,7 +49,8 @@ class TrainingState:
         stream: of crops; its seed is also that of the noise and of the network's randomness.
         progress: how far the run is.
         average: exponential moving average of the weights, which is then what is evaluated.
-        controller: ends stages early; without one the schedule is fixed.
+        controller: ends stages early, if there is one.
+        adaptation: chooses batch sizes anew, if there is one.
     """
 
     network: nn.Module
@@ -59,6 +61,7 @@ class TrainingState:
     progress: Progress
     average: AveragedModel | None = None
     controller: Controller | None = None
+    adaptation: Adaptation | None = None
 
     @property
     def evaluated(self) -> nn.Module:
@@ -75,6 +78,7 @@ class TrainingState:
             "progress": asdict(self.progress),
             "average": None if self.average is None else self.average.state_dict(),
             "controller": None if self.controller is None else asdict(self.controller),
+            "probes": None if self.adaptation is None else self.adaptation.spent,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -87,6 +91,8 @@ class TrainingState:
             self.average.load_state_dict(state["average"])
         if self.controller is not None:
             self.controller = Controller(**state["controller"])
+        if self.adaptation is not None:
+            self.adaptation.spent = state["probes"]
 
 
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:

@@ -1,0 +1,42 @@
+"""What is random in a step: crops, noise and times, and the network's own; each by its own seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from multiscale.batches import map_fields
+from multiscale.data.stream import Crops, to_images
+from multiscale.estimator import Shells, shell_sizes
+from multiscale.tasks import Draw, Task
+from multiscale.training.state import TrainingState
+
+NOISE, NETWORK, PROBE = 2, 3, 4  # the streams of one seed: 0 and 1 are the crops' (see CropStream)
+
+
+def draw_shells(fabric: Fabric, state: TrainingState, task: Task) -> Shells:
+    """This process's draws of a step. They depend on seed, step, rank and number of processes."""
+    rank, seed, step = fabric.global_rank, state.stream.seed, state.progress.iteration
+    _, stage = state.schedule.at(step)
+    of_rank = (step, rank) if rank else (step,)
+    noise = torch.Generator(fabric.device).manual_seed(seed_of(seed, NOISE, *of_rank))
+    torch.manual_seed(seed_of(seed, NETWORK, *of_rank))
+    numbers = shell_sizes(stage.batch_sizes, state.schedule.form)
+    crops = state.stream.take(numbers, stage.coarsest, rank, fabric.world_size)
+    return Shells([draw_shell(fabric.device, task, crop, noise) for crop in crops])
+
+
+def draw_shell(
+    device: torch.device | str, task: Task, crops: Crops | None, noise: torch.Generator
+) -> Draw | None:
+    """One shell's draws, made on the shell's own level."""
+    if crops is None:
+        return None
+    on_device = map_fields(lambda _, pixels: pixels.to(device, non_blocking=True), crops)
+    return task.draw(**to_images(on_device), generator=noise)
+
+
+def seed_of(*path: int) -> int:
+    """An independent seed for each path of numbers, such as (seed, stream, step)."""
+    return int(np.random.SeedSequence(path).generate_state(1, np.uint64)[0] >> 1)

@@ -1,0 +1,150 @@
+"""Levels, batch sizes and α that follow the training: what is chosen, when, and at what cost."""
+
+import csv
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+from kills import difference, recipe, rows
+
+from multiscale.adaptation import Adaptation, chosen
+from multiscale.diagnostics import level_statistics
+from multiscale.grids import GridHierarchy
+from multiscale.runs import run
+from multiscale.schedules import Stage, cascadic, fullmultiscale
+from multiscale.training.checkpoint import read_checkpoint
+from multiscale.training.records import Records
+
+GRIDS = GridHierarchy((32, 32), levels=3)
+SCHEDULE = fullmultiscale(GRIDS, steps=(40, 20, 10), batch_sizes=(16, 4, 2))
+
+
+@pytest.mark.parametrize("done", [0, 1, 39, 40, 45, 60, 69])
+@pytest.mark.parametrize("less", [0.0, 3.0])
+def test_a_changed_schedule_does_the_same_work_less_what_is_taken_out(done, less):
+    changed = SCHEDULE.changed(done, (8,), less=less)
+    _, stage = SCHEDULE.at(done)
+    number, new = changed.at(done)
+    assert sum(changed.lengths[:number]) == done
+    assert (new.finest, new.batch_sizes, new.alphas) == (stage.finest, (8,), None)
+    made = [stage.batch_sizes for _, _, stage in SCHEDULE.walk()][:done]
+    assert [stage.batch_sizes for _, _, stage in changed.walk()][:done] == made
+    later = tuple(s for s in SCHEDULE.stages if s.finest > stage.finest)
+    assert changed.stages[number + 1 :] == later
+    if new.steps > 1:
+        step = changed.step_cost(new)
+        assert changed.work_units == pytest.approx(SCHEDULE.work_units - less, abs=step / 2)
+
+
+def statistics(noise, draws=32):
+    """Of a mean with one parameter a pixel; with noise the levels know nothing of each other."""
+    generator = torch.Generator().manual_seed(0)
+    theta = torch.zeros(3, requires_grad=True)
+
+    def losses(x):
+        values = x.mean((2, 3)) + noise * torch.randn(len(x), 3, generator=generator)
+        return (values * theta).sum(1)
+
+    images = torch.randn(draws, 3, 1, 1, generator=generator).expand(draws, 3, 32, 32)
+    return level_statistics(losses, images.clone(), GRIDS, [theta], timing=0)
+
+
+@pytest.mark.parametrize("form", ["nested", "independent"])
+def test_levels_that_agree_are_used_and_levels_that_do_not_are_left_out(form):
+    schedule = replace(SCHEDULE, form=form)
+    best = chosen(statistics(noise=0.0), schedule, budget=8)
+    assert best.batch_sizes[0] > best.batch_sizes[-1]
+    assert best.cost(GRIDS.costs[best.coarsest :]) <= 8
+    assert chosen(statistics(noise=100.0), schedule, budget=8) is None
+
+
+def test_too_few_draws_choose_one_level():
+    assert chosen(statistics(noise=0.0, draws=4), SCHEDULE, budget=8) is None
+
+
+def test_when_to_probe():
+    adaptation = Adaptation.of(cascadic(GRIDS, (4000, 2000, 1000), (16, 4, 2)), share=0.05)
+    schedule = cascadic(GRIDS, (4000, 2000, 1000), (16, 4, 2))
+    assert adaptation.budgets == {0: 1.0, 1: 1.0, 2: 2.0}
+    cost = 24 * (1 / 16 + 1 / 4)
+    assert adaptation.cost(schedule, schedule.stages[1]) == cost
+    assert not adaptation.due(schedule, 100, 1e9)  # one level: nothing to choose
+    assert not adaptation.due(schedule, 4000, 0.99 * cost / 0.05)
+    assert adaptation.due(schedule, 4000, 1.01 * cost / 0.05)
+    assert adaptation.due(schedule, 6000 - 30, 1e9)
+    assert not adaptation.due(schedule, 6000 - 29, 1e9)  # too late to profit
+    adaptation.spent = cost
+    assert not adaptation.due(schedule, 4000, 1.99 * cost / 0.05)
+
+
+@pytest.fixture
+def adapted(tmp_path):
+    return recipe(
+        tmp_path / "whole",
+        mode="fullmultiscale",
+        adapt=0.3,
+        network="resnet",
+        channels=8,
+        img_size=32,
+        levels=3,
+        batch_sizes=[8, 4, 2],
+        work_units=400.0,
+        validations=20,
+    )
+
+
+@pytest.mark.parametrize("form", ["nested", "independent"])
+def test_a_run_adapts_within_its_budget_and_says_why(form, adapted):
+    adapted = replace(adapted, form=form)
+    report = run(adapted)
+    state = read_checkpoint(report.records.last)
+    probes, work = state["probes"], report.outcome.work_units
+    assert 0 < probes <= adapted.adapt * work
+    assert work + probes == pytest.approx(adapted.work_units, rel=0.05)
+    planned = adapted.build_schedule()
+    budgets = {stage.finest: planned.step_cost(stage) for stage in planned.stages}
+    stages = [Stage(**stage) for stage in state["stages"]]
+    assert len(stages) > len(planned.stages)
+    for stage in stages:
+        assert planned.step_cost(stage) <= budgets[stage.finest]
+    assert sum(stage.steps for stage in stages) == report.outcome.iteration
+
+    events = (report.records.directory / "events.log").read_text().splitlines()
+    assert all("batches " in event and " on levels " in event for event in events)
+    assert any("predicted " in event and ", α " in event for event in events)
+    with (report.records.directory / "levels.csv").open() as file:
+        levels = list(csv.DictReader(file))
+    iterations = [int(row["iteration"]) for row in rows(adapted, "progress")]
+    assert {int(row["iteration"]) for row in levels} <= set(iterations)
+    assert len({row["iteration"] for row in levels}) == len(events)
+
+
+def test_resumed_around_a_probe_it_is_the_same_run(adapted, tmp_path, monkeypatch):
+    report = run(adapted)
+    first = read_checkpoint(report.records.last)["stages"]
+    boundaries = [sum(stage["steps"] for stage in first[:k]) for k in range(1, len(first))]
+    stopped = replace(adapted, results_dir=str(tmp_path / "stopped"))
+    trained, stops = Records.trained, [boundaries[1], boundaries[1] + 1, boundaries[-1] - 1]
+
+    def interrupted(self, iteration, *row):
+        trained(self, iteration, *row)
+        if stops and iteration == stops[0]:
+            stops.pop(0)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Records, "trained", interrupted)
+    while stops:
+        with pytest.raises(KeyboardInterrupt):
+            run(replace(stopped, resume=bool(len(stops) < 3)))
+    run(replace(stopped, resume=True))
+    assert difference(adapted, stopped) == (0.0, 0)
+    run(replace(stopped, resume=True))  # a finished run has nothing more to do
+    assert difference(adapted, stopped) == (0.0, 0)
+
+
+def test_more_work_lengthens_an_adapted_run(adapted):
+    before = run(adapted).outcome
+    after = run(replace(adapted, work_units=500.0, resume=True)).outcome
+    assert after.work_units - before.work_units == pytest.approx(100, abs=60)
+    assert after.iteration > before.iteration
