@@ -59,7 +59,8 @@ def train(
             step, before = progress.iteration, progress.work_units
             loss = take_step(fabric, state, task, records, skips)
             records.trained(step + 1, loss, progress.seconds)
-            if step in validate_after:
+            validates = step in validate_after
+            if validates:
                 validated = validate(fabric, state, validation, records, bar, loss)
                 moved = moved_on(state, records, validated)
                 if adapt(fabric, state, task, records) or moved:
@@ -67,7 +68,7 @@ def train(
                     bar.follow(state.schedule)
             asked = agreed(fabric, interruptions.asked)
             due = time.perf_counter() - saved > save_every
-            if (step in validate_after or due or asked) and fabric.is_global_zero:
+            if (validates or due or asked) and fabric.is_global_zero:
                 write_state(records.last, state.state_dict())
                 saved = time.perf_counter()
             bar.update(progress.work_units - before)
