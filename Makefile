@@ -11,7 +11,7 @@ demo: $(VENV)/ready
 	  --t_max 0.5 --learning_rate 3e-3 --validations 8 --val_images 32 --overwrite true
 
 test: $(VENV)/ready lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check

@@ -3,7 +3,7 @@ foretold: the long version of the fault tests.
 
     python benchmarks/soak.py
 
-Five parts; `--parts` chooses among them, and a choice is written to a file of its own name:
+Five parts, each with a file of results of its own; `--parts` chooses among them:
 
 - kills: runs killed without warning (SIGKILL) at random instants and resumed until they end;
 - damage: a state cut off, or with one byte altered, at many places;
@@ -386,13 +386,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=3.0, help="of each run whose time is told")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    sections = []
     for part in options.parts:
         with tempfile.TemporaryDirectory() as folder:
-            sections.append(PARTS[part](options, Path(folder)))
-    chosen = [] if options.parts == list(PARTS) else options.parts
-    seeds = [Recipe().seed]
-    publish("_".join(["soak", *chosen]), "The long fault tests", "\n\n".join(sections), seeds)
+            text = PARTS[part](options, Path(folder))
+        publish(f"soak_{part}", "The long fault tests", text, [Recipe().seed])
 
 
 if __name__ == "__main__":

@@ -102,8 +102,8 @@ class Recipe:
             32 for cifar10, 96 for stl10, 128 for celeba, twice patch_size for urban100.
         levels: of the grids; each has half the resolution of the next. By default 4, or as many
             as img_size allows.
-        batch_size: samples on the finest level; 16 by default.
-        ratio: how many times more samples each coarser level gets; 2 by default.
+        batch_size: samples on the finest level; 16 by default, 4 for auto.
+        ratio: how many times more samples each coarser level gets; 2 by default, 1 for auto.
         batch_sizes: samples on every level, coarsest first, instead of batch_size and ratio.
         form: of the multiscale gradient. nested: one pass a level. independent: the paper's, with
             disjoint samples.
@@ -125,7 +125,7 @@ class Recipe:
         level_rule: what blur or boxes are on a coarse level. pixel: of the same size in pixels.
             physical: of the same size in the scene. Default: pixel for deblurring, physical for
             inpainting.
-        learning_rate: of Adam; 5e-4 by default, 3e-3 for auto. It falls to 1e-6.
+        learning_rate: of Adam; 5e-4 by default, 2e-3 for auto. It falls to 1e-6.
         decay: the last part of the work, such as 0.3, over which the learning rate falls linearly;
             before it is constant. By default 0.3 for auto, else one cosine over all steps.
         validations: how often to validate, evenly spread over the work; 20 by default, 40 for
@@ -324,10 +324,10 @@ class Recipe:
         grids = self.build_grids()
         sizes: Sequence[int] | None = self.batch_sizes
         if sizes is None:
-            finest = self.batch_size or (4 if self.mode == "auto" else 16)
-            sizes = geometric_batch_sizes(grids.levels, finest, self.ratio or 2)
-            if self.mode == "auto" and self.ratio is None:
-                sizes = [min(n, 8 * finest) for n in sizes]
+            finest, ratio = (4, 1) if self.mode == "auto" else (16, 2)
+            sizes = geometric_batch_sizes(
+                grids.levels, self.batch_size or finest, self.ratio or ratio
+            )
         check_batch_sizes(sizes, grids.levels, "independent")
         if max(sizes) > MOST["batch_size"]:
             raise ValueError(
@@ -372,7 +372,7 @@ class Recipe:
     def build_learning_rate(self) -> LearningRate:
         """Its course over the run."""
         auto = self.mode == "auto"
-        highest = self.learning_rate or (3e-3 if auto else 5e-4)
+        highest = self.learning_rate or (2e-3 if auto else 5e-4)
         return LearningRate(highest, decay=self.decay or (0.3 if auto else None))
 
     def lengthened(self, stages: Sequence[Stage], probes: float = 0.0) -> Schedule:

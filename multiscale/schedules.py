@@ -359,18 +359,17 @@ def auto(
     Args:
         grids: all levels.
         budget: in work units.
-        batch_sizes: on each level, coarsest first; by default 4 on the finest and twice as many on
-            each coarser one, at most 32.
+        batch_sizes: on each level, coarsest first; 4 by default.
 
     >>> auto(GridHierarchy(finest=(64, 64), levels=4), budget=1600)
-    Schedule: 1,280 steps, 1,600 work units, nested form
+    Schedule: 5,680 steps, 1,600 work units, nested form
     stage    steps     levels           batch sizes  per step  work units
-        0      320          0                    32       0.5         160
-        1      640          1                    16         1         640
-        2      240          2                     8         2         480
+        0    2,560          0                     4    0.0625         160
+        1    2,560          1                     4      0.25         640
+        2      480          2                     4         1         480
         3       80          3                     4         4         320
     """
-    sizes = batch_sizes or [min(n, 32) for n in geometric_batch_sizes(grids.levels, 4)]
+    sizes = batch_sizes or [4] * grids.levels
     shares = (*(1,) * grids.levels, 2, 8, 6, 4)[-grids.levels :]
     return cascadic(grids, batch_sizes=sizes).with_work(budget, shares)
 
