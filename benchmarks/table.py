@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ def provenance(seeds: Sequence[int]) -> str:
     arguments = [Path(a).name if Path(a).is_absolute() else a for a in sys.argv[1:]]
     return "\n".join(
         [
-            f"- command: `{' '.join(['python', script, *arguments])}`",
+            f"- command: `{shlex.join(['python', script, *arguments])}`",
             f"- hardware: {processor()}, {os.cpu_count()} cores{gpu}",
             f"- versions: Python {sys.version.split()[0]}, PyTorch {torch.__version__}, "
             f"commit {commit or 'unknown'}",

@@ -125,7 +125,7 @@ class Recipe:
         level_rule: what blur or boxes are on a coarse level. pixel: of the same size in pixels.
             physical: of the same size in the scene. Default: pixel for deblurring, physical for
             inpainting.
-        learning_rate: of Adam; 5e-4 by default, 2e-3 for auto. It falls to 1e-6.
+        learning_rate: of Adam; 5e-4 by default, 1e-3 for auto. It falls to 1e-6.
         decay: the last part of the work, such as 0.3, over which the learning rate falls linearly;
             before it is constant. By default 0.3 for auto, else one cosine over all steps.
         validations: how often to validate, evenly spread over the work; 20 by default, 40 for
@@ -372,7 +372,7 @@ class Recipe:
     def build_learning_rate(self) -> LearningRate:
         """Its course over the run."""
         auto = self.mode == "auto"
-        highest = self.learning_rate or (2e-3 if auto else 5e-4)
+        highest = self.learning_rate or (1e-3 if auto else 5e-4)
         return LearningRate(highest, decay=self.decay or (0.3 if auto else None))
 
     def lengthened(self, stages: Sequence[Stage], probes: float = 0.0) -> Schedule:
