@@ -206,8 +206,10 @@ def conclude(prepared: Prepared, records: Records, took: float, foretold: float 
         foretold=foretold,
         peak_memory=peak_memory(prepared.fabric.device),
     )
+    adaptation = prepared.state.adaptation
     records.concluded(
         **asdict(report.outcome),
+        probe_work_units=0.0 if adaptation is None else adaptation.spent,
         took=took,
         foretold=foretold,
         peak_memory=report.peak_memory,

@@ -1,6 +1,7 @@
 """Levels, batch sizes and α that follow the training: what is chosen, when, and at what cost."""
 
 import csv
+import json
 import signal
 from dataclasses import replace
 
@@ -101,6 +102,8 @@ def test_a_run_adapts_within_its_budget_and_says_why(form, adapted):
     state = read_checkpoint(report.records.last)
     probes, work = state["probes"], report.outcome.work_units
     assert 0 < probes <= adapted.adapt * work
+    figures = json.loads((report.records.directory / "report.json").read_text())
+    assert figures["probe_work_units"] == probes
     assert work + probes == pytest.approx(adapted.work_units, rel=0.05)
     planned = adapted.build_schedule()
     budgets = {stage.finest: planned.step_cost(stage) for stage in planned.stages}

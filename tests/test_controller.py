@@ -60,7 +60,7 @@ def test_a_new_stage_has_a_lowest_loss_of_its_own():
     controller = Controller()
     controller.look(SCHEDULE, 590, 590.0, loss=0.1)
     controller.look(SCHEDULE, 601, 601.0, loss=0.5)
-    assert (controller.stage, controller.lowest, controller.lowest_at) == (1, 0.5, 601.0)
+    assert (controller.level, controller.lowest, controller.lowest_at) == (1, 0.5, 601.0)
 
 
 @pytest.mark.parametrize("done", [1, 333, 599, 601, 640])
