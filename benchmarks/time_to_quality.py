@@ -39,19 +39,20 @@ STRATEGIES: dict[str, dict[str, Any]] = {
         "form": "independent",
         "batch_sizes": PAPER,
     },
-    "multiscale, nested 16/2": {"mode": "multiscale", "batch_sizes": [16, 16, 16, 2]},
-    "cascadic, batch 4, work 10/20/50/20 %": {
-        "mode": "cascadic",
+    "random patches, 4 of the largest": {"mode": "random_patches", "batch_size": 4, "decay": 0.3},
+    "growing patches 8/8/8/4": {
+        "mode": "growing_patches",
         "batch_sizes": [8, 8, 8, 4],
         "shares": [1, 2, 5, 2],
+        "decay": 0.3,
     },
-    "cascadic, the same, late linear decay": {
+    "cascadic 8/8/8/4": {
         "mode": "cascadic",
         "batch_sizes": [8, 8, 8, 4],
         "shares": [1, 2, 5, 2],
         "decay": 0.3,
     },
-    "full multiscale, the same, nested 8/1 last": {
+    "full multiscale, nested 8/8/8/1": {
         "mode": "fullmultiscale",
         "batch_sizes": [8, 8, 8, 1],
         "shares": [1, 2, 5, 2],
@@ -59,6 +60,9 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     },
     "auto": {"mode": "auto"},
 }
+"""Batch sizes coarsest first; 10, 20, 50, 20 % of the work on the four levels, unless the paper's
+stages are named."""
+DECAYS = {"cosine": None, "late": 0.3}
 PARTS = (64, 32, 16, 8, 4, 2, 1)
 """Budgets are the whole one divided by these."""
 
@@ -76,7 +80,8 @@ class Job:
     @property
     def key(self) -> str:
         o = self.options
-        common = (o.task, o.network, o.channels, o.img_size, o.t_max, o.val_images)
+        problem = (o.task, o.network, o.channels, o.img_size, o.t_max)
+        common = (*problem, o.val_images, o.validations)
         return json.dumps([common, self.settings, self.work_units, self.learning_rate, self.seed])
 
 
@@ -101,7 +106,7 @@ def train_once(job: Job) -> dict[str, float]:
                 t_max=o.t_max,
                 work_units=job.work_units,
                 learning_rate=job.learning_rate,
-                validations=20,
+                validations=o.validations,
                 val_images=o.val_images,
                 seed=job.seed,
                 device="cpu",
@@ -173,11 +178,13 @@ def main() -> None:
     parser.add_argument("--t_max", type=float)
     parser.add_argument("--work_units", type=float, default=6400)
     parser.add_argument("--single_batches", type=int, nargs="+", default=[2, 4])
+    parser.add_argument("--single_decays", nargs="+", choices=DECAYS, default=list(DECAYS))
     parser.add_argument("--learning_rates", type=float, nargs="+", default=[5e-4, 1e-3, 2e-3, 3e-3])
-    parser.add_argument("--least", type=int, default=64, help="smallest part of the budget")
-    parser.add_argument("--most", type=int, default=2, help="largest part, of all but single")
+    parser.add_argument("--least", type=int, default=32, help="smallest part of the budget")
+    parser.add_argument("--most", type=int, default=4, help="largest part, of all but single")
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
     parser.add_argument("--val_images", type=int, default=128)
+    parser.add_argument("--validations", type=int, default=20)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--processes", type=int, default=2, help="runs at a time")
     parser.add_argument("--threads", type=int, default=1, help="of each run")
@@ -192,7 +199,7 @@ def main() -> None:
     singles = [
         ({"mode": "single", "batch_size": n, "decay": decay}, rate)
         for n in options.single_batches
-        for decay in (None, 0.3)
+        for decay in (DECAYS[name] for name in options.single_decays)
         for rate in options.learning_rates
     ]
     tried = runs([Job(s, options.work_units, rate, first, options) for s, rate in singles])

@@ -24,7 +24,17 @@ from multiscale.data.stream import grid_of_crops, to_images
 from multiscale.data.urban100 import urban100
 from multiscale.grids import GridHierarchy
 from multiscale.networks import NETWORKS, RestorationNetwork, divisor_of
-from multiscale.schedules import Schedule, Stage, auto, cascadic, fullmultiscale, multiscale, single
+from multiscale.schedules import (
+    Schedule,
+    Stage,
+    auto,
+    cascadic,
+    fullmultiscale,
+    growing_patches,
+    multiscale,
+    random_patches,
+    single,
+)
 from multiscale.tasks import TASKS, LevelRule, Task
 from multiscale.training.draws import NETWORK, seed_of
 from multiscale.training.evaluate import Validation
@@ -57,7 +67,15 @@ MOST_WEIGHTS = 2**30
 
 _NOISE_RULES = {"averaging": "white_noise", "injection": "injection"}
 Device = torch.device | str
-Mode = Literal["single", "multiscale", "fullmultiscale", "cascadic", "auto"]
+Mode = Literal[
+    "single",
+    "multiscale",
+    "fullmultiscale",
+    "cascadic",
+    "auto",
+    "growing_patches",
+    "random_patches",
+]
 Dataset = Literal["photographs", "folder", "cifar10", "stl10", "celeba", "urban100"]
 
 IMG_SIZES = {"cifar10": 32, "stl10": 96, "celeba": 128}
@@ -82,6 +100,8 @@ class Recipe:
             fullmultiscale: coarse to fine, with that gradient in each stage. cascadic: coarse to
             fine, one level a stage. auto: as cascadic, with stages, batch sizes and learning rate
             that measured best, and stages that end early when they no longer pay; needs a budget.
+            growing_patches: as cascadic, but of small patches of the images instead of small
+            images. random_patches: patches of a size drawn anew for each step.
         network: with the paper's configuration; or own, one given to `run` from Python.
         channels: the network's hidden channels; its own default if not given (unet 32, resnet 128,
             srnet 64).
@@ -103,7 +123,8 @@ class Recipe:
         levels: of the grids; each has half the resolution of the next. By default 4, or as many
             as img_size allows.
         batch_size: samples on the finest level; 16 by default, 4 for auto.
-        ratio: how many times more samples each coarser level gets; 2 by default, 1 for auto.
+        ratio: how many times more samples each coarser level gets; 2 by default, 1 for auto, 4 for
+            random_patches, whose steps then all cost the same.
         batch_sizes: samples on every level, coarsest first, instead of batch_size and ratio.
         form: of the multiscale gradient. nested: one pass a level. independent: the paper's, with
             disjoint samples.
@@ -113,7 +134,8 @@ class Recipe:
             image on the finest level.
         budget: in work units or in time: 5000wu, 90s, 10min, 2h. Time is that of steps and
             validations together, by timing a few of each before the run.
-        shares: of the budget for each stage, coarsest first, such as [1, 3, 4, 2].
+        shares: of the budget for each stage, coarsest first, such as [1, 3, 4, 2]; 0 leaves one
+            out.
         adapt: part of the work, such as 0.05, for probes of the gradients, after which levels,
             batch sizes and coefficients of the telescoping sum are chosen anew; the work of a step
             stays. By default all stay as they are.
@@ -123,8 +145,8 @@ class Recipe:
             images in [−1, 1]. 0.1 by default; not for superresolution.
         sigma: of the blur in deblurring, in pixels of the finest level; 3 by default.
         level_rule: what blur or boxes are on a coarse level. pixel: of the same size in pixels.
-            physical: of the same size in the scene. Default: pixel for deblurring, physical for
-            inpainting.
+            physical: of the same size in the scene. Default: pixel for deblurring and for patches,
+            physical for inpainting.
         learning_rate: of Adam; 5e-4 by default, 1e-3 for auto. It falls to 1e-6.
         decay: the last part of the work, such as 0.3, over which the learning rate falls linearly;
             before it is constant. By default 0.3 for auto, else one cosine over all steps.
@@ -143,6 +165,7 @@ class Recipe:
         skip_updates: how many updates may be left out because loss or gradient is not finite; with
             0 the run stops at the first.
         run_id: distinguishes runs of one configuration.
+        label: by which a comparison or a report lists this configuration; by default its mode.
         results_dir: logs, models and pictures go here.
         overwrite: replace an earlier run of the same name.
         resume: go on with a run of the same name that was stopped, from where it was last saved.
@@ -188,6 +211,7 @@ class Recipe:
     compile: bool = False
     skip_updates: int = 0
     run_id: int = 1
+    label: str | None = None
     results_dir: str = "results"
     overwrite: bool = False
     resume: bool = False
@@ -214,7 +238,7 @@ class Recipe:
         for name, most in MOST.items():
             if (getattr(self, name) or 0) > most:
                 raise ValueError(f"{name}={getattr(self, name)}: needs at most {most:,}.")
-        for name in ("data_dir", "results_dir", "device"):
+        for name in ("data_dir", "results_dir", "device", "label"):
             text = getattr(self, name)
             if text is not None and (not text.strip() or "\0" in text):
                 raise ValueError(f"{name}={text!r}: needs a text with no null character in it.")
@@ -230,8 +254,16 @@ class Recipe:
             raise ValueError(f"decay={self.decay}: needs a part of the work in (0, 1].")
         if self.adapt is not None and not 0 < self.adapt <= 1:
             raise ValueError(f"adapt={self.adapt}: needs a part of the work in (0, 1].")
-        if self.adapt is not None and self.mode == "single":
-            raise ValueError("adapt chooses among levels; mode=single has one. Leave it out.")
+        if self.adapt is not None and (self.mode == "single" or self.of_patches):
+            raise ValueError(
+                f"adapt chooses levels of a telescoping sum; mode={self.mode} has none. Leave it "
+                f"out."
+            )
+        if self.of_patches and self.level_rule == "physical":
+            raise ValueError(
+                f"mode={self.mode}: patches have the finest level's pixels, and level_rule=physical"
+                f" is for restricted images; use level_rule=pixel, or leave it out."
+            )
         lengths = [
             n for n in ("iterations", "work_units", "budget") if getattr(self, n) is not None
         ]
@@ -280,6 +312,11 @@ class Recipe:
         return IMG_SIZES.get(self.dataset, 64)
 
     @property
+    def of_patches(self) -> bool:
+        """Whether coarse levels are patches of the finest images."""
+        return self.mode in ("growing_patches", "random_patches")
+
+    @property
     def name(self) -> str:
         return f"{self.task}_{self.dataset}_{self.network}_{self.mode}_run{self.run_id}"
 
@@ -292,6 +329,8 @@ class Recipe:
             "sigma": None if self.sigma is None else (self.sigma, self.sigma),
             "level_rule": self.level_rule,
         }
+        if self.of_patches and "level_rule" in takes:
+            options["level_rule"] = "pixel"
         options = {name: value for name, value in options.items() if value is not None}
         for name in options.keys() - takes:
             raise ValueError(f"{name} is not an option of {self.task}; leave it out.")
@@ -324,7 +363,7 @@ class Recipe:
         grids = self.build_grids()
         sizes: Sequence[int] | None = self.batch_sizes
         if sizes is None:
-            finest, ratio = (4, 1) if self.mode == "auto" else (16, 2)
+            finest, ratio = {"auto": (4, 1), "random_patches": (16, 4)}.get(self.mode, (16, 2))
             sizes = geometric_batch_sizes(
                 grids.levels, self.batch_size or finest, self.ratio or ratio
             )
@@ -345,17 +384,28 @@ class Recipe:
                 schedule = cascadic(grids, batch_sizes=sizes)
             case "auto":
                 schedule = auto(grids, batch_sizes=sizes)
+            case "growing_patches":
+                schedule = growing_patches(grids, batch_sizes=sizes)
+            case "random_patches":
+                schedule = random_patches(grids, batch_sizes=sizes)
+        if self.shares is not None:
+            schedule = schedule.without_empty(self.shares)
         if self.iterations is not None:
             schedule = schedule.with_steps(self.iterations)
         work_units, _ = self.limits
         if work_units is not None:
-            schedule = schedule.with_work(work_units, self.shares)
+            schedule = schedule.with_work(work_units, self.stage_shares)
         if schedule.steps > MOST["iterations"]:
             raise ValueError(
                 f"{work_units:g} work units work out at {schedule.steps:,} steps; needs at "
                 f"most {MOST['iterations']:,}. Ask for less work."
             )
         return schedule
+
+    @property
+    def stage_shares(self) -> list[float] | None:
+        """Of the budget, for each stage that there is."""
+        return None if self.shares is None else [share for share in self.shares if share]
 
     @property
     def limits(self) -> tuple[float | None, float | None]:

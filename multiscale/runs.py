@@ -180,7 +180,7 @@ def in_time(
             f"{validating:.2g} s, more than half of it; use fewer validations or val_images, or a "
             f"larger budget."
         )
-    schedule = state.schedule.with_seconds(seconds - validating, of_steps, recipe.shares)
+    schedule = state.schedule.with_seconds(seconds - validating, of_steps, recipe.stage_shares)
     return fabric.broadcast(schedule)
 
 
@@ -220,7 +220,9 @@ def conclude(prepared: Prepared, records: Records, took: float, foretold: float 
 
 
 _MAY_CHANGE = {"iterations", "work_units", "budget", "validations", "skip_updates", "save_every"}
-_DOES_NOT_MATTER = {"resume", "overwrite", "device", "processes", "data_dir", "results_dir"}
+_DOES_NOT_MATTER = {
+    *("resume", "overwrite", "device", "processes", "data_dir", "results_dir", "label"),
+}
 
 
 def stopped_run(recipe: Recipe, device: torch.device) -> tuple[dict[str, Any] | None, list[str]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from multiscale.allocation import (
     Form,
     check_batch_sizes,
@@ -27,13 +29,15 @@ class Stage:
     """`steps` steps with the finest level `finest`; `batch_sizes` end there, coarsest first.
 
     One batch size is ordinary training on level `finest`; more are the multiscale gradient, with
-    the coefficients `alphas`, one for each pair of levels, coarsest first; 1 by default.
+    the coefficients `alphas`, one for each pair of levels, coarsest first; 1 by default. With
+    `random_level` each step is ordinary training on one of these levels, drawn at random.
     """
 
     steps: int
     finest: int
     batch_sizes: tuple[int, ...]
     alphas: tuple[float, ...] | None = None
+    random_level: bool = False
 
     def __post_init__(self) -> None:
         if not (is_whole(self.steps) and is_whole(self.finest)):
@@ -57,6 +61,10 @@ class Stage:
     def coarsest(self) -> int:
         return self.finest - len(self.batch_sizes) + 1
 
+    def on_level(self, level: int) -> Stage:
+        """The same steps on one of its levels alone."""
+        return Stage(self.steps, level, (self.batch_sizes[level - self.coarsest],))
+
 
 @dataclass(frozen=True, repr=False)
 class Schedule:
@@ -70,6 +78,13 @@ class Schedule:
         2      500       0..2             128/64/32        17       8,500
         3      250       0..3          128/64/32/16        37       9,250
 
+    Attributes:
+        grids: all levels.
+        stages: in their order.
+        form: of the multiscale gradient, where a stage has several levels.
+        patches: whether a sample on a coarse level is a patch of that level's shape, cut from an
+            image of the finest level, instead of an image restricted to it.
+
     Raises:
         ValueError: if a stage leaves the hierarchy, has no steps, or its batch sizes don't suit
             the form.
@@ -78,6 +93,7 @@ class Schedule:
     grids: GridHierarchy
     stages: tuple[Stage, ...]
     form: Form = "nested"
+    patches: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.grids, GridHierarchy):
@@ -97,7 +113,15 @@ class Schedule:
                 raise ValueError(
                     f"Schedule: stage {number} has {stage.steps} steps; needs 1 or more."
                 )
-            check_batch_sizes(stage.batch_sizes, len(stage.batch_sizes), self.form)
+            one_at_a_time = stage.random_level or len(stage.batch_sizes) == 1
+            if self.patches and not one_at_a_time:
+                raise ValueError(
+                    f"Schedule: stage {number} sums over levels {stage.coarsest} to "
+                    f"{stage.finest}; patches of different sizes don't telescope. Use one batch "
+                    f"size a stage, or random_level=True."
+                )
+            form = "independent" if stage.random_level else self.form
+            check_batch_sizes(stage.batch_sizes, len(stage.batch_sizes), form)
 
     @property
     def steps(self) -> int:
@@ -109,7 +133,10 @@ class Schedule:
         return sum(stage.steps * self.step_cost(stage) for stage in self.stages)
 
     def step_cost(self, stage: Stage) -> float:
-        """Work units of one step of `stage`."""
+        """Work units of one step of `stage`; their mean, where its level is drawn at random."""
+        if stage.random_level:
+            levels = range(stage.coarsest, stage.finest + 1)
+            return sum(self.step_cost(stage.on_level(k)) for k in levels) / len(levels)
         return work_units(stage.batch_sizes, self.form, self.grids.cost(stage.finest))
 
     def stage_grids(self, stage: Stage) -> GridHierarchy:
@@ -125,11 +152,18 @@ class Schedule:
             first += stage.steps
 
     def at(self, step: int) -> tuple[int, Stage]:
-        """(number of the stage, stage) of a step; steps count from 0."""
+        """(number of the stage, stage) of a step; steps count from 0.
+
+        Where the stage's level is drawn at random, it is the stage on that level: the step decides
+        which, so that a resumed run goes on as it would have.
+        """
         first = 0
         for number, stage in enumerate(self.stages):
             first += stage.steps
             if 0 <= step < first:
+                if stage.random_level:
+                    draw = np.random.default_rng(step)
+                    stage = stage.on_level(int(draw.integers(stage.coarsest, stage.finest + 1)))
                 return number, stage
         raise ValueError(f"Schedule: no step {step}; there are {self.steps}, counted from 0.")
 
@@ -247,6 +281,13 @@ class Schedule:
             )
         return self.of_lengths(lengths)
 
+    def without_empty(self, shares: Sequence[float]) -> Schedule:
+        """The stages whose share of the work is not 0."""
+        if len(shares) != len(self.stages) or not any(shares):
+            return self  # `with_work` says what is wrong
+        stages = (stage for stage, share in zip(self.stages, shares, strict=True) if share)
+        return replace(self, stages=tuple(stages))
+
     @property
     def lengths(self) -> tuple[int, ...]:
         """Steps of each stage."""
@@ -260,7 +301,7 @@ class Schedule:
     def __repr__(self) -> str:
         lines = [
             f"Schedule: {self.steps:,} steps, {_number(self.work_units)} work units, "
-            f"{self.form} form",
+            f"{'patches' if self.patches else f'{self.form} form'}",
             f"{'stage':>5}{'steps':>9}{'levels':>11}{'batch sizes':>22}{'per step':>10}"
             f"{'work units':>12}",
         ]
@@ -270,7 +311,8 @@ class Schedule:
             cost = self.step_cost(stage)
             lines.append(
                 f"{number:>5}{stage.steps:>9,}{levels:>11}"
-                f"{'/'.join(map(str, stage.batch_sizes)):>22}{cost:>10g}"
+                f"{('|' if stage.random_level else '/').join(map(str, stage.batch_sizes)):>22}"
+                f"{cost:>10g}"
                 f"{_number(stage.steps * cost):>12}"
             )
         return "\n".join(lines)
@@ -374,8 +416,46 @@ def auto(
     return cascadic(grids, batch_sizes=sizes).with_work(budget, shares)
 
 
+def growing_patches(
+    grids: GridHierarchy,
+    steps: Sequence[int] | None = None,
+    batch_sizes: Sequence[int] | None = None,
+) -> Schedule:
+    """From small patches of the finest images to whole crops of them (Restormer, Zamir 2022).
+
+    Arguments as for `cascadic`, of which this is the counterpart: the stages have the same shapes
+    and cost, but a coarse level shows a part of the scene instead of all of it in less detail.
+
+    >>> growing_patches(GridHierarchy((64, 64), levels=4)).work_units
+    16000.0
+    """
+    return replace(cascadic(grids, steps, batch_sizes), patches=True)
+
+
+def random_patches(
+    grids: GridHierarchy, steps: int = 2000, batch_sizes: Sequence[int] | None = None
+) -> Schedule:
+    """Patches of a size drawn at random for every step, of the finest images.
+
+    By default the batch is as many times larger as a patch is smaller, 16 of the largest, so that
+    every step costs the same (variable batch sampler, Mehta et al. 2022, MobileViT).
+
+    >>> random_patches(GridHierarchy((64, 64), levels=4))
+    Schedule: 2,000 steps, 32,000 work units, patches
+    stage    steps     levels           batch sizes  per step  work units
+        0    2,000       0..3        1024|256|64|16        16      32,000
+    """
+    sizes = _sizes(grids, batch_sizes or geometric_batch_sizes(grids.levels, ratio=4))
+    stage = Stage(steps, grids.levels - 1, sizes, random_level=True)
+    return Schedule(grids, (stage,), patches=True)
+
+
 STRATEGIES: dict[str, Callable[..., Schedule]] = {
-    function.__name__: function for function in (single, multiscale, fullmultiscale, cascadic, auto)
+    function.__name__: function
+    for function in (
+        *(single, multiscale, fullmultiscale, cascadic, auto),
+        *(growing_patches, random_patches),
+    )
 }
 
 

@@ -37,30 +37,35 @@ class Pyramid:
     Attributes:
         grids: the crops' shapes on each level.
         images: each image's levels in memory, or a function that reads them from disk.
-        stride: crops begin at multiples of it, in pixels of the coarsest level; 2 for pairs, whose
-            low-resolution image has half of these pixels, else 1.
+        stride: crops begin at multiples of it, in pixels of the coarsest level (patches: of the
+            finest); 2 for pairs, whose low-resolution image has half of these pixels, else 1.
     """
 
     grids: GridHierarchy
     images: Sequence[Levels | Callable[[], Levels]]
     stride: int = 1
 
-    def crop(self, image: int, place: Sequence[float], level: int) -> dict[str, Pixels]:
-        """A crop as it is on `level`, each of its fields.
+    def crop(
+        self, image: int, place: Sequence[float], level: int, patch: bool = False
+    ) -> dict[str, Pixels]:
+        """A crop as it is on `level`, each of its fields; or a patch of the finest level.
 
         Args:
             image: which.
             place: down and across, in [0, 1); every possible corner has an equal part of it.
             level: 0 is the coarsest.
+            patch: whether it only has that level's shape, and the finest level's pixels.
         """
         stored = self.images[image]
         levels = stored() if callable(stored) else stored
-        coarsest = levels["clean"][0].shape[:2]
-        top, left = (
-            int(p * ((whole - part) // self.stride + 1)) * self.stride << level
-            for p, whole, part in zip(place, coarsest, self.grids.shape(0), strict=True)
-        )
         height, width = self.grids.shape(level)
+        corners, level = (self.grids.levels - 1, self.grids.levels - 1) if patch else (0, level)
+        whole = levels["clean"][corners].shape[:2]
+        part = (height, width) if patch else self.grids.shape(0)
+        top, left = (
+            int(p * ((w - n) // self.stride + 1)) * self.stride << (level - corners)
+            for p, w, n in zip(place, whole, part, strict=True)
+        )
         crop = {"clean": levels["clean"][level][top : top + height, left : left + width]}
         if "low" in levels:
             down, across = (

@@ -38,12 +38,18 @@ class CropStream:
     position: int = 0
 
     def take(
-        self, numbers: Sequence[int], first_level: int = 0, rank: int = 0, world: int = 1
+        self,
+        numbers: Sequence[int],
+        first_level: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        patches: bool = False,
     ) -> list[Crops | None]:
         """The next crops, `numbers[k]` of them on level `first_level + k`; None where that is 0.
 
-        Of several processes that share the stream, each passes the same numbers and gets its own
-        part: every `world`-th crop of each level, from the `rank`-th on.
+        With `patches` they have that level's shape, but show the finest level's pixels. Of several
+        processes that share the stream, each passes the same numbers and gets its own part: every
+        `world`-th crop of each level, from the `rank`-th on.
 
         Returns:
             coarsest level first; tensors in channels-last memory.
@@ -67,7 +73,7 @@ class CropStream:
         start = 0
         for level, n in enumerate(numbers, first_level):
             crops = [
-                _mirrored(self.pyramid.crop(images[k], places[k], level), mirrored[k])
+                _mirrored(self.pyramid.crop(images[k], places[k], level, patches), mirrored[k])
                 for k in range(start + rank, start + n, world)
             ]
             parts.append(_stacked(crops) if crops else None)

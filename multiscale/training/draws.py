@@ -23,7 +23,8 @@ def draw_shells(fabric: Fabric, state: TrainingState, task: Task) -> Shells:
     noise = torch.Generator(fabric.device).manual_seed(seed_of(seed, NOISE, *of_rank))
     torch.manual_seed(seed_of(seed, NETWORK, *of_rank))
     numbers = shell_sizes(stage.batch_sizes, state.schedule.form)
-    crops = state.stream.take(numbers, stage.coarsest, rank, fabric.world_size)
+    patches = state.schedule.patches
+    crops = state.stream.take(numbers, stage.coarsest, rank, fabric.world_size, patches)
     return Shells([draw_shell(fabric.device, task, crop, noise) for crop in crops])
 
 
