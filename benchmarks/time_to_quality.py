@@ -150,7 +150,10 @@ class Runs:
 
 
 def crossing(costs: list[float], losses: list[float], target: float) -> tuple[float, str]:
-    """The cost at which a strategy reaches the target, interpolated in logarithms, and a sign."""
+    """The cost at which a strategy reaches the target, interpolated in logarithms, and a sign.
+
+    Budgets that buy no step count as not reaching it.
+    """
     for k, loss in enumerate(losses):
         if loss <= target:
             if k == 0 or math.isnan(losses[k - 1]):
@@ -160,9 +163,15 @@ def crossing(costs: list[float], losses: list[float], target: float) -> tuple[fl
     return costs[-1], "> "
 
 
+def in_thousandths(loss: float) -> str:
+    return "–" if math.isnan(loss) else f"{1e3 * loss:.3f}"
+
+
 def factors(whole: float, found: list[tuple[float, str]]) -> str:
     """How many times less than the whole, as median and range over seeds."""
     values = sorted(whole / cost for cost, _ in found)
+    if any(map(math.isnan, values)):
+        return "–"
     signs = {sign for _, sign in found if sign}
     sign = "< " if "> " in signs else "≥ " if signs else ""
     return f"{sign}{statistics.median(values):.1f} ({values[0]:.1f}–{values[-1]:.1f})"
@@ -216,7 +225,8 @@ def main() -> None:
         tuning = options.work_units / 8
         rates = options.learning_rates
         at_eighth = runs([Job(settings, tuning, rate, first, options) for rate in rates])
-        rate = rates[min(range(len(rates)), key=lambda k: at_eighth[k]["loss"])]
+        reached = [math.inf if math.isnan(r["loss"]) else r["loss"] for r in at_eighth]
+        rate = rates[reached.index(min(reached))]
         jobs = [
             Job(settings, options.work_units / part, rate, seed, options)
             for part in parts
@@ -235,13 +245,13 @@ def main() -> None:
         ]
         rows.append([name, f"{rate:g}", factors(options.work_units, work), factors(seconds, time)])
         medians = (statistics.median(r["loss"] for r in of_part) for of_part in by_part)
-        ladder.append([name, *(f"{1e3 * loss:.3f}" for loss in medians)])
+        ladder.append([name, *map(in_thousandths, medians)])
     tuning_rows = [
         [
             s["batch_size"],
             "late linear" if s["decay"] else "cosine",
             f"{rate:g}",
-            f"{1e3 * r['loss']:.3f}",
+            in_thousandths(r["loss"]),
         ]
         for (s, rate), r in zip(singles, tried, strict=True)
     ]
@@ -258,7 +268,7 @@ def main() -> None:
             f"{len(options.seeds)} seeds.",
             "How many times less each strategy needs for the same loss; median (range) over seeds:",
             as_markdown(["strategy", "learning rate", "work units", "seconds"], rows),
-            "Validation loss ·10³ by budget, median over seeds:",
+            "Validation loss ·10³ by budget, median over seeds (–: buys no step of each stage):",
             as_markdown(
                 ["strategy", *(f"{options.work_units / p:,.0f} WU" for p in parts)], ladder
             ),
