@@ -236,14 +236,19 @@ def stopped_run(recipe: Recipe, device: torch.device) -> tuple[dict[str, Any] | 
     if saved is None:
         return None, []
     before = yaml.safe_load(last.with_name("config.yaml").read_text())
-    changed = {
-        name: f"{name}: {before.get(name)} then, {value} now"
-        for name, value in asdict(recipe).items()
-        if before.get(name) != value and name not in _DOES_NOT_MATTER
-    }
+    changed = differences(before, recipe)
     if refused := [text for name, text in changed.items() if name not in _MAY_CHANGE]:
         raise ValueError(
             f"resume: {recipe.name} was another run ({'; '.join(refused)}). Use its own options, "
             f"another run_id, or overwrite=true without resume to start anew."
         )
     return saved, list(changed.values())
+
+
+def differences(before: dict[str, Any], recipe: Recipe) -> dict[str, str]:
+    """Options that decide a run's outcome, and are others than in that configuration, in words."""
+    return {
+        name: f"{name}: {before.get(name)} then, {value} now"
+        for name, value in asdict(recipe).items()
+        if before.get(name) != value and name not in _DOES_NOT_MATTER
+    }

@@ -51,6 +51,16 @@ def last_state(results_dir: str | Path, name: str) -> Path:
     return Path(results_dir) / "runs" / name / "last.pt"
 
 
+def last_progress(directory: Path) -> dict[str, str] | None:
+    """The last whole row of a run's progress.csv, by column; None before the first."""
+    try:
+        text = (directory / "progress.csv").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    header, *rows = text[: text.rfind("\n") + 1].splitlines()
+    return dict(zip(header.split(","), rows[-1].split(","), strict=True)) if rows else None
+
+
 class Records:
     """The files of one run, made when the object is made and closed when it is left (`with`).
 
