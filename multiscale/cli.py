@@ -1,4 +1,4 @@
-"""The command line: `multiscale train`, `plan`, `evaluate`, `restore`, `diagnose`, `prepare`."""
+"""The command line: `multiscale train`, `plan`, `compare`, `evaluate`, `restore`, …"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from argparse import Action
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,8 +16,10 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from multiscale import __version__
+from multiscale.comparison import OF_COMPARISON, PRESETS, Comparison, comparison_of
 from multiscale.data.pyramid import BadImages
 from multiscale.data.urban100 import prepare_urban100
+from multiscale.launch import Failure, carry_out
 from multiscale.networks import NETWORKS
 from multiscale.plan import plan as plan_of
 from multiscale.probe import diagnose as statistics_of
@@ -86,6 +88,30 @@ def plan(options: Namespace) -> int:
     if is_first_process():
         print(planned)
     return 0
+
+
+def compare(options: Namespace) -> int:
+    defaults = {field.name: field.default for field in fields(Recipe)}
+    chosen = {
+        name: value
+        for name, value in options.items()
+        if name not in _OF_COMPARING and not (name in defaults and value == defaults[name])
+    }
+    comparison = comparison_of(**chosen)
+    directory = Path(options.results_dir)
+    return concluded(directory, carry_out(comparison, directory, options.parallel, options.threads))
+
+
+def concluded(directory: Path, failures: list[Failure]) -> int:
+    """Says what runs came to, and which failed; returns the exit code."""
+    for failure in failures:
+        recipe = failure.recipe
+        print(
+            f"{recipe.task}, {recipe.network}, {recipe.label}, seed {recipe.seed} failed: "
+            f"{failure.reason} (all it said is in {recipe.results_dir}/output.txt)",
+            file=sys.stderr,
+        )
+    return 1 if failures else 0
 
 
 def chosen_recipe(options: Namespace, resume: bool = False) -> Recipe:
@@ -191,6 +217,7 @@ def _expected(options: Namespace) -> TrainedModel:
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "train": train,
     "plan": plan,
+    "compare": compare,
     "evaluate": evaluate,
     "restore": restore,
     "diagnose": diagnose,
@@ -207,6 +234,7 @@ def build_parser() -> ArgumentParser:
     commands = parser.add_subcommands(required=True, dest="command")
     commands.add_subcommand("train", _train_parser(), help="train a network for one task")
     commands.add_subcommand("plan", _plan_parser(), help="what a run will cost, before it is made")
+    commands.add_subcommand("compare", _compare_parser(), help="compare strategies at one budget")
     commands.add_subcommand("evaluate", _evaluate_parser(), help="measure a trained network")
     commands.add_subcommand("restore", _restore_parser(), help="restore images of any size")
     commands.add_subcommand("diagnose", _diagnose_parser(), help="measure whether levels pay")
@@ -235,6 +263,35 @@ def _train_parser() -> ArgumentParser:
         metavar="RUN_DIR",
         help="go on with a stopped run: the one of these options, or the one in RUN_DIR",
     )
+    return parser
+
+
+class _Preset(Action):
+    """Takes the place of all options that a preset names; those after it override it."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
+        for name, value in PRESETS[values].items():
+            setattr(namespace, name, value)
+
+
+_OF_COMPARING = ("config", "preset", "results_dir", "parallel", "threads")
+
+
+def _compare_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Train tasks × networks × strategies × seeds at one budget, several runs at a "
+        "time, and compare them. Finished runs are not made again, stopped ones go on. The options "
+        "of all runs are those of `multiscale train`; all can stand in a YAML file: --config FILE.",
+    )
+    add: Callable[..., Any] = parser.add_argument
+    add("--config", action="config", help="YAML file with these options")
+    add("--preset", action=_Preset, choices=list(PRESETS), help="options under a name: quick")
+    parser.add_class_arguments(Comparison, nested_key=None, skip={"options"}, sub_configs=False)
+    add("--results_dir", type=str, default="comparison", help="all runs and the report go here")
+    add("--parallel", type=int | None, help="runs at a time; as many as cores, on a GPU one")
+    add("--threads", type=int | None, help="of each run; the cores divided among them")
+    of_runs = OF_COMPARISON | {"resume", "overwrite"}
+    parser.add_class_arguments(Recipe, nested_key=None, skip=set(of_runs), sub_configs=False)
     return parser
 
 

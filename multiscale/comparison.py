@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -71,13 +71,13 @@ class Comparison:
             if values is None and name == "learning_rates":
                 continue
             if not isinstance(values, (list, tuple, dict)) or not values:
-                raise ValueError(f"compare: {name}={values!r}; needs a list of one or more.")
+                raise ValueError(f"{name}={values!r}; needs a list of one or more.")
             if len(set(values)) < len(values):
-                raise ValueError(f"compare: {name}={values!r}; needs each of them once.")
+                raise ValueError(f"{name}={values!r}; needs each of them once.")
         for task in self.of_task:
             if task not in self.tasks:
                 raise ValueError(
-                    f"compare: of_task has options of {task}, which is not one of the tasks "
+                    f"of_task has options of {task}, which is not one of the tasks "
                     f"{', '.join(self.tasks)}."
                 )
         recipes = [
@@ -88,7 +88,7 @@ class Comparison:
         ]
         if len({recipe.results_dir for recipe in recipes}) < len(recipes):
             raise ValueError(
-                f"compare: two of the strategies {list(self.options_of_strategies)} have the same "
+                f"two of the strategies {list(self.options_of_strategies)} have the same "
                 f"letters and digits, so the same directory; give them other names."
             )
         if self.equal_budgets:
@@ -103,7 +103,7 @@ class Comparison:
         for name in self.strategies:
             if name not in known:
                 raise ValueError(
-                    f"compare: strategy {name!r} is not known; needs one of "
+                    f"strategy {name!r} is not known; needs one of "
                     f"{', '.join(map(repr, known))}, or its options: {{name: {{mode: …}}}}."
                 )
         return {name: known[name] for name in self.strategies}
@@ -132,7 +132,7 @@ class Comparison:
             options["learning_rate"] = rate
         if taken := options.keys() & (OF_COMPARISON - {"mode"}):
             raise ValueError(
-                f"compare: {', '.join(sorted(taken))} can't be an option of {strategy!r}; it is "
+                f"{', '.join(sorted(taken))} can't be an option of {strategy!r}; it is "
                 f"set for each run by tasks, networks, seeds and the results directory."
             )
         try:
@@ -145,7 +145,7 @@ class Comparison:
                 **options,
             )
         except (TypeError, ValueError) as error:
-            raise ValueError(f"compare: {strategy!r} of {task} with {network}: {error}") from error
+            raise ValueError(f"{strategy!r} of {task} with {network}: {error}") from error
 
     def _check_budgets(self) -> None:
         first: dict[tuple[str, str], Recipe] = {}
@@ -155,7 +155,7 @@ class Comparison:
             unequal = _unequal(first.setdefault(problem, recipe), recipe)
             if unequal:
                 raise ValueError(
-                    f"compare: budgets of {recipe.task} with {recipe.network} differ: {unequal} "
+                    f"budgets of {recipe.task} with {recipe.network} differ: {unequal} "
                     f"Give all one larger budget, or smaller batches; or use equal_budgets=false."
                 )
 
@@ -182,20 +182,32 @@ def _as_file_name(label: str) -> str:
     return re.sub(r"[^\w.-]+", "_", label).strip("._") or "_"
 
 
-def quick() -> Comparison:
-    """A first answer in about ten minutes on two cores, on the built-in photographs."""
-    names = ("single, batch 16", "single, batch 2", "growing patches", "cascadic", "auto")
-    return Comparison(
-        strategies={name: STRATEGIES[name] for name in names},
-        options={
-            "channels": 32,
-            "budget": "2000wu",
-            "t_max": 0.1,
-            "learning_rate": 1e-3,
-            "val_images": 32,
-            "validations": 20,
-        },
-    )
+PRESETS: dict[str, Options] = {
+    "quick": {
+        "strategies": [
+            *("single, batch 16", "single, batch 2"),
+            *("growing patches", "cascadic", "auto"),
+        ],
+        "channels": 32,
+        "budget": "2000wu",
+        "t_max": 0.1,
+        "learning_rate": 1e-3,
+        "val_images": 32,
+        "validations": 20,
+    },
+}
+"""Arguments of a comparison and options of its runs. quick: a first answer in about ten minutes on
+two cores, on the built-in photographs."""
 
 
-PRESETS: dict[str, Callable[[], Comparison]] = {"quick": quick}
+def comparison_of(**arguments: Any) -> Comparison:
+    """A comparison, with the options of its runs among its own arguments.
+
+    >>> of_two = comparison_of(strategies=["cascadic", "auto"], seeds=[0], budget="500wu")
+    >>> of_two.options, of_two.configurations
+    ({'budget': '500wu'}, [('denoising', 'resnet', 'cascadic'), ('denoising', 'resnet', 'auto')])
+    """
+    own = {argument.name for argument in fields(Comparison)}
+    options = {name: value for name, value in arguments.items() if name not in own}
+    given = {name: value for name, value in arguments.items() if name in own}
+    return Comparison(**given, options=options)

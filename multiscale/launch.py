@@ -24,8 +24,9 @@ from tqdm import tqdm
 from multiscale.comparison import Comparison
 from multiscale.recipes import Recipe
 from multiscale.runs import differences
+from multiscale.training.checkpoint import previous_of
 from multiscale.training.interruptions import Interruptions
-from multiscale.training.records import last_progress
+from multiscale.training.records import last_progress, last_state
 
 AT_FIRST = 2 * 2**30
 """Bytes that a run is expected to take until one has been seen."""
@@ -110,7 +111,7 @@ def launch(
     """
     for name, number in (("parallel", parallel), ("threads", threads)):
         if number is not None and number < 1:
-            raise ValueError(f"compare: {name}={number}; needs 1 or more.")
+            raise ValueError(f"{name}={number}; needs 1 or more.")
     cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
     cores = cores or 1
     on_cpu = not torch.accelerator.is_available() or all(r.device == "cpu" for r in recipes)
@@ -120,7 +121,9 @@ def launch(
     done = len(recipes) - len(open_runs)
     failures: list[Failure] = []
     most = AT_FIRST
-    bar = tqdm(total=len(recipes), initial=done, desc="runs", unit="run", smoothing=0)
+    bar = tqdm(
+        total=len(recipes), initial=done, desc="runs", unit="run", smoothing=0, mininterval=1
+    )
     with Interruptions() as interruptions, bar, stopped_with_us() as running:
         while open_runs or running:
             if interruptions.asked:
@@ -137,7 +140,8 @@ def launch(
                 if one.process.returncode:
                     failures.append(Failure(one.recipe, last_words(one.recipe)))
                 bar.update()
-            bar.set_postfix_str(", ".join(how_far(one.recipe) for one in running))
+            bar.set_postfix_str(", ".join(how_far(one.recipe) for one in running), refresh=False)
+            bar.update(0)
     return failures
 
 
@@ -158,7 +162,7 @@ def is_finished(recipe: Recipe) -> bool:
         return False  # torn off while it was written; the run begins anew
     if changed:
         raise ValueError(
-            f"compare: {directory} holds a run of {recipe.label!r} with other options "
+            f"{directory} holds a run of {recipe.label!r} with other options "
             f"({'; '.join(changed.values())}). Use another results_dir, or remove that run."
         )
     return (directory / "report.json").exists()
@@ -166,7 +170,7 @@ def is_finished(recipe: Recipe) -> bool:
 
 def directory_of(recipe: Recipe) -> Path:
     """Where the run keeps what it needs to go on."""
-    return Path(recipe.results_dir) / "runs" / recipe.name
+    return last_state(recipe.results_dir, recipe.name).parent
 
 
 def start(recipe: Recipe, threads: int) -> Running:
@@ -176,7 +180,10 @@ def start(recipe: Recipe, threads: int) -> Running:
     options = {name: value for name, value in asdict(recipe).items() if name != "resume"}
     config = results / "recipe.yaml"
     config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
-    command = [sys.executable, "-m", "multiscale.cli", "train", "--config", str(config), "--resume"]
+    saved = last_state(results, recipe.name)
+    goes_on = saved.exists() or previous_of(saved).exists()
+    command = [sys.executable, "-m", "multiscale.cli", "train", "--config", str(config)]
+    command += ["--resume"] if goes_on else ["--overwrite", "true"]
     numbers = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with (results / "output.txt").open("wb") as output:
         process = subprocess.Popen(

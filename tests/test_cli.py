@@ -1,6 +1,7 @@
 """The command line as its users meet it."""
 
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import yaml
 from PIL import Image
 
 from multiscale.cli import main
+from multiscale.recipes import Mode
 from multiscale.tasks import TASKS
 
 SMALL = (
@@ -40,7 +42,7 @@ def test_a_run_says_what_it_did_and_where_everything_is(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("mode", ["single", "multiscale", "fullmultiscale", "cascadic", "auto"])
+@pytest.mark.parametrize("mode", get_args(Mode))
 def test_every_task_in_every_mode(task, mode, tmp_path, capsys):
     options = [
         "--mode",

@@ -109,6 +109,33 @@ def test_a_crop_of_a_coarse_level_is_the_restricted_crop_up_to_rounding(rule):
             assert (fine[0] - coarse).abs().max() <= 0.5
 
 
+def test_a_patch_has_a_coarse_levels_shape_and_the_finest_levels_pixels():
+    images = pyramid()
+    whole = images.images[1]["clean"][2]
+    for level in range(3):
+        height, width = GRIDS.shape(level)
+        for place in ((0, 0), (0.3, 0.7), (1 - 1e-9, 1 - 1e-9)):
+            patch = images.crop(1, place, level, patch=True)["clean"]
+            top, left = (
+                int(p * (w - n + 1))
+                for p, w, n in zip(place, whole.shape, patch.shape, strict=False)
+            )
+            assert np.array_equal(patch, whole[top : top + height, left : left + width])
+            assert patch.shape == (height, width, 3)
+    assert top + height == whole.shape[0]  # the last place is the last corner
+
+
+def test_patches_of_pairs_show_the_same_scene():
+    high = photograph(3, (64, 80))
+    low = np.asarray(Image.fromarray(high).resize((40, 32), Image.Resampling.BOX))
+    pair = NamedImage("pair", lambda: high, lambda: low)
+    images = build_pyramid([pair], GRIDS, pairs=True)
+    for place in ((0, 0), (0.37, 0.61), (0.99, 0.99)):
+        patch = images.crop(0, place, 1, patch=True)
+        halved = np.asarray(Image.fromarray(patch["clean"]).resize((8, 8), Image.Resampling.BOX))
+        assert np.array_equal(halved, patch["low"])
+
+
 def test_every_place_gives_a_whole_crop_on_every_level():
     images = pyramid()
     for place in ((0, 0), (0.5, 0.5), (1 - 1e-9, 1 - 1e-9)):

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from safetensors.torch import load_file
 
 from multiscale.cli import main
 from multiscale.data import pyramid
+from multiscale.recipes import Mode
 from multiscale.runs import run
 from multiscale.tasks import Denoising
 from multiscale.training import checkpoint
@@ -28,7 +30,7 @@ from multiscale.training.records import Records
 # --- kill -9 --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["single", "multiscale", "fullmultiscale", "cascadic", "auto"])
+@pytest.mark.parametrize("mode", get_args(Mode))
 def test_a_run_killed_at_random_instants_ends_as_if_it_had_not_been(mode, tmp_path):
     whole = recipe(tmp_path / "whole", mode=mode, ema=0.9)
     assert set(kill_and_resume(whole, tmp_path / "killed", some(mode), kills=4)) == {(0.0, 0)}

@@ -238,6 +238,7 @@ WRONG = {
     "skip_updates": no_integers | below_zero | huge,
     "run_id": no_integers | st.integers(min_value=2**64),
     "results_dir": st.sampled_from(["", " ", "\0", "a\0b"]),
+    "label": st.sampled_from(["", " ", "\0", "a\0b"]),
     "overwrite": no_numbers | nested | not_finite | st.integers(2),
     "save_every": no_numbers
     | nested

@@ -15,8 +15,8 @@ FLOORS = [
     {"tasks", "networks", "data"},
     {"training", "pictures"},
     {"recipes"},
-    {"runs", "trained", "probe"},
-    {"restore", "plan"},
+    {"runs", "trained", "probe", "comparison"},
+    {"restore", "plan", "launch"},
     {"cli"},
     {"scripts"},
 ]

@@ -1,7 +1,18 @@
+from collections import Counter
+
 import pytest
 
 from multiscale.grids import GridHierarchy
-from multiscale.schedules import Schedule, Stage, cascadic, fullmultiscale, multiscale, single
+from multiscale.schedules import (
+    Schedule,
+    Stage,
+    cascadic,
+    fullmultiscale,
+    growing_patches,
+    multiscale,
+    random_patches,
+    single,
+)
 
 GRIDS = GridHierarchy((128, 128), levels=4)
 
@@ -19,6 +30,13 @@ GRIDS = GridHierarchy((128, 128), levels=4)
         # Equal work per step; the stages of full multiscale without the estimator.
         (single(GRIDS, steps=2000, batch_size=37), 74_000),
         (cascadic(GRIDS), 16_000),
+        # Patches cost what images of their size cost; random ones 16 of the largest, every step.
+        (growing_patches(GRIDS), 16_000),
+        (random_patches(GRIDS), 32_000),
+        (
+            random_patches(GRIDS, 1000, (16, 16, 16, 16)),
+            1000 * 16 * (1 + 1 / 4 + 1 / 16 + 1 / 64) / 4,
+        ),
         # The same in nested form: 30 a step, and 2000·2 + 1000·6 + 500·14 + 250·30.
         (multiscale(GRIDS), 60_000),
         (fullmultiscale(GRIDS), 24_500),
@@ -68,6 +86,23 @@ def test_with_work_spends_the_budget_in_the_given_shares():
     assert single(GRIDS).with_work(1600).stages[0].steps == 100
 
 
+def test_a_share_of_nothing_leaves_the_stage_out():
+    schedule = cascadic(GRIDS).without_empty([0, 1, 0, 3])
+    assert [stage.finest for stage in schedule.stages] == [1, 3]
+    assert cascadic(GRIDS).without_empty([1, 1, 1, 1]) == cascadic(GRIDS)
+
+
+def test_random_patches_take_every_level_as_often_and_the_step_decides_which():
+    schedule = random_patches(GRIDS, 4000)
+    levels = [schedule.at(step)[1].finest for step in range(4000)]
+    assert all(abs(n - 1000) < 4 * 28 for n in Counter(levels).values())  # 4 standard deviations
+    assert levels == [schedule.at(step)[1].finest for step in range(4000)]
+    for step in range(50):
+        _, stage = schedule.at(step)
+        assert stage.batch_sizes == (16 * 4 ** (3 - stage.finest),)
+        assert schedule.step_cost(stage) == 16
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -84,6 +119,10 @@ def test_with_work_spends_the_budget_in_the_given_shares():
         (lambda: cascadic(GRIDS).with_steps(3), "3 steps for 4 stages"),
         (lambda: cascadic(GRIDS).with_work(10), "leave stage . without a step"),
         (lambda: cascadic(GRIDS).with_work(1000, (1, 1)), "needs one positive number each"),
+        (
+            lambda: Schedule(GRIDS, (Stage(1, 1, (8, 4)),), patches=True),
+            "stage 0 sums over levels 0 to 1; patches of different sizes don't telescope",
+        ),
     ],
 )
 def test_impossible_schedules_are_refused(make, says):

@@ -2,6 +2,7 @@ import csv
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ import yaml
 import multiscale.training.checkpoint
 from multiscale.coupling import CoupledDropout
 from multiscale.grids import restrict
-from multiscale.recipes import Recipe
+from multiscale.recipes import Mode, Recipe
 from multiscale.runs import run
 from multiscale.schedules import Schedule, Stage
 from multiscale.tasks import Denoising
@@ -48,7 +49,7 @@ def weights(report):
     return read_checkpoint(report.records.best)["model_state_dict"]
 
 
-@pytest.mark.parametrize("mode", ["single", "multiscale", "fullmultiscale", "cascadic", "auto"])
+@pytest.mark.parametrize("mode", get_args(Mode))
 def test_every_mode_learns_and_leaves_what_it_should(recipe, mode):
     recipe = replace(recipe, mode=mode, work_units=400)
     report = run(recipe)
