@@ -25,6 +25,7 @@ from multiscale.plan import plan as plan_of
 from multiscale.probe import diagnose as statistics_of
 from multiscale.probe import probing
 from multiscale.recipes import Dataset, Recipe, default_data_dir
+from multiscale.report import write_report
 from multiscale.restore import restore_files
 from multiscale.runs import Report, run
 from multiscale.tasks import TASKS, LevelRule
@@ -102,8 +103,14 @@ def compare(options: Namespace) -> int:
     return concluded(directory, carry_out(comparison, directory, options.parallel, options.threads))
 
 
+def report(options: Namespace) -> int:
+    return concluded(Path(options.directory), [])
+
+
 def concluded(directory: Path, failures: list[Failure]) -> int:
-    """Says what runs came to, and which failed; returns the exit code."""
+    """Writes the report, says what runs came to, and which failed; returns the exit code."""
+    page, summary = write_report(directory)
+    print(f"{summary}\n\nReport   {page}")
     for failure in failures:
         recipe = failure.recipe
         print(
@@ -218,6 +225,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "train": train,
     "plan": plan,
     "compare": compare,
+    "report": report,
     "evaluate": evaluate,
     "restore": restore,
     "diagnose": diagnose,
@@ -235,6 +243,7 @@ def build_parser() -> ArgumentParser:
     commands.add_subcommand("train", _train_parser(), help="train a network for one task")
     commands.add_subcommand("plan", _plan_parser(), help="what a run will cost, before it is made")
     commands.add_subcommand("compare", _compare_parser(), help="compare strategies at one budget")
+    commands.add_subcommand("report", _report_parser(), help="a page of what runs came to")
     commands.add_subcommand("evaluate", _evaluate_parser(), help="measure a trained network")
     commands.add_subcommand("restore", _restore_parser(), help="restore images of any size")
     commands.add_subcommand("diagnose", _diagnose_parser(), help="measure whether levels pay")
@@ -292,6 +301,15 @@ def _compare_parser() -> ArgumentParser:
     add("--threads", type=int | None, help="of each run; the cores divided among them")
     of_runs = OF_COMPARISON | {"resume", "overwrite"}
     parser.add_class_arguments(Recipe, nested_key=None, skip=set(of_runs), sub_configs=False)
+    return parser
+
+
+def _report_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        description="Write report.html, summary.csv and summary.json into a directory of runs: "
+        "tables with confidence intervals, curves, pictures, decisions, commands.",
+    )
+    parser.add_argument("directory", type=str, help="with runs in it, at any depth")
     return parser
 
 

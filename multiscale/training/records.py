@@ -51,6 +51,11 @@ def last_state(results_dir: str | Path, name: str) -> Path:
     return Path(results_dir) / "runs" / name / "last.pt"
 
 
+def checkpoint_of(directory: Path) -> Path:
+    """The best model of the run that keeps its records in this directory."""
+    return directory.parent.parent / "models" / f"{directory.name}_best.pt"
+
+
 def last_progress(directory: Path) -> dict[str, str] | None:
     """The last whole row of a run's progress.csv, by column; None before the first."""
     try:
