@@ -164,7 +164,8 @@ class _Rows:
 
     def work_by_level(self) -> dict[int, float]:
         """Every stage ends with a validation, so that what lies between two is of one level."""
-        work, before = {}, 0.0
+        work: dict[int, float] = {}
+        before = 0.0
         for row in self.rows:
             level, now = int(row["level"]), float(row["work_units"])
             work[level] = work.get(level, 0.0) + now - before
@@ -257,7 +258,8 @@ def _decisions(root: Path, setting: Setting) -> str:
         items.append(f"<h3>{escape(path)}</h3><ul>{said}</ul>")
     if not items:
         return ""
-    return f"<details><summary>What runs decided, and what befell them</summary>{''.join(items)}</details>"
+    title = "What runs decided, and what befell them"
+    return f"<details><summary>{title}</summary>{''.join(items)}</details>"
 
 
 def _commands(root: Path, setting: Setting) -> str:
