@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 INK = "#010203"
 """Stands for the page's text color until the SVG is written."""
@@ -65,10 +65,10 @@ def loss_chart(curves: Sequence[Curve], cost: str) -> str:
     if logarithmic:
         axis.set_yscale("log")
     for of_axis in (axis.xaxis, axis.yaxis):
-        plain = ScalarFormatter()
-        plain.set_powerlimits((-4, 5))
-        of_axis.set_major_formatter(plain)
-        of_axis.set_minor_formatter(NullFormatter())
+        if of_axis.get_scale() == "log":
+            of_axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7), numticks=9))
+            of_axis.set_minor_locator(NullLocator())
+        of_axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_xlabel(cost)
     axis.set_ylabel("validation loss")
     axis.legend(frameon=False, fontsize=8, labelcolor=INK)

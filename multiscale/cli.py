@@ -28,7 +28,9 @@ from multiscale.recipes import Dataset, Recipe, default_data_dir
 from multiscale.report import write_report
 from multiscale.restore import restore_files
 from multiscale.runs import Report, run
+from multiscale.summary import summarize
 from multiscale.tasks import TASKS, LevelRule
+from multiscale.tensorboard import write_logs
 from multiscale.trained import TrainedModel, evaluate_model, load_model
 from multiscale.training.evaluate import Quality
 from multiscale.training.interruptions import Interrupted
@@ -104,7 +106,11 @@ def compare(options: Namespace) -> int:
 
 
 def report(options: Namespace) -> int:
-    return concluded(Path(options.directory), [])
+    code = concluded(Path(options.directory), [])
+    if options.tensorboard:
+        readable = [run.path for run in summarize(options.directory).runs if run.task != "?"]
+        print(f"Logs     {write_logs(Path(options.directory), readable)}")
+    return code
 
 
 def concluded(directory: Path, failures: list[Failure]) -> int:
@@ -309,7 +315,9 @@ def _report_parser() -> ArgumentParser:
         description="Write report.html, summary.csv and summary.json into a directory of runs: "
         "tables with confidence intervals, curves, pictures, decisions, commands.",
     )
-    parser.add_argument("directory", type=str, help="with runs in it, at any depth")
+    add: Callable[..., Any] = parser.add_argument
+    add("directory", type=str, help="with runs in it, at any depth")
+    add("--tensorboard", type=bool, default=False, help="also write logs for TensorBoard")
     return parser
 
 

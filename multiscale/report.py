@@ -124,7 +124,7 @@ def _table(setting: Setting, runs: Sequence[RunSummary]) -> str:
         cells = (
             *(str(len(c.seeds)), with_error(loss, ".4g"), with_error(psnr, ".2f")),
             *(with_error(ssim, ".4f"), with_error(work, ",.0f", False)),
-            *(with_error(seconds, ",.0f"), f"{max(memory):,.0f}" if memory else "–"),
+            *(with_error(seconds, ",.1f"), f"{max(memory):,.0f}" if memory else "–"),
             significance(c),
         )
         best = ' class="best"' if c.best else ""

@@ -32,7 +32,7 @@ OF_SETTING = (
 """Options that decide the problem."""
 
 OF_RUN = (
-    *("seed", "run_id", "label", "results_dir", "device", "processes", "overwrite", "resume"),
+    *("seed", "run_id", "results_dir", "device", "processes", "overwrite", "resume"),
     "save_every",
 )
 """Options in which the runs of one configuration may differ."""
@@ -149,7 +149,8 @@ def summarize(directory: str | Path) -> Summary:
         names = _names(group)
         rows = [one.row(names[_by_configuration(one)]) for one in group]
         runs += rows
-        settings.append(_setting(group, rows))
+        if group[0].readable:
+            settings.append(_setting(group, rows))
     environments = [one.environment for one in found if one.environment]
     different = {json.dumps(_machine(e), sort_keys=True): _machine(e) for e in environments}
     return Summary(runs, settings, list(different.values()))
@@ -200,7 +201,7 @@ def table(setting: Setting) -> str:
         lines.append(
             f"{c.strategy:<{width}}{len(c.seeds):>6}{with_error(loss, '.4g'):>24}"
             f"{with_error(psnr, '.2f'):>20}{with_error(ssim, '.4f'):>18}"
-            f"{with_error(work, ',.0f', False):>10}{with_error(seconds, ',.0f', False):>10}  "
+            f"{with_error(work, ',.0f', False):>10}{with_error(seconds, ',.1f', False):>10}  "
             f"{significance(c)}"
         )
     return "\n".join(lines)

@@ -15,8 +15,9 @@ FLOORS = [
     {"tasks", "networks", "data"},
     {"training", "pictures"},
     {"recipes"},
-    {"runs", "trained", "probe", "comparison"},
-    {"restore", "plan", "launch"},
+    {"runs", "trained", "probe", "comparison", "found", "charts", "tensorboard"},
+    {"restore", "plan", "launch", "summary", "gallery"},
+    {"report"},
     {"cli"},
     {"scripts"},
 ]

@@ -1,0 +1,220 @@
+"""The report: one page that needs nothing else, whatever state its runs are in."""
+
+import base64
+import io
+import re
+import shlex
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from multiscale.charts import Curve, loss_chart, work_chart
+from multiscale.cli import build_parser, main
+from multiscale.comparison import comparison_of
+from multiscale.found import options_of
+from multiscale.launch import carry_out
+from multiscale.recipes import Recipe
+from multiscale.report import command, verdict, write_report
+
+EVIL = '<script>alert("x")</script> & $\\frac'
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Six real runs: two strategies, one of them with probes, by three seeds."""
+    comparison = comparison_of(
+        strategies={
+            EVIL: {"mode": "multiscale", "batch_size": 2, "adapt": 0.3},
+            "auto": {"mode": "auto"},
+        },
+        seeds=[0, 1, 2],
+        channels=8,
+        img_size=32,
+        budget="150wu",
+        val_images=4,
+        validations=3,
+        device="cpu",
+    )
+    directory = tmp_path_factory.mktemp("made")
+    assert carry_out(comparison, directory, parallel=2) == []
+    return directory
+
+
+@pytest.fixture
+def runs(made, tmp_path):
+    shutil.copytree(made, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def page(directory):
+    return write_report(directory)[0].read_text()
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, and the ones left open."""
+
+    EMPTY = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.all, self.open = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.all.append((tag, dict(attrs)))
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.all.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_nothing_from_elsewhere(runs):
+    text = page(runs)
+    elements = Elements(text)
+    assert elements.open == []
+    ids = [attributes["id"] for _, attributes in elements.all if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert not {tag for tag, _ in elements.all} & {"script", "iframe", "object", "embed"}
+    links = {value for _, a in elements.all for name, value in a.items() if name in ("src", "href")}
+    outside = [x for x in links if not x.startswith(("data:", "#")) and "xlink" not in x]
+    assert sorted(outside) == ["summary.csv", "summary.json"]
+    assert "url(http" not in text
+    assert not any(name.startswith("on") for _, a in elements.all for name in a)
+
+
+def test_it_shows_tables_curves_work_variances_decisions_and_commands(runs):
+    text = page(runs)
+    for part in ("95 % confidence interval", "Validation loss against work units", "against seconds",
+                 "Work units by the finest level", "correction_variance", "What runs decided", "How to make each again",
+                 "multiscale train denoising --mode auto",
+                 "against the best"):  # fmt: skip
+        assert part in text
+    assert "Restored images" in text
+    assert text.count("<svg") == 3
+
+
+def test_pictures_are_real_images_with_words_for_those_who_can_not_see_them(runs):
+    images = [a for tag, a in Elements(page(runs)).all if tag == "img"]
+    assert len(images) == 3 * 2 * 4  # images, with a detail each, of corrupted, two restored, clean
+    shown = {}
+    for image in images:
+        pixels = base64.b64decode(image["src"].split(",", 1)[1])
+        shown[image["alt"]] = np.asarray(Image.open(io.BytesIO(pixels)))
+    assert len(shown) == len(images)
+    assert {array.shape for array in shown.values()} == {(32, 32, 3), (24, 24, 3)}
+    corrupted, clean = (
+        next(array for alt, array in shown.items() if alt.startswith(f"image 3, {name}"))
+        for name in ("corrupted", "clean")
+    )
+    assert corrupted.astype(float).std() > 1
+    assert np.abs(corrupted.astype(float) - clean).mean() > 1
+
+
+def test_names_from_files_are_shown_and_not_run(runs):
+    text = page(runs)
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_the_command_makes_the_same_run_again(runs):
+    for config in runs.rglob("runs/*/config.yaml"):
+        options = options_of(config.parent)
+        words = command(options)
+        assert str(runs) not in words
+        parsed = build_parser().parse_args(shlex.split(words)[1:])["train"]
+        again = {name: parsed[name] for name in options if name != "resume"}
+        before = {name: options[name] for name in again} | {
+            "results_dir": "results",
+            "overwrite": False,
+        }
+        assert Recipe(**again) == Recipe(**before)
+
+
+def test_what_is_broken_is_said_and_the_rest_stands(runs):
+    one, two, *_ = sorted(runs.rglob("runs/*/progress.csv"))
+    one.write_text(one.read_text()[:90])
+    two.unlink()
+    for model in runs.rglob("*_best.pt"):
+        model.write_bytes(b"torn")
+    for log in runs.rglob("events.log"):
+        log.write_bytes(b"\xff\xfe broken")
+    text = page(runs)
+    assert "No pictures: checkpoint" in text
+    assert "confidence interval" in text
+
+
+def test_a_run_under_way_stands_apart(runs):
+    next(runs.rglob("report.json")).unlink()
+    text = page(runs)
+    assert "Not averaged in" in text
+    assert ": unfinished" in text
+
+
+def test_one_seed_claims_nothing(runs):
+    for seed in (1, 2):
+        for run in list(runs.glob(f"*/*/seed{seed}")):
+            shutil.rmtree(run)
+    assert "With one seed no difference can be told from chance." in page(runs)
+    _, summary = write_report(runs)
+    assert "ignificant" not in verdict(summary.settings[0])
+
+
+def test_the_command_line_writes_it_and_tensorboards_logs(runs, capsys):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert main(["report", str(runs), "--tensorboard", "true"]) == 0
+    said = capsys.readouterr().out
+    assert "not averaged in" not in said
+    assert str(runs / "report.html") in said
+    logs = sorted((runs / "tensorboard").rglob("events.out.*"))
+    assert len(logs) == 6
+    read = EventAccumulator(str(logs[0].parent))
+    read.Reload()
+    losses = [event.value for event in read.Scalars("valid_loss")]
+    assert len(losses) >= 3
+    assert main(["report", str(runs / "tensorboard")]) == 2
+    assert "holds no runs" in capsys.readouterr().err
+
+
+def test_curves_cross_the_costs_that_all_runs_have():
+    curve = Curve("a", [([1, 2, 4], [0.4, 0.3, 0.2]), ([2, 8], [0.5, 0.1])])
+    grid, losses = curve.on_a_grid(5)
+    assert (grid[0], grid[-1]) == pytest.approx((2, 4))
+    assert losses[0] == pytest.approx(np.interp(grid, [2, 4], [0.3, 0.2]))
+    with pytest.raises(ValueError, match="runs from 5 on, and up to 2"):
+        Curve("b", [([1, 2], [1, 1]), ([5, 6], [1, 1])]).on_a_grid()
+
+
+def test_charts_take_the_color_of_the_page_and_are_the_same_every_time():
+    curves = [Curve("a", [([1, 2], [0.4, 0.3])]), Curve("b", [([1, 2], [-0.8, -0.9])])]
+    chart = loss_chart(curves, "work units")
+    assert chart == loss_chart(curves, "work units")
+    assert "currentColor" in chart
+    assert "#010203" not in chart
+    work = work_chart({"a": {0: 10.0, 2: 5.0}, "b": {2: 15.0}})
+    assert "level 0" in work
+    assert not set(re.findall(r'id="([^"]+)"', chart)) & set(re.findall(r'id="([^"]+)"', work))
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the browser chromium")
+@pytest.mark.parametrize("width", [500, 1200])
+def test_a_browser_shows_it_without_complaint(runs, width, tmp_path):
+    options = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
+    done = subprocess.run(
+        ["chromium", *options.split(), "--disable-component-update", "--disable-sync",
+         f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", f"--window-size={width},900",
+         f"--screenshot={tmp_path / 'page.png'}", write_report(runs)[0].as_uri()],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr
+    pixels = np.asarray(Image.open(tmp_path / "page.png").convert("L"))
+    assert pixels.shape[1] == width
+    assert pixels.std() > 10
