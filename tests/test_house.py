@@ -17,7 +17,8 @@ FLOORS = [
     {"recipes"},
     {"runs", "trained", "probe", "comparison", "found", "charts", "tensorboard"},
     {"restore", "plan", "launch", "summary", "gallery"},
-    {"report"},
+    {"report", "reproduce"},
+    {"parsers"},
     {"cli"},
     {"scripts"},
 ]

@@ -91,9 +91,11 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere(runs):
 
 
 def test_it_shows_tables_curves_work_variances_decisions_and_commands(runs):
+    config = next(runs.rglob("runs/*_auto_run1/config.yaml"))
+    config.with_name("events.log").write_text("2026-01-01T00:00:00 iteration 9: moving <on>\n")
     text = page(runs)
     for part in ("95 % confidence interval", "Validation loss against work units", "against seconds",
-                 "Work units by the finest level", "correction_variance", "What runs decided", "How to make each again",
+                 "Work units by the finest level", "correction_variance", "What runs decided", "iteration 9: moving &lt;on&gt;", "How to make each again",
                  "multiscale train denoising --mode auto",
                  "against the best"):  # fmt: skip
         assert part in text
