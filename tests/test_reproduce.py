@@ -63,7 +63,7 @@ def test_a_small_part_is_made_and_tabled(tmp_path, capsys):
     assert [row[:5] for row in rows] == [
         ["denoising", "resnet", "single", "960", "1 / 1.0"],
         ["denoising", "resnet", "multiscale", "148", "1 / 6.5"],
-        ["denoising", "resnet", "fullmultiscale", "62", "1 / 15.5"],
+        ["denoising", "resnet", "fullmultiscale", "76", "1 / 12.6"],
     ]
     assert (tmp_path / "report.html").exists()
     for row in rows:
