@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from multiscale.gain import Allocation
 from multiscale.schedules import Schedule, Stage
@@ -22,7 +22,7 @@ class Adaptation:
     """
 
     share: float
-    budgets: Mapping[int, float] = field(default_factory=dict)
+    budgets: Mapping[int, float]
     draws: int = 24
     spent: float = 0.0
 

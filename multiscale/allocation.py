@@ -134,30 +134,6 @@ def nested_weights(
     )
 
 
-def estimator_variance(
-    covariance: Sequence[Sequence[float]],
-    batch_sizes: Sequence[int],
-    form: Form = "nested",
-    alphas: Sequence[float] | None = None,
-) -> float:
-    """Variance of the multiscale gradient, tr Cov ĝ, from per-sample covariances of the levels.
-
-    Args:
-        covariance: covariance[l][m] = tr Cov(g_l, g_m) of one draw's gradients on levels l and m.
-        batch_sizes: N_l, coarsest first.
-
-    Raises:
-        ValueError: if the batch sizes don't suit the form.
-    """
-    check_batch_sizes(batch_sizes, len(batch_sizes), form)
-    weights = variance_weights(batch_sizes, form, alphas)
-    return sum(
-        w * k
-        for row, covariances in zip(weights, covariance, strict=True)
-        for w, k in zip(row, covariances, strict=True)
-    )
-
-
 def variance_weights(
     batch_sizes: Sequence[float], form: Form = "nested", alphas: Sequence[float] | None = None
 ) -> list[list[float]]:

@@ -81,11 +81,13 @@ def level_statistics(
     Raises:
         TypeError: for a batch, grids, parameters or losses of another kind.
         ValueError: for fewer than 2 draws, a budget below one finest sample, images that don't lie
-            on the finest level, parameters without gradient, losses of another shape, or a gradient
-            that is not finite.
+            on the finest level, parameters without gradient, or losses of another shape.
+        FloatingPointError: for a gradient that is not finite.
     """
     if not isinstance(grids, GridHierarchy):
-        raise TypeError(f"level_statistics: grids of type {type(grids).__name__}.")
+        raise TypeError(
+            f"level_statistics: grids of type {type(grids).__name__}; needs a GridHierarchy."
+        )
     for name, number in (("timing", timing), ("resamples", resamples), ("seed", seed)):
         if not (is_whole(number) and number >= 0):
             raise ValueError(f"level_statistics: {name}={number!r}; needs a whole number.")

@@ -85,7 +85,10 @@ def trainable(parameters: Iterable[Tensor]) -> list[Tensor]:
     several = isinstance(parameters, Iterable) and not isinstance(parameters, (Tensor, str))
     given = list(parameters) if several else []
     if not (several and all(isinstance(p, Tensor) for p in given)):
-        raise TypeError("level_statistics: needs parameters such as model.parameters().")
+        raise TypeError(
+            f"level_statistics: parameters of type {type(parameters).__name__}; needs several "
+            f"tensors, such as model.parameters()."
+        )
     found = [p for p in given if p.requires_grad]
     if not found:
         raise ValueError("level_statistics: none of the parameters requires a gradient.")
@@ -108,15 +111,18 @@ def draw_gradients(
         rows (n, d) and losses (n,), both on the CPU.
 
     Raises:
-        ValueError: if a loss is not of one draw, does not depend on any parameter, or its gradient
-            is not finite.
+        ValueError: if a loss is not of one draw, or does not depend on any parameter.
+        FloatingPointError: if a gradient is not finite.
     """
     rows, values, unused = [], [], True
     for number in range(batches.count(batch)):
         with torch.enable_grad(), randomness.draws(number, 1):
             value = losses(batches.rows(batch, number, number + 1))
         if not isinstance(value, Tensor):
-            raise TypeError(f"level_statistics: losses returned {type(value).__name__}.")
+            raise TypeError(
+                f"level_statistics: losses returned {type(value).__name__}; needs a tensor, one "
+                f"loss per draw."
+            )
         if value.shape not in ((), (1,)):
             raise ValueError(
                 f"level_statistics: losses returned the shape {tuple(value.shape)} for one draw; "
@@ -129,7 +135,7 @@ def draw_gradients(
         unused = unused and all(g is None for g in gradients)
         row = sketch(gradients)
         if not row.isfinite().all():
-            raise ValueError(
+            raise FloatingPointError(
                 f"level_statistics: the gradient of draw {number} on level {level} is not finite."
             )
         rows.append(row)

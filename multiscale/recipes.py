@@ -344,7 +344,7 @@ class Recipe:
         return GridHierarchy((self.size, self.size), self.levels or self._possible_levels())
 
     def _possible_levels(self) -> int:
-        """As many as `batch_sizes` has, or at most 4 that suit image size, network and task."""
+        """As many as `batch_sizes` has; or at most 4, for auto 6, that suit size, network, task."""
         if self.batch_sizes is not None:
             return max(len(self.batch_sizes), 1)
         task, divisor = TASKS[self.task], getattr(NETWORKS.get(self.network), "divisor", 1)
@@ -578,7 +578,10 @@ class Recipe:
         if index and several:
             raise ValueError(f"device={self.device} is one; processes={processes} need as many.")
         if self.adapt is not None and several:
-            raise ValueError("adapt works in one process; leave it out, or use processes=1.")
+            raise ValueError(
+                f"adapt works in one process, and there are {nodes * processes}; leave it out, or "
+                f"use processes=1."
+            )
         self._check_divisible(nodes * processes)
         try:
             fabric = Fabric(

@@ -16,7 +16,7 @@ from multiscale.adaptation import Adaptation
 from multiscale.controller import Controller
 from multiscale.data.stream import CropStream
 from multiscale.pictures import save_comparison
-from multiscale.recipes import Recipe
+from multiscale.recipes import Recipe, in_units
 from multiscale.schedules import Schedule, Stage
 from multiscale.tasks import Task
 from multiscale.training.checkpoint import read_checkpoint, read_state
@@ -237,6 +237,12 @@ def stopped_run(recipe: Recipe, device: torch.device) -> tuple[dict[str, Any] | 
         return None, []
     before = yaml.safe_load(last.with_name("config.yaml").read_text())
     changed = differences(before, recipe)
+    if "budget" in changed and in_units(recipe.budget or "0.1wu")[1] == "s":
+        raise ValueError(
+            f"resume: {recipe.name} had another budget ({changed['budget']}); a budget of time is "
+            f"counted once, when a run begins. Use the same budget as then, or more work: "
+            f"budget=…wu."
+        )
     if refused := [text for name, text in changed.items() if name not in _MAY_CHANGE]:
         raise ValueError(
             f"resume: {recipe.name} was another run ({'; '.join(refused)}). Use its own options, "

@@ -14,6 +14,7 @@ from multiscale.diagnostics import level_statistics
 from multiscale.grids import GridHierarchy
 from multiscale.runs import run
 from multiscale.schedules import Stage, cascadic, fullmultiscale
+from multiscale.training import adapt
 from multiscale.training.checkpoint import read_checkpoint
 from multiscale.training.records import Records
 
@@ -121,6 +122,19 @@ def test_a_run_adapts_within_its_budget_and_says_why(form, adapted):
     iterations = [int(row["iteration"]) for row in rows(adapted, "progress")]
     assert {int(row["iteration"]) for row in levels} <= set(iterations)
     assert len({row["iteration"] for row in levels}) == len(events)
+
+
+def test_a_probe_that_is_not_finite_changes_nothing_and_the_run_goes_on(adapted, monkeypatch):
+    def not_finite(*_, **__):
+        raise FloatingPointError("the gradient of draw 3 on level 0 is not finite")
+
+    monkeypatch.setattr(adapt, "level_statistics", not_finite)
+    report = run(adapted)
+    state = read_checkpoint(report.records.last)
+    assert [Stage(**stage) for stage in state["stages"]] == list(adapted.build_schedule().stages)
+    assert 0 < state["probes"] <= adapted.adapt * report.outcome.work_units
+    events = (report.records.directory / "events.log").read_text()
+    assert "batches stay as they are: the gradient of draw 3 on level 0 is not finite" in events
 
 
 def test_resumed_around_a_probe_it_is_the_same_run(adapted, tmp_path, monkeypatch):

@@ -1,10 +1,10 @@
 from itertools import product
 
+import numpy as np
 import pytest
 
 from multiscale.allocation import (
     check_batch_sizes,
-    estimator_variance,
     geometric_batch_sizes,
     level_coefficients,
     nested_weights,
@@ -12,6 +12,7 @@ from multiscale.allocation import (
     optimal_nested_batch_sizes,
     work_units,
 )
+from multiscale.gain import Allocation
 
 
 def test_work_units_counted_by_hand():
@@ -47,7 +48,7 @@ def covariance_of(sizes_of_noise: tuple[float, ...]) -> list[list[float]]:
 
 def test_variance_of_one_level_is_the_variance_of_a_mean():
     for form in ("nested", "independent"):
-        assert estimator_variance([[3.0]], (6,), form) == pytest.approx(0.5)
+        assert Allocation(form, 0, (6,), ()).variance(np.array([[3.0]])) == pytest.approx(0.5)
 
 
 def test_variance_of_the_independent_form_is_the_sum_over_corrections():
@@ -55,7 +56,9 @@ def test_variance_of_the_independent_form_is_the_sum_over_corrections():
     v = [k[0][0], *(k[a][a] - 2 * k[a][a - 1] + k[a - 1][a - 1] for a in (1, 2))]
     sizes = (9, 4, 2)
     expected = sum(variance / n for variance, n in zip(v, sizes, strict=True))
-    assert estimator_variance(k, sizes, "independent") == pytest.approx(expected)
+    assert Allocation("independent", 0, sizes, (1, 1)).variance(np.array(k)) == pytest.approx(
+        expected
+    )
 
 
 def test_variance_of_the_nested_form_with_optimal_coefficients_is_the_multifidelity_formula():
@@ -67,7 +70,9 @@ def test_variance_of_the_nested_form_with_optimal_coefficients_is_the_multifidel
     sizes = (9, 4, 2)
     gains = [rho2[0], rho2[1] - rho2[0], rho2[2] - rho2[1]]
     expected = k[finest][finest] * sum(g / n for g, n in zip(gains, sizes, strict=True))
-    assert estimator_variance(k, sizes, "nested", alphas) == pytest.approx(expected)
+    assert Allocation("nested", 0, sizes, tuple(alphas)).variance(np.array(k)) == pytest.approx(
+        expected
+    )
 
 
 @pytest.mark.parametrize(

@@ -420,7 +420,8 @@ def test_wrong_input_is_refused():
     refused("a budget of 0.9 work units a step doesn't buy one sample", budget=0.9)
     refused("images of 8×8 where level 2", batch=restrict(draws))
     on_level_1 = lambda b: problem.losses(b) * (math.nan if b["image"].shape[-1] == 8 else 1)  # noqa: E731
-    refused("gradient of draw 0 on level 1 is not finite", losses=on_level_1)
+    with pytest.raises(FloatingPointError, match="gradient of draw 0 on level 1 is not finite"):
+        level_statistics(on_level_1, draws, GRIDS, (theta,))
 
 
 def test_parameters_without_gradient_count_as_zeros():

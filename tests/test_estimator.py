@@ -3,6 +3,7 @@
 from collections import namedtuple
 from itertools import permutations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import multiscale.estimator
 from multiscale import CoupledDropout, GridHierarchy, Shells, multiscale_backward, restrict
-from multiscale.allocation import estimator_variance, nested_weights, work_units
+from multiscale.allocation import nested_weights, work_units
+from multiscale.gain import Allocation
 from multiscale.networks import ResNet, SRNet, UNet
 
 
@@ -173,7 +175,7 @@ def test_expectation_is_the_fine_gradient_and_variance_is_as_predicted(
     # The mean of 3,000 estimates is nearly normal, so at worst (one direction holding all of the
     # variance) this is χ² of one degree of freedom: above 10 with a probability of 0.16 %.
     assert standardised_bias(found, exact) < 10
-    predicted = estimator_variance(covariance, sizes, form, alphas)
+    predicted = Allocation(form, 0, sizes, alphas or (1.0, 1.0)).variance(np.array(covariance))
     assert found.var(0).sum().item() == pytest.approx(predicted, rel=0.12)
 
 

@@ -222,6 +222,18 @@ def test_more_work_is_possible_and_recorded_and_less_is_refused(tmp_path):
         run(replace(first, resume=True))
 
 
+def test_another_budget_of_time_is_refused_and_more_work_is_not(tmp_path):
+    first = recipe(tmp_path, mode="single", work_units=None, budget="5s", validations=1)
+    steps = run(first).outcome.iteration
+    with pytest.raises(
+        ValueError, match=r"budget: 5s then, 10s now\); a budget of time is counted"
+    ):
+        run(replace(first, budget="10s", resume=True))
+    assert run(replace(first, resume=True)).outcome.iteration == steps  # the same one is met
+    more = run(replace(first, budget=f"{4 * steps + 20}wu", resume=True))
+    assert more.outcome.work_units == pytest.approx(4 * steps + 20, abs=2)
+
+
 def test_more_work_goes_to_the_last_stage(tmp_path):
     first = recipe(tmp_path)
     before = first.build_schedule()

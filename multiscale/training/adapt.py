@@ -24,26 +24,30 @@ def adapt(fabric: Fabric, state: TrainingState, task: Task, records: Records) ->
     The work of the probe is taken from the stage. Returns whether the schedule has changed.
     """
     adaptation, schedule, progress = state.adaptation, state.schedule, state.progress
-    if adaptation is None or progress.iteration >= schedule.steps:
-        return False
-    if not adaptation.due(schedule, progress.iteration, progress.work_units):
+    done, work_units = progress.iteration, progress.work_units
+    ended = done >= schedule.steps
+    if adaptation is None or ended or not adaptation.due(schedule, done, work_units):
         return False
     _, stage = schedule.at(progress.iteration)
     started, cost = time.perf_counter(), adaptation.cost(schedule, stage)
-    statistics = probed(fabric, state, task, stage)
+    adaptation.spent += cost
+    try:
+        statistics = probed(fabric, state, task, stage)
+    except FloatingPointError as error:
+        records.event(f"iteration {progress.iteration}: batches stay as they are: {error}")
+        return False
     budget = adaptation.budgets[stage.finest]
     best = chosen(statistics, schedule, budget)
     sizes: tuple[int, ...]
     alphas: tuple[float, ...] | None
     if best is None:
-        sizes = (max(1, int(budget / schedule.grids.cost(stage.finest))),)
+        sizes = (int(budget / schedule.grids.cost(stage.finest)),)
         alphas, reason = None, "several levels are not surely better"
     else:
         sizes = tuple(int(n) for n in best.batch_sizes)
         alphas = tuple(best.alphas)
         reason = f"predicted {statistics.gain(best)} less work for the same variance"
     state.schedule = schedule.changed(progress.iteration, sizes, alphas, less=cost)
-    adaptation.spent += cost
     progress.seconds += time.perf_counter() - started
     _, new = state.schedule.at(progress.iteration)
     with_alphas = "" if new.alphas is None else f", α {'/'.join(f'{a:.2f}' for a in new.alphas)}"
@@ -69,7 +73,7 @@ def probed(fabric: Fabric, state: TrainingState, task: Task, stage: Stage) -> Le
         state.schedule.grids.between(0, stage.finest),
         state.network.parameters(),
         restriction=task.restriction,
-        budget=max(adaptation.budgets[stage.finest], state.schedule.grids.cost(stage.finest)),
+        budget=adaptation.budgets[stage.finest],
         timing=0,
         seed=draws_seed % 2**32,
     )
