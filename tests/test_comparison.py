@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from multiscale.cli import main
 from multiscale.comparison import PRESETS, STRATEGIES, Comparison, comparison_of
@@ -101,6 +104,13 @@ def test_strategies_by_name_and_the_preset_are_of_equal_budgets(tmp_path):
 def test_a_comparison_that_can_not_be_made_is_refused(changes, says):
     with pytest.raises(ValueError, match=says):
         small(**changes)
+
+
+def test_the_file_in_the_documents_is_a_comparison():
+    page = (Path(__file__).parent.parent / "docs" / "compare.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    comparison = comparison_of(**yaml.safe_load(block))
+    assert len(comparison.configurations) == 2 * 2 * 3
 
 
 def test_unequal_budgets_can_be_asked_for():

@@ -55,6 +55,14 @@ def test_commands_of_the_readme_run(tmp_path, monkeypatch):
         if "--help" in command:
             with pytest.raises(SystemExit, match="0"):
                 main(command)
+        elif command[0] in ("compare", "reproduce"):
+            longer = [*small, "--img_size", "32", "--levels", "4"]
+            grid = "--budget 300wu --strategies [single,auto] --seeds [0]"
+            if command[0] == "reproduce":
+                longer.remove("--batch_size")
+                longer.remove("2")
+                grid = "--scale 0.002 --tasks [denoising] --networks [resnet]"
+            assert main([*command, *longer, *grid.split()]) == 0
         elif command[0] in ("train", "plan"):
             length = "--budget 20wu" if "--budget" in command else "--work_units 8"
             assert main([*command, *small, *length.split()]) == 0
