@@ -22,6 +22,7 @@ import statistics
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
         "decay": 0.3,
     },
     "auto": {"mode": "auto"},
+    "growing patches in auto's stages": {"mode": "growing_patches", "stages_of_auto": True},
 }
 """Batch sizes coarsest first; 10, 20, 50, 20 % of the work on the four levels, unless the paper's
 stages are named."""
@@ -95,24 +97,33 @@ def train_once(job: Job) -> dict[str, float]:
         contextlib.redirect_stdout(quiet),
         contextlib.redirect_stderr(quiet),
     ):
+        of_all = partial(
+            Recipe,
+            task=o.task,
+            network=o.network,
+            channels=o.channels,
+            dataset="folder" if o.data_dir else "photographs",
+            data_dir=o.data_dir,
+            img_size=o.img_size,
+            t_max=o.t_max,
+            work_units=job.work_units,
+            learning_rate=job.learning_rate,
+            validations=o.validations,
+            val_images=o.val_images,
+            seed=job.seed,
+            device="cpu",
+            results_dir=results,
+        )
+        settings = dict(job.settings)
         try:
-            recipe = Recipe(
-                task=o.task,
-                network=o.network,
-                channels=o.channels,
-                dataset="folder" if o.data_dir else "photographs",
-                data_dir=o.data_dir,
-                img_size=o.img_size,
-                t_max=o.t_max,
-                work_units=job.work_units,
-                learning_rate=job.learning_rate,
-                validations=o.validations,
-                val_images=o.val_images,
-                seed=job.seed,
-                device="cpu",
-                results_dir=results,
-                **job.settings,
-            )
+            if settings.pop("stages_of_auto", False):
+                schedule = of_all(mode="auto").build_schedule()
+                settings["batch_sizes"] = [stage.batch_sizes[0] for stage in schedule.stages]
+                settings["shares"] = [
+                    stage.steps * schedule.step_cost(stage) for stage in schedule.stages
+                ]
+                settings["decay"] = 0.3
+            recipe = of_all(**settings)
         except ValueError:
             return dict.fromkeys(("loss", "psnr", "work_units", "seconds"), math.nan)
         report = run(recipe)
