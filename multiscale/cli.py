@@ -32,6 +32,7 @@ from multiscale.tensorboard import write_logs
 from multiscale.trained import TrainedModel, evaluate_model, load_model
 from multiscale.training.evaluate import Quality
 from multiscale.training.interruptions import Interrupted
+from multiscale.training.records import environment
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -99,7 +100,8 @@ def reproduce(options: Namespace) -> int:
         failures += carry_out(comparison, directory, options.parallel, options.threads)
     code = concluded(directory, failures)
     table = paper_table(summarize(directory))
-    write_whole(directory / "reproduction.md", f"{table}\n")
+    made = "\n".join(f"- {name}: {value}" for name, value in environment().items() if value)
+    write_whole(directory / "reproduction.md", f"{table}\n\n{made}\n")
     print(f"Table    {directory / 'reproduction.md'}\n\n{table}")
     return code
 
