@@ -134,7 +134,12 @@ def concluded(directory: Path, failures: list[Failure]) -> int:
             f"{failure.reason} (all it said is in {recipe.results_dir}/output.txt)",
             file=sys.stderr,
         )
-    page, summary = write_report(directory)
+    try:
+        page, summary = write_report(directory)
+    except ValueError:
+        if failures:
+            return 1  # and there is no run to be shown
+        raise
     print(f"{summary}\n\nReport   {page}")
     return 1 if failures else 0
 

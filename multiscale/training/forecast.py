@@ -113,6 +113,7 @@ class ProgressBar(tqdm):
     def format_dict(self) -> MutableMapping[str, Any]:
         """What is shown; the rate is the one at which the work left takes the time foretold."""
         shown = super().format_dict
+        shown["total"] = max(self.total or 0.0, self.n)  # steps of random levels may take more
         work_left = (self.total or 0.0) - self.n
         if self.forecast is not None and work_left > 0:
             left = self.forecast.seconds_left(self.n, shown["elapsed"], self.initial)
