@@ -219,7 +219,7 @@ def test_another_rule_has_another_cache(photos, caches, change):
 
 
 def damage(directory, how):
-    pixels, index = directory / "pixels.bin", directory / "index.json"
+    pixels, index = directory / "clean_1.bin", directory / "index.json"
     if how == "shorter":
         with pixels.open("r+b") as file:
             file.truncate(pixels.stat().st_size - 1)

@@ -1,9 +1,11 @@
 """Images on disk that memory can't hold: a crop of a level reads that level's bytes alone.
 
-A cache is a folder: `pixels.bin` holds the levels of one image after the other, coarsest first,
-`index.json` their heights and widths. Its name is a digest of all that its content follows from, so
-that a changed image, or another rule, has another cache. It is written aside and renamed when it is
-whole, by one process at a time; the others wait for it.
+A cache is a folder: `clean_0.bin` holds the coarsest level of one image after the other,
+`low_0.bin` that of their companions, and so on; `index.json` has the images' heights and widths.
+Each level has a file of its own since the coarse ones are small enough to stay in memory however
+large the finest is. The folder's name is a digest of all that its content follows from, so that a
+changed image, or another rule, has another cache. It is written aside and renamed when it is whole,
+by one process at a time; the others wait for it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import astuple
 from functools import cache, cached_property
 from pathlib import Path
@@ -23,6 +25,7 @@ import numpy as np
 import PIL
 from filelock import FileLock
 
+from multiscale.data.images import Pixels
 from multiscale.data.levels import Coarsening, Levels
 from multiscale.data.sources import NamedImage
 
@@ -48,21 +51,20 @@ class ImageCache(Sequence[Levels]):
     def __init__(self, directory: Path, coarsening: Coarsening) -> None:
         index = json.loads((directory / "index.json").read_text(encoding="utf-8"))
         self.skipped: list[str] = index["skipped"]
-        self._shapes: list[tuple[int, int]] = [(h, w) for h, w in index["shapes"]]
-        halvings = range(coarsening.grids.levels - 1, -1, -1)
-        self._halvings = {"clean": list(halvings)}
-        if coarsening.pairs:
-            self._halvings["low"] = [k + 1 for k in halvings]
-        shapes = np.array(self._shapes, np.int64).reshape(-1, 2)
-        pixels = sum((shapes >> k).prod(1) for ks in self._halvings.values() for k in ks)
-        *self._starts, self.nbytes = np.cumsum([0, *3 * pixels]).tolist()
-        there = (directory / "pixels.bin").stat().st_size
-        if not self._shapes or there != self.nbytes:
-            raise ValueError(f"cache {directory}: {there:,} bytes, needs {self.nbytes:,}")
-        self._bytes = np.asarray(np.memmap(directory / "pixels.bin", np.uint8, mode="r"))
+        shapes = np.array(index["shapes"], np.int64).reshape(-1, 2)
+        self._levels = {
+            field: [
+                _Level(directory / _file_name(field, level), shapes >> halvings)
+                for level, halvings in enumerate(reversed(range(coarsening.grids.levels)))
+            ]
+            for field, shapes in (("clean", shapes), ("low", shapes // 2))
+            if field == "clean" or coarsening.pairs
+        }
+        self._number = len(shapes)
+        self.nbytes = sum(level.nbytes for levels in self._levels.values() for level in levels)
 
     def __len__(self) -> int:
-        return len(self._shapes)
+        return self._number
 
     @overload
     def __getitem__(self, k: int) -> Levels: ...
@@ -73,16 +75,29 @@ class ImageCache(Sequence[Levels]):
     def __getitem__(self, k: int | slice) -> Levels | list[Levels]:
         if isinstance(k, slice):
             return [self[number] for number in range(len(self))[k]]
-        (height, width), start = self._shapes[k], self._starts[k]
-        found: Levels = {}
-        for name, halvings in self._halvings.items():
-            levels = []
-            for halving in halvings:
-                shape = (height >> halving, width >> halving, 3)
-                levels.append(np.ndarray(shape, np.uint8, self._bytes, start))
-                start += shape[0] * shape[1] * 3
-            found[name] = tuple(levels)
-        return found
+        return {
+            field: tuple(level.pixels(k) for level in levels)
+            for field, levels in self._levels.items()
+        }
+
+
+class _Level:
+    """One level of all images, mapped.
+
+    Raises:
+        ValueError, OSError: if the file is missing, or of another size than its images need.
+    """
+
+    def __init__(self, path: Path, shapes: np.ndarray) -> None:
+        *self._starts, self.nbytes = np.cumsum([0, *3 * shapes.prod(1)]).tolist()
+        self._shapes = [(height, width, 3) for height, width in shapes.tolist()]
+        there = path.stat().st_size
+        if there != self.nbytes:
+            raise ValueError(f"cache {path}: {there:,} bytes, needs {self.nbytes:,}")
+        self._bytes = np.asarray(np.memmap(path, np.uint8, mode="r"))
+
+    def pixels(self, image: int) -> Pixels:
+        return np.ndarray(self._shapes[image], np.uint8, self._bytes, self._starts[image])
 
 
 class CachePlace:
@@ -155,8 +170,7 @@ class CachePlace:
         try:
             with _writing(self._parent):
                 part.mkdir()
-            shapes = self._write_pixels(part / "pixels.bin", images)
-            index = {"shapes": shapes, "skipped": list(skipped)}
+            index = {"shapes": self._write_pixels(part, images), "skipped": list(skipped)}
             with _writing(self._parent):
                 with (part / "index.json").open("w", encoding="utf-8") as file:
                     json.dump(index, file)
@@ -166,19 +180,38 @@ class CachePlace:
             shutil.rmtree(part, ignore_errors=True)
             raise
 
-    def _write_pixels(self, path: Path, images: Iterable[Levels]) -> list[tuple[int, ...]]:
+    def _write_pixels(self, directory: Path, images: Iterable[Levels]) -> list[tuple[int, ...]]:
         """Heights and widths of the images written."""
         shapes = []
-        with path.open("wb") as file:
+        with ExitStack() as stack:
+            files: dict[tuple[str, int], IO[bytes]] = {}
             for levels in images:
                 shapes.append(levels["clean"][-1].shape[:2])
                 with _writing(self._parent):
-                    for field in levels.values():
-                        for pixels in field:
-                            file.write(np.ascontiguousarray(pixels).data)
+                    for key, pixels in _by_field_and_level(levels):
+                        if key not in files:
+                            path = directory / _file_name(*key)
+                            files[key] = stack.enter_context(path.open("wb"))
+                        files[key].write(np.ascontiguousarray(pixels).data)
             with _writing(self._parent):
-                _to_disk(file)
+                for file in files.values():
+                    _to_disk(file)
         return shapes
+
+
+def _by_field_and_level(levels: Levels) -> Iterator[tuple[tuple[str, int], Pixels]]:
+    for field, of_field in levels.items():
+        for level, pixels in enumerate(of_field):
+            yield (field, level), pixels
+
+
+def _file_name(field: str, level: int) -> str:
+    return f"{field}_{level}.bin"
+
+
+def _to_disk(file: IO[Any]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 @contextmanager
@@ -190,11 +223,6 @@ def _writing(directory: Path) -> Iterator[None]:
             f"image cache in {directory}: can't be written ({error}). Free some space, name "
             f"another cache_dir, or allow more memory."
         ) from error
-
-
-def _to_disk(file: IO[Any]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _stamp(file: Path) -> list[int] | None:
