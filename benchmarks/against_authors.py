@@ -192,8 +192,7 @@ def main() -> None:
         f"a GPU. Its validation of 512 images after every step is part of it; rows without it are "
         f"given as well. Its seconds a step are those that it logs, with its loader started anew "
         f"in every step. Of theirs the last network is judged, of ours the best on its validation "
-        f"crops.\n\n"
-        + as_markdown(columns, rows)
+        f"crops.\n\n" + as_markdown(columns, rows)
     )
     publish("against_authors", "The authors' code and ours", body, [options.seed])
 
