@@ -130,6 +130,7 @@ class Comparison:
         options = self.options | self.of_task.get(task, {}) | own
         if rate is not None:
             options["learning_rate"] = rate
+        options.setdefault("cache_dir", str(directory / "cache"))  # one for all runs
         if taken := options.keys() & (OF_COMPARISON - {"mode"}):
             raise ValueError(
                 f"{', '.join(sorted(taken))} can't be an option of {strategy!r}; it is "

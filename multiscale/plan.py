@@ -51,7 +51,7 @@ class Plan:
 
 
 def plan(recipe: Recipe, network: nn.Module | None = None, rounds: int = 6) -> Plan:
-    """Makes a few steps of every stage and a batch of validation, and writes nothing.
+    """Makes a few steps of every stage and a batch of validation; writes nothing but image caches.
 
     Args:
         recipe: of the run; one that is to be resumed is planned from its beginning to its end.

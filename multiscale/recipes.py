@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
@@ -19,7 +20,8 @@ from multiscale.allocation import Form, check_batch_sizes, geometric_batch_sizes
 from multiscale.batches import map_fields
 from multiscale.data import sources
 from multiscale.data.downloads import cifar10, stl10
-from multiscale.data.pyramid import BadImages, Pyramid, build_pyramid
+from multiscale.data.levels import ImageRestriction
+from multiscale.data.pyramid import GIBIBYTE, BadImages, Pyramid, build_pyramid
 from multiscale.data.stream import grid_of_crops, to_images
 from multiscale.data.urban100 import urban100
 from multiscale.grids import GridHierarchy
@@ -56,6 +58,7 @@ MOST: dict[str, float] = {
     "val_images": 10**5,
     "skip_updates": 10**8,
     "processes": 10**4,
+    "memory": 2**20,
     "seed": 2**63 - 1,
     "run_id": 2**63 - 1,
     "learning_rate": 1e3,
@@ -118,6 +121,10 @@ class Recipe:
         train_patches: of each image of urban100; 10 by default.
         test_patches: of each image of urban100, to validate on; 2 by default.
         bad_images: what to do with images that can't be read or are smaller than img_size.
+        memory: GiB that the training images may take, with all levels 4/3 of their pixels' bytes.
+            If they take more, all go to a cache on disk.
+        cache_dir: where that lies, and stays for the next run; a fast disk with room for all
+            images. By default the folder cache in results_dir.
         img_size: height and width of the crops on the finest level, in pixels; by default 64, or
             32 for cifar10, 96 for stl10, 128 for celeba, twice patch_size for urban100.
         levels: of the grids; each has half the resolution of the next. By default 4, or as many
@@ -184,6 +191,8 @@ class Recipe:
     train_patches: int | None = None
     test_patches: int | None = None
     bad_images: BadImages = "refuse"
+    memory: float = 4.0
+    cache_dir: str | None = None
     img_size: int | None = None
     levels: int | None = None
     batch_size: int | None = None
@@ -232,13 +241,13 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not value >= 1:
                 raise ValueError(f"{name}={value}: needs 1 or more.")
-        for name in ("seed", "skip_updates", "save_every"):
+        for name in ("seed", "skip_updates", "save_every", "memory"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}={getattr(self, name)}: needs 0 or more.")
         for name, most in MOST.items():
             if (getattr(self, name) or 0) > most:
                 raise ValueError(f"{name}={getattr(self, name)}: needs at most {most:,}.")
-        for name in ("data_dir", "results_dir", "device", "label"):
+        for name in ("data_dir", "cache_dir", "results_dir", "device", "label"):
             text = getattr(self, name)
             if text is not None and (not text.strip() or "\0" in text):
                 raise ValueError(f"{name}={text!r}: needs a text with no null character in it.")
@@ -525,12 +534,22 @@ class Recipe:
 
     def build_pyramid(self, images: Sequence[sources.NamedImage]) -> Pyramid:
         """Images to train on, on every level."""
+        return self._build_pyramid(images, self.build_grids(), self.restriction)
+
+    def _build_pyramid(
+        self,
+        images: Sequence[sources.NamedImage],
+        grids: GridHierarchy,
+        restriction: ImageRestriction = "averaging",
+    ) -> Pyramid:
         return build_pyramid(
             images,
-            self.build_grids(),
-            self.restriction,
+            grids,
+            restriction,
             self.bad_images,
             pairs=self.build_task().pairs,
+            memory=self.memory * GIBIBYTE,
+            cache_dir=self.cache_dir or Path(self.results_dir) / "cache",
             progress=True,
         )
 
@@ -538,13 +557,7 @@ class Recipe:
         """Crops to validate on, the same for every number of levels; of many images, some."""
         grids, task = GridHierarchy((self.size, self.size), levels=1), self.build_task()
         step = max(len(images) // self.val_images, 1)
-        pyramid = build_pyramid(
-            images[::step],
-            grids,
-            bad_images=self.bad_images,
-            pairs=task.pairs,
-            progress=True,
-        )
+        pyramid = self._build_pyramid(images[::step], grids)
         crops = map_fields(lambda _, c: c.to(device), grid_of_crops(pyramid, self.val_images))
         return Validation(task, to_images(crops))
 

@@ -274,7 +274,7 @@ def _commands(root: Path, setting: Setting) -> str:
 
 def command(options: Mapping[str, Any]) -> str:
     """The command that makes a run with these options; data lie in DATA, results in results."""
-    left_out = {"task", "results_dir", "overwrite", "resume"}
+    left_out = {"task", "results_dir", "cache_dir", "overwrite", "resume"}
     words = ["multiscale", "train", str(options["task"])]
     for name, value in options.items():
         if name not in left_out and name in DEFAULTS and value != DEFAULTS[name]:

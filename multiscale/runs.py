@@ -121,7 +121,7 @@ def run(recipe: Recipe, network: nn.Module | None = None) -> Report:
 
 
 def prepare(recipe: Recipe, network: nn.Module | None = None) -> Prepared:
-    """All that a run needs; nothing is written. Arguments and errors as for `run`."""
+    """All that a run needs; only image caches are written. Arguments and errors as for `run`."""
     fabric, task = recipe.build_fabric(), recipe.build_task()
     if (network is None) is (recipe.network == "own"):
         raise ValueError(f"run: network={recipe.network}; give a network of your own with 'own'.")
@@ -221,7 +221,8 @@ def conclude(prepared: Prepared, records: Records, took: float, foretold: float 
 
 _MAY_CHANGE = {"iterations", "work_units", "budget", "validations", "skip_updates", "save_every"}
 _DOES_NOT_MATTER = {
-    *("resume", "overwrite", "device", "processes", "data_dir", "results_dir", "label"),
+    *("resume", "overwrite", "device", "processes", "label"),
+    *("data_dir", "results_dir", "cache_dir", "memory"),
 }
 
 

@@ -33,7 +33,7 @@ OF_SETTING = (
 
 OF_RUN = (
     *("seed", "run_id", "results_dir", "device", "processes", "overwrite", "resume"),
-    "save_every",
+    *("save_every", "memory", "cache_dir"),
 )
 """Options in which the runs of one configuration may differ."""
 

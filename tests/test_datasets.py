@@ -233,17 +233,6 @@ def test_prepare_leaves_what_was_there_when_an_image_is_bad(tmp_path):
 # --- all of them ----------------------------------------------------------------------------------
 
 
-def test_images_beyond_the_memory_limit_give_the_same_crops_from_disk():
-    images = [NamedImage(f"{k}", lambda k=k: random_pixels(50, 60, 3, seed=k)) for k in range(6)]
-    in_memory = build_pyramid(images, GRIDS)
-    on_disk = build_pyramid(images, GRIDS, memory=25_000)
-    assert [callable(image) for image in on_disk.images] == [False] * 2 + [True] * 4
-    for a, b in zip(
-        *(CropStream(p, seed=1).take((9, 4)) for p in (in_memory, on_disk)), strict=True
-    ):
-        assert torch.equal(a["clean"], b["clean"])
-
-
 @pytest.mark.parametrize("task", ["denoising", "superresolution"])
 @pytest.mark.parametrize("dataset", ["cifar10", "stl10", "celeba", "urban100"])
 @pytest.mark.parametrize("by", ["option", "environment"])

@@ -19,7 +19,6 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from multiscale.cli import main
-from multiscale.data import pyramid
 from multiscale.recipes import Mode
 from multiscale.runs import run
 from multiscale.tasks import Denoising
@@ -326,13 +325,13 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path, monkeypatch):
     assert 0 < times[-1] < 60
 
 
-def test_an_image_that_becomes_unreadable_in_mid_run_is_named(tmp_path, monkeypatch):
+def test_an_image_that_breaks_in_mid_run_breaks_neither_the_run_nor_the_next_one(tmp_path):
     (tmp_path / "photos").mkdir()
     for k, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (6, 40, 40, 3), np.uint8)):
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{k}.png")
-    on_disk = {**pyramid.build_pyramid.__kwdefaults__, "memory": 0}
-    monkeypatch.setattr(pyramid.build_pyramid, "__kwdefaults__", on_disk)
-    options = recipe(tmp_path / "r", dataset="folder", data_dir=str(tmp_path / "photos"))
+    photos = {"dataset": "folder", "data_dir": str(tmp_path / "photos"), "memory": 0.0}
+    whole, broken = recipe(tmp_path / "w", **photos), recipe(tmp_path / "b", **photos)
+    run(whole)
     victim = tmp_path / "photos" / "3.png"
     content, trained, calls = victim.read_bytes(), Records.trained, []
 
@@ -342,13 +341,13 @@ def test_an_image_that_becomes_unreadable_in_mid_run_is_named(tmp_path, monkeypa
         if len(calls) == 20:
             victim.write_bytes(content[:100])
 
-    with monkeypatch.context() as context:
+    with pytest.MonkeyPatch.context() as context:
         context.setattr(Records, "trained", breaks)
-        with pytest.raises(OSError, match=r"3\.png: can't be read as an image"):
-            run(options)
-    victim.write_bytes(content)
-    report = run(replace(options, resume=True))
-    assert report.outcome.iteration == options.build_schedule().steps
+        run(broken)
+    assert len(calls) > 20
+    assert difference(whole, broken) == (0.0, 0)
+    with pytest.raises(OSError, match=r"3\.png: can't be read as an image"):
+        run(replace(broken, overwrite=True))
 
 
 # --- moving average -------------------------------------------------------------------------------

@@ -191,6 +191,8 @@ WRONG = {
     "train_patches": counts,
     "test_patches": counts,
     "bad_images": no_choices,
+    "memory": no_floats | st.floats(max_value=-1e-300) | st.floats(min_value=1e20),
+    "cache_dir": st.sampled_from(["", " ", "\0", "a\0b"]),
     "img_size": counts,
     "levels": counts,
     "batch_size": counts,
@@ -292,7 +294,7 @@ def test_several_wrong_values_at_once_are_refused(here, names, data, way):
 def test_text_options_refuse_whatever_is_no_text_in_a_file(here):
     @thorough(60)
     @given(
-        st.sampled_from(["data_dir", "results_dir", "device"]),
+        st.sampled_from(["data_dir", "cache_dir", "results_dir", "device"]),
         nested | st.integers() | st.booleans(),
     )
     def no_text(name, value):

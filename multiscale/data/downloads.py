@@ -26,7 +26,9 @@ def cifar10(data_dir: str | Path) -> Source:
         OSError: if they are missing or damaged and can't be downloaded.
     """
     parts = [_verified(CIFAR10, data_dir, train=train).data for train in (True, False)]
-    return Source("cifar10", _named("cifar10 train", parts[0]), _named("cifar10 test", parts[1]))
+    files = (Path(data_dir) / CIFAR10.base_folder,)
+    names = ("cifar10 train", "cifar10 test")
+    return Source("cifar10", *(_named(*part, files) for part in zip(names, parts, strict=True)))
 
 
 def stl10(data_dir: str | Path) -> Source:
@@ -41,7 +43,9 @@ def stl10(data_dir: str | Path) -> Source:
         _verified(STL10, data_dir, split=split).data.transpose(0, 2, 3, 1)
         for split in ("train+unlabeled", "test")
     ]
-    return Source("stl10", _named("stl10 train", parts[0]), _named("stl10 test", parts[1]))
+    files = (Path(data_dir) / STL10.base_folder,)
+    names = ("stl10 train", "stl10 test")
+    return Source("stl10", *(_named(*part, files) for part in zip(names, parts, strict=True)))
 
 
 def _verified(kind: Callable[..., Any], data_dir: str | Path, **part: object) -> Any:
@@ -61,5 +65,8 @@ def _verified(kind: Callable[..., Any], data_dir: str | Path, **part: object) ->
         ) from error
 
 
-def _named(name: str, pixels: np.ndarray) -> list[NamedImage]:
-    return [NamedImage(f"{name} {k}", partial(pixels.__getitem__, k)) for k in range(len(pixels))]
+def _named(name: str, pixels: np.ndarray, files: tuple[Path, ...]) -> list[NamedImage]:
+    return [
+        NamedImage(f"{name} {k}", partial(pixels.__getitem__, k), files=files)
+        for k in range(len(pixels))
+    ]

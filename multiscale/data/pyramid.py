@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
-import torch
 from tqdm import tqdm
 
+from multiscale.data.cache import CachePlace
 from multiscale.data.images import Pixels
+from multiscale.data.levels import Coarsening, ImageRestriction, Levels, number_of_bytes
 from multiscale.data.sources import NamedImage
-from multiscale.grids import RESTRICTIONS, GridHierarchy
+from multiscale.grids import GridHierarchy
 
 BadImages = Literal["refuse", "skip"]
-ImageRestriction = Literal["averaging", "injection"]
-
-Levels = dict[str, tuple[Pixels, ...]]
-"""An image's fields on every level, coarsest first: `clean`, and `low` of half the size."""
 
 GIBIBYTE = 2**30
 
@@ -36,13 +37,13 @@ class Pyramid:
 
     Attributes:
         grids: the crops' shapes on each level.
-        images: each image's levels in memory, or a function that reads them from disk.
+        images: each image's levels, in memory or on disk.
         stride: crops begin at multiples of it, in pixels of the coarsest level (patches: of the
             finest); 2 for pairs, whose low-resolution image has half of these pixels, else 1.
     """
 
     grids: GridHierarchy
-    images: Sequence[Levels | Callable[[], Levels]]
+    images: Sequence[Levels]
     stride: int = 1
 
     def crop(
@@ -56,8 +57,7 @@ class Pyramid:
             level: 0 is the coarsest.
             patch: whether it only has that level's shape, and the finest level's pixels.
         """
-        stored = self.images[image]
-        levels = stored() if callable(stored) else stored
+        levels = self.images[image]
         height, width = self.grids.shape(level)
         corners, level = (self.grids.levels - 1, self.grids.levels - 1) if patch else (0, level)
         whole = levels["clean"][corners].shape[:2]
@@ -84,9 +84,10 @@ def build_pyramid(
     *,
     pairs: bool = False,
     memory: float = 4 * GIBIBYTE,
+    cache_dir: str | Path = "results/cache",
     progress: bool = False,
 ) -> Pyramid:
-    """Opens images and restricts them to every level.
+    """Opens images and restricts them to every level, many at once.
 
     Args:
         images: at least one of them must be usable.
@@ -95,12 +96,16 @@ def build_pyramid(
         bad_images: what to do with an image that can't be read or is smaller than a crop: `refuse`
             raises an error that names it, `skip` warns with its name and goes on.
         pairs: whether the images' low-resolution companions are wanted, where they have them.
-        memory: bytes that the images may take, 4/3 of their own size. Those that come after are
-            read anew at each use; unless bad ones are skipped, these are looked at then only.
+        memory: bytes that the images may take, 4/3 of their own size. If they take more, all of
+            them go to disk, and the system keeps in memory what it has room for. Crops are the
+            same, bit by bit.
+        cache_dir: a folder for what goes to disk. It stays there for the next run, until an image
+            changes.
         progress: whether to show a progress bar.
 
     Raises:
-        OSError: for an unreadable image, if `bad_images` is `refuse`.
+        OSError: for an unreadable image, if `bad_images` is `refuse`; or if the images can't be
+            written to disk.
         ValueError: for an image smaller than a crop, or a pair whose sizes don't match, likewise;
             and if no image is left.
     """
@@ -112,65 +117,79 @@ def build_pyramid(
     if not images:
         raise ValueError("build_pyramid: no images; needs one or more.")
     pairs = pairs and all(image.low for image in images)
-    pyramids: list[Levels | Callable[[], Levels]] = []
-    used = 0
-    for image in tqdm(images, desc="reading images", unit="", disable=not progress, leave=False):
-        read = partial(_on_every_level, image, grids, restriction, pairs)
-        if used > memory and bad_images == "refuse":
-            pyramids.append(read)
-            continue
-        try:
-            levels = read()
-        except (OSError, ValueError) as error:
-            if bad_images == "refuse":
-                raise type(error)(f"{error}. Mend or remove it, or use bad_images=skip.") from error
-            warnings.warn(f"skipped {error}", stacklevel=2)
-            continue
-        used += sum(pixels.nbytes for field in levels.values() for pixels in field)
-        pyramids.append(levels if used <= memory else read)
-    if not pyramids:
+    coarsening = Coarsening(grids, restriction, pairs)
+    place = CachePlace(Path(cache_dir), images, coarsening, bad_images)
+    held: Sequence[Levels]
+    skipped: Sequence[str]
+    cached = place.find()
+    if cached is not None and cached.nbytes > memory:
+        held, skipped = cached, cached.skipped
+    else:
+        held, skipped = _read(images, coarsening, bad_images, memory, place, progress)
+    for what in skipped:
+        warnings.warn(f"skipped {what}", stacklevel=2)
+    if not held:
         raise ValueError(f"none of {len(images)} images can be used; the warnings above say why.")
-    return Pyramid(grids, pyramids, stride=2 if pairs else 1)
+    return Pyramid(grids, held, stride=2 if pairs else 1)
 
 
-def _on_every_level(
-    image: NamedImage, grids: GridHierarchy, restriction: ImageRestriction, pairs: bool
-) -> Levels:
-    fields = {"clean": image.open()}
-    pixels = fields["clean"]
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
-        raise ValueError(
-            f"{image.name}: pixels of shape {pixels.shape} and type {pixels.dtype}, not "
-            f"(height, width, 3) of uint8"
-        )
-    (height, width), (least_height, least_width) = fields["clean"].shape[:2], grids.finest
-    if height < least_height or width < least_width:
-        raise ValueError(
-            f"{image.name}: {height}×{width} pixels, smaller than the crop of "
-            f"{least_height}×{least_width}"
-        )
-    if pairs:
-        assert image.low is not None
-        fields["low"] = image.low()
-        low_height, low_width = fields["low"].shape[:2]
-        if (height, width) != (2 * low_height, 2 * low_width):
-            raise ValueError(
-                f"{image.name}: high resolution {height}×{width}, low resolution "
-                f"{low_height}×{low_width}; a pair's sizes must be as 2 to 1"
-            )
-    block = 2 ** (grids.levels - 1) * (2 if pairs else 1)
-    height, width = height // block * block, width // block * block
-    if pairs:
-        fields["low"] = fields["low"][: height // 2, : width // 2]
-    fields["clean"] = fields["clean"][:height, :width]
-    return {name: _restricted(pixels, grids.levels, restriction) for name, pixels in fields.items()}
+def _read(
+    images: Sequence[NamedImage],
+    coarsening: Coarsening,
+    bad_images: BadImages,
+    memory: float,
+    place: CachePlace,
+    progress: bool,
+) -> tuple[Sequence[Levels], Sequence[str]]:
+    """The usable images, in memory or else in the cache, and what is wrong with the others."""
+    held: list[Levels] = []
+    skipped: list[str] = []
+    used = 0
+
+    def usable() -> Generator[Levels]:
+        with closing(_in_parallel(images, coarsening, progress)) as all_of_them:
+            for found in all_of_them:
+                if isinstance(found, dict):
+                    yield found
+                elif bad_images == "skip":
+                    skipped.append(str(found))
+                else:
+                    error = type(found)
+                    raise error(f"{found}. Mend or remove it, or use bad_images=skip.") from found
+
+    with closing(usable()) as rest:
+        for levels in rest:
+            held.append(levels)
+            used += number_of_bytes(levels)
+            if used > memory:
+                cached = place.fill(chain(held, rest), skipped)
+                return cached, cached.skipped
+    return held, skipped
 
 
-def _restricted(pixels: Pixels, levels: int, restriction: ImageRestriction) -> tuple[Pixels, ...]:
-    """Pixels on every level, coarsest first; rounded once on each."""
-    exact = torch.from_numpy(pixels.astype(np.float32)).movedim(-1, 0)
-    found = [pixels.copy()]
-    for _ in range(levels - 1):
-        exact = RESTRICTIONS[restriction](exact)
-        found.append(exact.round().byte().movedim(0, -1).contiguous().numpy())
-    return tuple(reversed(found))
+def _in_parallel(
+    images: Sequence[NamedImage], coarsening: Coarsening, progress: bool
+) -> Generator[Levels | OSError | ValueError]:
+    """Every image in turn, or what is wrong with it; each core reads one at a time."""
+
+    def read(image: NamedImage) -> Levels | OSError | ValueError:
+        try:
+            return coarsening.read(image)
+        except (OSError, ValueError) as error:
+            return error
+
+    workers = min(os.cpu_count() or 1, len(images))
+    bar = tqdm(total=len(images), desc="reading images", unit="", disable=not progress, leave=False)
+    pool, ahead = ThreadPoolExecutor(workers), deque[Future[Levels | OSError | ValueError]]()
+    try:
+        for image in images:
+            ahead.append(pool.submit(read, image))
+            if len(ahead) > 2 * workers:  # few, so that they take little memory
+                yield ahead.popleft().result()
+                bar.update()
+        while ahead:
+            yield ahead.popleft().result()
+            bar.update()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        bar.close()

@@ -21,11 +21,13 @@ class NamedImage:
         name: for messages.
         open: reads it.
         low: reads its companion of half the height and width, where the dataset has pairs.
+        files: that it is read from, by which a change is noticed; none if it lies in memory.
     """
 
     name: str
     open: Callable[[], Pixels]
     low: Callable[[], Pixels] | None = None
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,4 +144,4 @@ def celeba(data_dir: str | Path) -> Source:
 
 
 def _file(path: Path) -> NamedImage:
-    return NamedImage(str(path), lambda: read_rgb(path))
+    return NamedImage(str(path), lambda: read_rgb(path), files=(path,))
