@@ -133,10 +133,8 @@ def test_the_command_makes_the_same_run_again(runs):
         assert str(runs) not in words
         parsed = build_parser().parse_args(shlex.split(words)[1:])["train"]
         again = {name: parsed[name] for name in options if name != "resume"}
-        before = {name: options[name] for name in again} | {
-            "results_dir": "results",
-            "overwrite": False,
-        }
+        of_place = {"results_dir": "results", "cache_dir": None, "overwrite": False}
+        before = {name: options[name] for name in again} | of_place
         assert Recipe(**again) == Recipe(**before)
 
 
