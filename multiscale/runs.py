@@ -134,7 +134,7 @@ def prepare(recipe: Recipe, network: nn.Module | None = None) -> Prepared:
     validation = recipe.build_validation(source.val, fabric.device)
 
     learning_rate = recipe.build_learning_rate()
-    adam = torch.optim.Adam(network.parameters(), lr=learning_rate.highest)
+    adam = torch.optim.Adam(network.parameters(), lr=learning_rate.highest, fused=True)
     network.to(memory_format=torch.channels_last)
     average = None if recipe.ema is None else moving_average(network, recipe.ema)
     if recipe.compile:

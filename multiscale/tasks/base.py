@@ -112,7 +112,9 @@ def draw_noise_and_time(clean: Tensor, t_max: float, generator: torch.Generator)
             f"Task.draw: images on {clean.device}, generator on {generator.device}; needs both on "
             f"one device."
         )
-    noise = torch.empty_like(clean).normal_(generator=generator)
+    noise = torch.empty_like(clean)
+    as_it_lies = noise if noise.is_contiguous() else noise.permute(0, 2, 3, 1)  # 8 times faster
+    as_it_lies.normal_(generator=generator)
     time = t_max * torch.rand(len(clean), generator=generator, device=clean.device)
     return {"clean": clean, "noise": noise, "time": time}
 

@@ -21,7 +21,7 @@ def draw_shells(fabric: Fabric, state: TrainingState, task: Task) -> Shells:
     _, stage = state.schedule.at(step)
     of_rank = (step, rank) if rank else (step,)
     noise = torch.Generator(fabric.device).manual_seed(seed_of(seed, NOISE, *of_rank))
-    torch.manual_seed(seed_of(seed, NETWORK, *of_rank))
+    seed_network(fabric.device, seed_of(seed, NETWORK, *of_rank))
     numbers = shell_sizes(stage.batch_sizes, state.schedule.form)
     patches = state.schedule.patches
     crops = state.stream.take(numbers, stage.coarsest, rank, fabric.world_size, patches)
@@ -36,6 +36,17 @@ def draw_shell(
         return None
     on_device = map_fields(lambda _, pixels: pixels.to(device, non_blocking=True), crops)
     return task.draw(**to_images(on_device), generator=noise)
+
+
+def seed_network(device: torch.device, seed: int) -> None:
+    """Seeds what a network draws itself on its device, such as dropout.
+
+    `torch.manual_seed` seeds every kind of device there is, which takes as long as a small pass.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.get_device_module(device).manual_seed(seed)
 
 
 def seed_of(*path: int) -> int:

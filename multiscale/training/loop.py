@@ -173,7 +173,8 @@ def averaged(fabric: Fabric, state: TrainingState, estimate: Estimate) -> Estima
 
 def gradient_norm(state: TrainingState) -> Tensor:
     """Norm of the whole gradient, not waited for."""
-    gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
+    trained = (p for group in state.optimizer.param_groups for p in group["params"])
+    gradients = [p.grad for p in trained if p.grad is not None]
     return torch.nn.utils.get_total_norm(gradients)
 
 
