@@ -1,0 +1,69 @@
+"""Puts tables of results into the documents, where these name them.
+
+    python benchmarks/figures.py            # writes them
+    python benchmarks/figures.py --check    # says which documents differ, and exits with 1
+
+A document names a table by a comment, and the table follows until the next empty line:
+
+    <!-- from benchmarks/results/coupling.md, block 2 -->
+    <!-- from benchmarks/results/diagnosis.md, block 4, Advice -->
+
+Blocks are the tables and code blocks of a file, counted from 1; with a word at the end only those
+lines of the block that begin with it are taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PLACE = re.compile(r"<!-- from (\S+\.md), block (\d+)(?:, ([^\n]+?))? -->\n(.*?)(?=\n\n|\Z)", re.S)
+BLOCK = re.compile(r"^```(?s:.*?)^```$|(?:^\|.*\n?)+", re.M)
+
+
+def documents() -> list[Path]:
+    """All that may show a table of results."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def block(file: str, number: int, start: str | None = None) -> str:
+    """The text of a block, or of those of its lines that begin with `start`, fenced."""
+    blocks = [match[0].rstrip("\n") for match in BLOCK.finditer((ROOT / file).read_text())]
+    if not 1 <= number <= len(blocks):
+        raise SystemExit(f"figures: {file} has {len(blocks)} blocks, and none of number {number}.")
+    text = blocks[number - 1]
+    if start is None:
+        return text
+    lines = [line for line in text.splitlines() if line.startswith(start)]
+    if not lines:
+        raise SystemExit(f"figures: block {number} of {file} has no line beginning with {start!r}.")
+    return "\n".join(["```", *lines, "```"])
+
+
+def filled(text: str) -> str:
+    """A document's text with its tables as the results have them now."""
+
+    def place(match: re.Match[str]) -> str:
+        comment = match[0].partition("\n")[0]
+        return f"{comment}\n{block(match[1], int(match[2]), match[3])}"
+
+    return PLACE.sub(place, text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    check = parser.parse_args().check
+    changed = [page for page in documents() if filled(page.read_text()) != page.read_text()]
+    for page in changed:
+        if not check:
+            page.write_text(filled(page.read_text()))
+        print(f"{page.relative_to(ROOT)}: {'differs from' if check else 'brought up to'} results")
+    sys.exit(1 if check and changed else 0)
+
+
+if __name__ == "__main__":
+    main()
