@@ -129,7 +129,8 @@ class Recipe:
             32 for cifar10, 96 for stl10, 128 for celeba, twice patch_size for urban100.
         levels: of the grids; each has half the resolution of the next. By default 4, or as many
             as img_size allows.
-        batch_size: samples on the finest level; 16 by default, 4 for auto.
+        batch_size: samples on the finest level; 16 by default. auto takes 1 there, 2 on the next
+            level and 4 on all others, unless batch_size (4) or ratio (1) are given.
         ratio: how many times more samples each coarser level gets; 2 by default, 1 for auto, 4 for
             random_patches, whose steps then all cost the same.
         batch_sizes: samples on every level, coarsest first, instead of batch_size and ratio.
@@ -371,7 +372,9 @@ class Recipe:
         """The stages of the mode, in the length that was asked for."""
         grids = self.build_grids()
         sizes: Sequence[int] | None = self.batch_sizes
-        if sizes is None:
+        if sizes is None and self.mode == "auto" and self.batch_size is self.ratio is None:
+            sizes = [stage.batch_sizes[0] for stage in auto(grids).stages]
+        elif sizes is None:
             finest, ratio = {"auto": (4, 1), "random_patches": (16, 4)}.get(self.mode, (16, 2))
             sizes = geometric_batch_sizes(
                 grids.levels, self.batch_size or finest, self.ratio or ratio

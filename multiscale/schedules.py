@@ -312,7 +312,7 @@ class Schedule:
             lines.append(
                 f"{number:>5}{stage.steps:>9,}{levels:>11}"
                 f"{('|' if stage.random_level else '/').join(map(str, stage.batch_sizes)):>22}"
-                f"{cost:>10g}"
+                f" {cost:>9.6g}"
                 f"{_number(stage.steps * cost):>12}"
             )
         return "\n".join(lines)
@@ -394,25 +394,28 @@ def auto(
 ) -> Schedule:
     """Coarse to fine, one level a stage, with the shares of the work that measured best.
 
-    From the finest level down they are as 4, 6, 8, 2, 1, 1 … to each other: with four levels 10,
-    40, 30, 20 % of the work, coarsest first. A run in mode `auto` leaves a stage before its share
-    is used up if the level has nothing more to give (`Controller`).
+    From the finest level down they are as 1, 3, 6, 12, 12, 12 … to each other; the coarsest of three
+    or more levels gets half of that. A run in mode `auto` leaves a stage before its share is used
+    up if the level has nothing more to give (`Controller`).
 
     Args:
         grids: all levels.
         budget: in work units.
-        batch_sizes: on each level, coarsest first; 4 by default.
+        batch_sizes: on each level, coarsest first; by default 1 on the finest, 2 on the next, and 4
+            on the others.
 
     >>> auto(GridHierarchy(finest=(64, 64), levels=4), budget=1600)
-    Schedule: 5,680 steps, 1,600 work units, nested form
+    Schedule: 12,700 steps, 1,600 work units, nested form
     stage    steps     levels           batch sizes  per step  work units
-        0    2,560          0                     4    0.0625         160
-        1    2,560          1                     4      0.25         640
-        2      480          2                     4         1         480
-        3       80          3                     4         4         320
+        0    9,600          0                     4    0.0625         600
+        1    2,400          1                     4      0.25         600
+        2      600          2                     2       0.5         300
+        3      100          3                     1         1         100
     """
-    sizes = batch_sizes or [4] * grids.levels
-    shares = (*(1,) * grids.levels, 2, 8, 6, 4)[-grids.levels :]
+    shares = [(1, 3, 6, 12)[min(halvings, 3)] for halvings in reversed(range(grids.levels))]
+    if grids.levels > 2:
+        shares[0] /= 2
+    sizes = batch_sizes or [min(2**halvings, 4) for halvings in reversed(range(grids.levels))]
     return cascadic(grids, batch_sizes=sizes).with_work(budget, shares)
 
 

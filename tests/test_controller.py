@@ -92,14 +92,15 @@ def test_a_step_belongs_to_its_stage():
 
 @pytest.mark.parametrize(
     ("levels", "shares"),
-    [(1, [1]), (2, [0.6, 0.4]), (4, [0.1, 0.4, 0.3, 0.2]), (5, [x / 21 for x in (1, 2, 8, 6, 4)])],
+    [(1, (1,)), (2, (3, 1)), (4, (6, 6, 3, 1)), (5, (6, 12, 6, 3, 1)), (6, (6, 12, 12, 6, 3, 1))],
 )
 def test_shares_of_auto(levels, shares):
     schedule = auto(GridHierarchy((128, 128), levels), budget=21_000)
     spent = [stage.steps * schedule.step_cost(stage) for stage in schedule.stages]
-    assert spent == pytest.approx([21_000 * share for share in shares], rel=1e-2)
+    assert spent == pytest.approx([21_000 * share / sum(shares) for share in shares], rel=1e-2)
     assert [stage.finest for stage in schedule.stages] == list(range(levels))
-    assert {stage.batch_sizes for stage in schedule.stages} == {(4,)}
+    sizes = [stage.batch_sizes for stage in schedule.stages]
+    assert sizes == [(4,), (4,), (4,), (4,), (2,), (1,)][-levels:]
 
 
 # --- a budget -------------------------------------------------------------------------------------
