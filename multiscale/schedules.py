@@ -394,9 +394,9 @@ def auto(
 ) -> Schedule:
     """Coarse to fine, one level a stage, with the shares of the work that measured best.
 
-    From the finest level down they are as 1, 3, 6, 12, 12, 12 … to each other; the coarsest of three
-    or more levels gets half of that. A run in mode `auto` leaves a stage before its share is used
-    up if the level has nothing more to give (`Controller`).
+    From the finest level down they are as 1, 3, 6, 12, 12, 12 … to each other; the coarsest of
+    three or more levels gets half of that. A run in mode `auto` leaves a stage before its share is
+    used up if the level has nothing more to give (`Controller`).
 
     Args:
         grids: all levels.

@@ -130,8 +130,8 @@ def test_a_run_with_a_budget_of_time_is_as_long_as_its_steps_took_when_timed(tmp
     monkeypatch.setattr("multiscale.runs.seconds_per_validation", lambda *_: 1.0)
     timed = recipe(tmp_path, mode="auto", work_units=None, budget="20s", validations=4)
     report = run(timed)
-    # 20 s less 4 validations and one at the end of each stage, 60 and 40 % of it on the levels
-    assert report.outcome.iteration == round(14 * 0.6 / 0.5) + round(14 * 0.4 / 0.25)
+    # 20 s less 4 validations and one at the end of each stage, 3 and 1 parts of it on the levels
+    assert report.outcome.iteration == round(14 * 0.75 / 0.5) + round(14 * 0.25 / 0.25)
     assert run(replace(timed, resume=True)).outcome == report.outcome
     with pytest.raises(ValueError, match="its 20 validations alone take 22 s"):
         run(replace(timed, overwrite=True, validations=20))
