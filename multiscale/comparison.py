@@ -22,6 +22,7 @@ STRATEGIES: dict[str, Options] = {
     "single, batch 2": {"mode": "single", "batch_size": 2, "decay": 0.3},
     "random patches": {"mode": "random_patches", "batch_size": 4, "decay": 0.3},
     "growing patches": {"mode": "growing_patches", "batch_size": 4, "decay": 0.3},
+    "progressive resizing": {"mode": "progressive_resizing", "batch_size": 4, "decay": 0.3},
     "cascadic": {"mode": "cascadic", "batch_size": 4, "decay": 0.3},
     "multiscale": {"mode": "multiscale", "batch_size": 2, "ratio": 2, "decay": 0.3},
     "full multiscale": {"mode": "fullmultiscale", "batch_size": 2, "ratio": 2, "decay": 0.3},

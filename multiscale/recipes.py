@@ -34,6 +34,7 @@ from multiscale.schedules import (
     fullmultiscale,
     growing_patches,
     multiscale,
+    progressive_resizing,
     random_patches,
     single,
 )
@@ -76,6 +77,7 @@ Mode = Literal[
     "fullmultiscale",
     "cascadic",
     "auto",
+    "progressive_resizing",
     "growing_patches",
     "random_patches",
 ]
@@ -103,6 +105,7 @@ class Recipe:
             fullmultiscale: coarse to fine, with that gradient in each stage. cascadic: coarse to
             fine, one level a stage. auto: as cascadic, with stages, batch sizes and learning rate
             that measured best, and stages that end early when they no longer pay; needs a budget.
+            progressive_resizing: from half the size to all of it, with sizes between the levels.
             growing_patches: as cascadic, but of small patches of the images instead of small
             images. random_patches: patches of a size drawn anew for each step.
         network: with the paper's configuration; or own, one given to `run` from Python.
@@ -264,7 +267,8 @@ class Recipe:
             raise ValueError(f"decay={self.decay}: needs a part of the work in (0, 1].")
         if self.adapt is not None and not 0 < self.adapt <= 1:
             raise ValueError(f"adapt={self.adapt}: needs a part of the work in (0, 1].")
-        if self.adapt is not None and (self.mode == "single" or self.of_patches):
+        one_level = ("single", "progressive_resizing")
+        if self.adapt is not None and (self.mode in one_level or self.of_patches):
             raise ValueError(
                 f"adapt chooses levels of a telescoping sum; mode={self.mode} has none. Leave it "
                 f"out."
@@ -396,6 +400,8 @@ class Recipe:
                 schedule = cascadic(grids, batch_sizes=sizes)
             case "auto":
                 schedule = auto(grids, batch_sizes=sizes)
+            case "progressive_resizing":
+                schedule = progressive_resizing(grids, batch_size=sizes[-1])
             case "growing_patches":
                 schedule = growing_patches(grids, batch_sizes=sizes)
             case "random_patches":
@@ -501,21 +507,23 @@ class Recipe:
         return network
 
     def check_sizes(self, network: nn.Module) -> None:
-        """Raises ValueError if the coarsest level in use is too small or can't be divided."""
-        grids, task = self.build_grids(), self.build_task()
-        coarsest = grids.shape(self.build_schedule().stages[0].coarsest)
-        for name, divisor in ((self.network, divisor_of(network)), (self.task, task.divisor)):
-            if any(size % divisor for size in coarsest):
+        """Raises ValueError if images of some stage are too small or can't be divided."""
+        task, schedule = self.build_task(), self.build_schedule()
+        levels = schedule.grids.levels
+        for stage in schedule.stages:
+            height, width = schedule.stage_grids(stage).shape(0)
+            what = f"the coarsest of {levels} levels" if stage.shape is None else "a stage"
+            for name, divisor in ((self.network, divisor_of(network)), (self.task, task.divisor)):
+                if height % divisor or width % divisor:
+                    raise ValueError(
+                        f"{name} needs sizes divisible by {divisor}; {what} is {height}×{width}. "
+                        f"Use fewer levels or a larger img_size."
+                    )
+            if min(height, width) < task.smallest:
                 raise ValueError(
-                    f"{name} needs sizes divisible by {divisor}; the coarsest of {grids.levels} "
-                    f"levels is {coarsest[0]}×{coarsest[1]}. Use fewer levels or a larger img_size."
+                    f"{self.task} needs levels of at least {task.smallest}×{task.smallest} pixels; "
+                    f"{what} is {height}×{width}. Use fewer levels or a larger img_size."
                 )
-        if min(coarsest) < task.smallest:
-            raise ValueError(
-                f"{self.task} needs levels of at least {task.smallest}×{task.smallest} pixels; the "
-                f"coarsest of {grids.levels} is {coarsest[0]}×{coarsest[1]}. Use fewer levels or a "
-                f"larger img_size."
-            )
 
     def build_source(self) -> sources.Source:
         """Images to train on and to validate on, not yet opened where they lie in files."""

@@ -5,6 +5,7 @@ The strategies differ only in their stages; the training loop does not know thei
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -30,7 +31,8 @@ class Stage:
 
     One batch size is ordinary training on level `finest`; more are the multiscale gradient, with
     the coefficients `alphas`, one for each pair of levels, coarsest first; 1 by default. With
-    `random_level` each step is ordinary training on one of these levels, drawn at random.
+    `random_level` each step is ordinary training on one of these levels, drawn at random. With
+    `shape`, (height, width) in pixels, images of the one level are resized to it.
     """
 
     steps: int
@@ -38,6 +40,7 @@ class Stage:
     batch_sizes: tuple[int, ...]
     alphas: tuple[float, ...] | None = None
     random_level: bool = False
+    shape: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not (is_whole(self.steps) and is_whole(self.finest)):
@@ -120,6 +123,14 @@ class Schedule:
                     f"{stage.finest}; patches of different sizes don't telescope. Use one batch "
                     f"size a stage, or random_level=True."
                 )
+            if stage.shape is not None:
+                whole = self.grids.shape(stage.finest)
+                smaller = all(1 <= n <= of for n, of in zip(stage.shape, whole, strict=True))
+                if len(stage.batch_sizes) > 1 or not smaller:
+                    raise ValueError(
+                        f"Schedule: stage {number} has shape={stage.shape}; needs one batch size, "
+                        f"and at most the {whole[0]}×{whole[1]} pixels of level {stage.finest}."
+                    )
             form = "independent" if stage.random_level else self.form
             check_batch_sizes(stage.batch_sizes, len(stage.batch_sizes), form)
 
@@ -137,11 +148,15 @@ class Schedule:
         if stage.random_level:
             levels = range(stage.coarsest, stage.finest + 1)
             return sum(self.step_cost(stage.on_level(k)) for k in levels) / len(levels)
-        return work_units(stage.batch_sizes, self.form, self.grids.cost(stage.finest))
+        return work_units(stage.batch_sizes, self.form, self.stage_grids(stage).finest_cost)
 
     def stage_grids(self, stage: Stage) -> GridHierarchy:
         """The levels that `stage` uses."""
-        return self.grids.between(stage.coarsest, stage.finest)
+        levels = self.grids.between(stage.coarsest, stage.finest)
+        if stage.shape is None:
+            return levels
+        part = math.prod(stage.shape) / math.prod(levels.finest)
+        return GridHierarchy(stage.shape, 1, part * levels.finest_cost)
 
     def walk(self, start: int = 0) -> Iterator[tuple[int, int, Stage]]:
         """(step, number of the stage, stage) for every step from `start` on; steps count from 0."""
@@ -308,6 +323,8 @@ class Schedule:
         for number, stage in enumerate(self.stages):
             one_level = stage.coarsest == stage.finest
             levels = f"{stage.finest}" if one_level else f"{stage.coarsest}..{stage.finest}"
+            if stage.shape is not None:
+                levels = "×".join(map(str, stage.shape))
             cost = self.step_cost(stage)
             lines.append(
                 f"{number:>5}{stage.steps:>9,}{levels:>11}"
@@ -412,11 +429,55 @@ def auto(
         2      600          2                     2       0.5         300
         3      100          3                     1         1         100
     """
-    shares = [(1, 3, 6, 12)[min(halvings, 3)] for halvings in reversed(range(grids.levels))]
+    shares = [(1.0, 3.0, 6.0, 12.0)[min(halvings, 3)] for halvings in reversed(range(grids.levels))]
     if grids.levels > 2:
         shares[0] /= 2
     sizes = batch_sizes or [min(2**halvings, 4) for halvings in reversed(range(grids.levels))]
     return cascadic(grids, batch_sizes=sizes).with_work(budget, shares)
+
+
+def progressive_resizing(
+    grids: GridHierarchy, steps: int = 2000, batch_size: int = 16, increment: int = 4
+) -> Schedule:
+    """From half of the finest height and width to all of it, in sizes between the levels as well.
+
+    Half of the steps are made at half the size, the last fifth at full size, and between them the
+    size grows evenly, as by default in Composer's progressive resizing (MosaicML 2021).
+
+    Args:
+        grids: of two levels or more.
+        steps: in all.
+        batch_size: the same at every size.
+        increment: sizes are multiples of it, in pixels, but for those of the levels.
+
+    >>> progressive_resizing(GridHierarchy((64, 64), levels=2), steps=1000)
+    Schedule: 1,000 steps, 7,950 work units, nested form
+    stage    steps     levels           batch sizes  per step  work units
+        0      500          0                    16         4       2,000
+        1      100      40×40                    16      6.25         625
+        2      100      48×48                    16         9         900
+        3      100      56×56                    16     12.25       1,225
+        4      200          1                    16        16       3,200
+
+    Raises:
+        ValueError: for grids of one level.
+    """
+    finest = grids.levels - 1
+    if finest < 1:
+        raise ValueError("progressive_resizing: grids of one level; needs two or more.")
+
+    def shape(eighths: int) -> tuple[int, int]:
+        height, width = (
+            max(round(n * eighths / 8 / increment) * increment, n // 2) for n in grids.finest
+        )
+        return height, width
+
+    stages = [
+        Stage(5, finest - 1, (batch_size,)),
+        *(Stage(1, finest, (batch_size,), shape=shape(eighths)) for eighths in (5, 6, 7)),
+        Stage(2, finest, (batch_size,)),
+    ]
+    return Schedule(grids, tuple(stages)).with_steps(steps)
 
 
 def growing_patches(
@@ -457,7 +518,7 @@ STRATEGIES: dict[str, Callable[..., Schedule]] = {
     function.__name__: function
     for function in (
         *(single, multiscale, fullmultiscale, cascadic, auto),
-        *(growing_patches, random_patches),
+        *(progressive_resizing, growing_patches, random_patches),
     )
 }
 

@@ -9,7 +9,7 @@ from multiscale.data import sources
 from multiscale.data.images import read_rgb
 from multiscale.data.pyramid import build_pyramid
 from multiscale.data.sources import NamedImage
-from multiscale.data.stream import CropStream, grid_of_crops, to_images
+from multiscale.data.stream import CropStream, grid_of_crops, resized, to_images
 from multiscale.grids import RESTRICTIONS, GridHierarchy
 
 GRIDS = GridHierarchy((32, 32), levels=3)
@@ -229,3 +229,18 @@ def test_evaluation_crops_are_the_same_every_time_and_cover_all_images():
     assert crops.shape == (10, 3, 32, 32)
     assert torch.equal(crops, grid_of_crops(images, 10)["clean"])
     assert len({c.numpy().tobytes() for c in crops}) == 10
+
+
+def test_resized_images_are_the_same_scene_and_pairs_stay_pairs():
+    down, across = torch.meshgrid(
+        torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 48), indexing="ij"
+    )
+    clean = torch.stack([down, across, down * across]).expand(2, 3, 64, 48)
+    smaller = resized({"clean": clean, "low": clean[..., ::2, ::2]}, (40, 30))
+    assert {name: tuple(image.shape[2:]) for name, image in smaller.items()} == {
+        "clean": (40, 30),
+        "low": (20, 15),
+    }
+    assert smaller["clean"].mean((0, 2, 3)) == pytest.approx(clean.mean((0, 2, 3)), abs=1e-2)
+    half = resized({"clean": clean}, (32, 24))["clean"][..., 1:-1, 1:-1]
+    assert torch.allclose(half[:, 0, :, 0], clean[0, 0, 2:-2, 0].reshape(-1, 2).mean(1), atol=1e-5)

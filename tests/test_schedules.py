@@ -10,6 +10,7 @@ from multiscale.schedules import (
     fullmultiscale,
     growing_patches,
     multiscale,
+    progressive_resizing,
     random_patches,
     single,
 )
@@ -90,6 +91,33 @@ def test_a_share_of_nothing_leaves_the_stage_out():
     schedule = cascadic(GRIDS).without_empty([0, 1, 0, 3])
     assert [stage.finest for stage in schedule.stages] == [1, 3]
     assert cascadic(GRIDS).without_empty([1, 1, 1, 1]) == cascadic(GRIDS)
+
+
+def test_progressive_resizing_grows_from_half_to_all_by_increments_of_four_pixels():
+    schedule = progressive_resizing(GridHierarchy((96, 64), 3), steps=100, batch_size=2)
+    shapes = [schedule.stage_grids(stage).finest for stage in schedule.stages]
+    assert shapes == [(48, 32), (60, 40), (72, 48), (84, 56), (96, 64)]
+    assert schedule.lengths == (50, 10, 10, 10, 20)
+    pixels = [steps * h * w for steps, (h, w) in zip(schedule.lengths, shapes, strict=True)]
+    assert schedule.work_units == pytest.approx(2 * sum(pixels) / (96 * 64))
+    assert schedule.stages[0].finest == 1  # read from that level, not made of full images
+    with pytest.raises(ValueError, match="grids of one level"):
+        progressive_resizing(GridHierarchy((64, 64), 1))
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        Stage(1, 3, (2,), shape=(129, 128)),
+        Stage(1, 3, (2,), shape=(0, 128)),
+        Stage(1, 3, (4, 2), shape=(40, 40)),
+    ],
+)
+def test_a_shape_is_of_one_level_and_no_larger(stage):
+    with pytest.raises(
+        ValueError, match="one batch size, and at most the 128×128 pixels of level 3"
+    ):
+        Schedule(GRIDS, (stage,))
 
 
 def test_random_patches_take_every_level_as_often_and_the_step_decides_which():

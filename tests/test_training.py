@@ -152,7 +152,7 @@ class PowerLossError(Exception):
     pass
 
 
-@pytest.mark.parametrize("mode", ["single", "fullmultiscale"])
+@pytest.mark.parametrize("mode", ["single", "fullmultiscale", "progressive_resizing"])
 def test_a_resumed_run_is_the_run_that_was_not_stopped(recipe, mode, tmp_path, monkeypatch):
     recipe = replace(recipe, mode=mode, network="unet", channels=16)
     whole = run(recipe)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from multiscale.allocation import is_whole
@@ -103,6 +104,18 @@ def _order(seed: int, turn: int, images: int) -> np.ndarray:
 def to_images(crops: Crops) -> dict[str, Tensor]:
     """uint8 pixels as images in [−1, 1], float32."""
     return map_fields(lambda _, pixels: pixels.float() / 127.5 - 1, crops)
+
+
+def resized(images: dict[str, Tensor], shape: tuple[int, int]) -> dict[str, Tensor]:
+    """Images (n, 3, h, w) of that height and width, bilinear with antialiasing; `low` of half."""
+    height, width = images["clean"].shape[-2:]
+
+    def resize(_: str, image: Tensor) -> Tensor:
+        h, w = image.shape[-2:]
+        part = shape[0] * h // height, shape[1] * w // width
+        return F.interpolate(image, part, mode="bilinear", antialias=True)
+
+    return map_fields(resize, images)
 
 
 def grid_of_crops(pyramid: Pyramid, number: int) -> Crops:

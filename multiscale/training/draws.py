@@ -7,7 +7,7 @@ import torch
 from lightning_fabric import Fabric
 
 from multiscale.batches import map_fields
-from multiscale.data.stream import Crops, to_images
+from multiscale.data.stream import Crops, resized, to_images
 from multiscale.estimator import Shells, shell_sizes
 from multiscale.tasks import Draw, Task
 from multiscale.training.state import TrainingState
@@ -25,17 +25,22 @@ def draw_shells(fabric: Fabric, state: TrainingState, task: Task) -> Shells:
     numbers = shell_sizes(stage.batch_sizes, state.schedule.form)
     patches = state.schedule.patches
     crops = state.stream.take(numbers, stage.coarsest, rank, fabric.world_size, patches)
-    return Shells([draw_shell(fabric.device, task, crop, noise) for crop in crops])
+    return Shells([draw_shell(fabric.device, task, crop, noise, stage.shape) for crop in crops])
 
 
 def draw_shell(
-    device: torch.device | str, task: Task, crops: Crops | None, noise: torch.Generator
+    device: torch.device | str,
+    task: Task,
+    crops: Crops | None,
+    noise: torch.Generator,
+    shape: tuple[int, int] | None = None,
 ) -> Draw | None:
-    """One shell's draws, made on the shell's own level."""
+    """One shell's draws, made on the shell's own level, or of images resized to `shape`."""
     if crops is None:
         return None
     on_device = map_fields(lambda _, pixels: pixels.to(device, non_blocking=True), crops)
-    return task.draw(**to_images(on_device), generator=noise)
+    images = to_images(on_device)
+    return task.draw(**(resized(images, shape) if shape else images), generator=noise)
 
 
 def seed_network(device: torch.device, seed: int) -> None:
