@@ -1,7 +1,6 @@
 """Puts tables of results into the documents, where these name them.
 
-    python benchmarks/figures.py            # writes them
-    python benchmarks/figures.py --check    # says which documents differ, and exits with 1
+    python benchmarks/figures.py
 
 A document names a table by a comment, and the table follows until the next empty line:
 
@@ -14,9 +13,7 @@ lines of the block that begin with it are taken.
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -54,15 +51,11 @@ def filled(text: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    check = parser.parse_args().check
-    changed = [page for page in documents() if filled(page.read_text()) != page.read_text()]
-    for page in changed:
-        if not check:
-            page.write_text(filled(page.read_text()))
-        print(f"{page.relative_to(ROOT)}: {'differs from' if check else 'brought up to'} results")
-    sys.exit(1 if check and changed else 0)
+    for page in documents():
+        before = page.read_text()
+        if filled(before) != before:
+            page.write_text(filled(before))
+            print(f"{page.relative_to(ROOT)}: brought up to the results")
 
 
 if __name__ == "__main__":

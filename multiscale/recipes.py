@@ -512,17 +512,19 @@ class Recipe:
         levels = schedule.grids.levels
         for stage in schedule.stages:
             height, width = schedule.stage_grids(stage).shape(0)
-            what = f"the coarsest of {levels} levels" if stage.shape is None else "a stage"
+            what, way_out = f"the coarsest of {levels} levels", "fewer levels or a larger img_size"
+            if stage.shape is not None:  # between levels, in eighths of the finest
+                what, way_out = "a stage", "an img_size with more factors of 2"
             for name, divisor in ((self.network, divisor_of(network)), (self.task, task.divisor)):
                 if height % divisor or width % divisor:
                     raise ValueError(
                         f"{name} needs sizes divisible by {divisor}; {what} is {height}×{width}. "
-                        f"Use fewer levels or a larger img_size."
+                        f"Use {way_out}."
                     )
             if min(height, width) < task.smallest:
                 raise ValueError(
                     f"{self.task} needs levels of at least {task.smallest}×{task.smallest} pixels; "
-                    f"{what} is {height}×{width}. Use fewer levels or a larger img_size."
+                    f"{what} is {height}×{width}. Use {way_out}."
                 )
 
     def build_source(self) -> sources.Source:

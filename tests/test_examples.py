@@ -81,6 +81,7 @@ def test_figures_of_a_page_are_those_of_the_results(page):
     """Its tables of results are the blocks of the files that it names."""
     text = page.read_text()
     assert figures.filled(text) == text, "run python benchmarks/figures.py"
+    assert len(figures.PLACE.findall(text)) == text.count("<!-- from"), "a comment is malformed"
 
 
 def test_the_readme_shows_results():
