@@ -17,7 +17,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PLACE = re.compile(r"<!-- from (\S+\.md), block (\d+)(?:, ([^\n]+?))? -->\n(.*?)(?=\n\n|\Z)", re.S)
+PLACE = re.compile(r"<!-- from (\S+\.md), block (\d+)(?:, ([^\n]+?))? -->\n((?:.+\n)*)")
 BLOCK = re.compile(r"^```(?s:.*?)^```$|(?:^\|.*\n?)+", re.M)
 
 
@@ -45,7 +45,7 @@ def filled(text: str) -> str:
 
     def place(match: re.Match[str]) -> str:
         comment = match[0].partition("\n")[0]
-        return f"{comment}\n{block(match[1], int(match[2]), match[3])}"
+        return f"{comment}\n{block(match[1], int(match[2]), match[3])}\n"
 
     return PLACE.sub(place, text)
 

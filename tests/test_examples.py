@@ -92,3 +92,9 @@ def test_a_table_that_differs_from_the_results_is_replaced():
     page = (ROOT / "README.md").read_text()
     row = figures.block("benchmarks/results/peak_memory.md", 1).splitlines()[-1]
     assert figures.filled(page.replace(row, row.replace("|", "| 0", 1))) == page
+
+
+def test_what_follows_an_empty_line_is_kept():
+    comment = "<!-- from benchmarks/results/peak_memory.md, block 1 -->"
+    table = figures.block("benchmarks/results/peak_memory.md", 1)
+    assert figures.filled(f"{comment}\n\nText.\n") == f"{comment}\n{table}\n\nText.\n"
