@@ -8,12 +8,16 @@ whole budget. Its median over seeds is the target. Every other strategy then run
 rate that is best for it at an eighth. What it needs is where the line between the two budgets
 around the target crosses it, in logarithms. Finished runs are kept in --keep, so that a benchmark
 that was stopped goes on where it was.
+
+Seconds are those of training alone: a run's steps of each stage, times the median over all runs of
+the strategy of what such a step took. So other work on the machine, now and then, does not count.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import io
 import json
 import math
@@ -29,6 +33,7 @@ from typing import Any
 import torch
 from table import as_markdown, publish
 
+from multiscale.plan import plan
 from multiscale.recipes import Recipe
 from multiscale.runs import run
 
@@ -60,12 +65,14 @@ STRATEGIES: dict[str, dict[str, Any]] = {
         "decay": 0.3,
     },
     "auto": {"mode": "auto"},
+    "auto, stages by seconds": {"mode": "auto", "by_seconds": True},
     "growing patches in auto's stages": {"mode": "growing_patches", "stages_of_auto": True},
 }
 """Batch sizes coarsest first; 10, 20, 50, 20 % of the work on the four levels, unless the paper's
-stages are named."""
+stages are named. By seconds: auto's stages have their shares of the time instead of the work, as
+with `--budget 10min`."""
 DECAYS = {"cosine": None, "late": 0.3}
-PARTS = (64, 32, 16, 8, 4, 2, 1)
+PARTS = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 """Budgets are the whole one divided by these."""
 
 
@@ -87,8 +94,13 @@ class Job:
         return json.dumps([common, self.settings, self.work_units, self.learning_rate, self.seed])
 
 
-def train_once(job: Job) -> dict[str, float]:
-    """Final validation loss, PSNR, work units and seconds; nan where the budget buys no step."""
+Result = dict[str, Any]
+"""Of a run: final validation loss, PSNR and work units, steps of each stage and the median seconds
+of one; numbers are nan where the budget buys no step."""
+
+
+def train_once(job: Job) -> Result:
+    """Makes the run, and throws its files away."""
     o = job.options
     torch.set_num_threads(o.threads)
     quiet = io.StringIO()
@@ -98,20 +110,10 @@ def train_once(job: Job) -> dict[str, float]:
         contextlib.redirect_stderr(quiet),
     ):
         of_all = partial(
-            Recipe,
-            task=o.task,
-            network=o.network,
-            channels=o.channels,
-            dataset="folder" if o.data_dir else "photographs",
-            data_dir=o.data_dir,
-            img_size=o.img_size,
-            t_max=o.t_max,
+            of_problem(o),
             work_units=job.work_units,
             learning_rate=job.learning_rate,
-            validations=o.validations,
-            val_images=o.val_images,
             seed=job.seed,
-            device="cpu",
             results_dir=results,
         )
         settings = dict(job.settings)
@@ -125,14 +127,71 @@ def train_once(job: Job) -> dict[str, float]:
                 settings["decay"] = 0.3
             recipe = of_all(**settings)
         except ValueError:
-            return dict.fromkeys(("loss", "psnr", "work_units", "seconds"), math.nan)
+            return dict.fromkeys(("loss", "psnr", "work_units"), math.nan) | {"stages": []}
         report = run(recipe)
+        stages = steps_and_seconds(Path(results), report.records.directory)
     return {
         "loss": report.restored.loss,
         "psnr": report.restored.mean_psnr,
         "work_units": report.outcome.work_units,
-        "seconds": report.outcome.seconds,
+        "stages": stages,
     }
+
+
+def of_problem(o: argparse.Namespace) -> partial[Recipe]:
+    """The recipe of every run, without its strategy, length and seed."""
+    return partial(
+        Recipe,
+        task=o.task,
+        network=o.network,
+        channels=o.channels,
+        dataset="folder" if o.data_dir else "photographs",
+        data_dir=o.data_dir,
+        img_size=o.img_size,
+        t_max=o.t_max,
+        validations=o.validations,
+        val_images=o.val_images,
+        device="cpu",
+    )
+
+
+def steps_and_seconds(results: Path, records: Path) -> list[tuple[int, float]]:
+    """Steps of each stage, and the median seconds of one."""
+    with (records / "progress.csv").open() as file:
+        ends = {int(row["stage"]): int(row["iteration"]) for row in csv.DictReader(file)}
+    with (results / "logs" / f"{records.name}_train.csv").open() as file:
+        times = [0.0, *(float(row["time"]) for row in csv.DictReader(file))]
+    found, first = [], 0
+    for last in ends.values():
+        seconds = [times[k + 1] - times[k] for k in range(first, last)]
+        found.append((last - first, statistics.median(seconds)))
+        first = last
+    return found
+
+
+def seconds_of(runs: list[Result]) -> list[float]:
+    """Seconds of each run of a strategy, at the pace that its stages have in the median of all."""
+    paces: dict[int, list[float]] = {}
+    for result in runs:
+        for stage, (_, seconds) in enumerate(result["stages"]):
+            paces.setdefault(stage, []).append(seconds)
+    pace = {stage: statistics.median(seconds) for stage, seconds in paces.items()}
+    return [
+        sum(steps * pace[stage] for stage, (steps, _) in enumerate(result["stages"])) or math.nan
+        for result in runs
+    ]
+
+
+def shares_by_seconds(o: argparse.Namespace) -> list[float]:
+    """Of the work, for auto's stages: such that each has the share of the seconds that it has of
+    the work by default."""
+    recipe = of_problem(o)(mode="auto", work_units=o.work_units)
+    expected = plan(recipe, rounds=20)
+    schedule = expected.schedule
+    return [
+        round(stage.steps * schedule.step_cost(stage) ** 2 / seconds, 1)
+        for stage, seconds in zip(schedule.stages, expected.forecast.step_seconds, strict=True)
+    ]
 
 
 class Runs:
@@ -141,19 +200,22 @@ class Runs:
     def __init__(self, options: argparse.Namespace) -> None:
         self.file = Path(options.keep)
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.known: dict[str, dict[str, float]] = {}
+        self.known: dict[str, Any] = {}
         if self.file.exists():
             self.known = json.loads(self.file.read_text())
         self.pool = multiprocessing.get_context("spawn").Pool(options.processes)
 
-    def __call__(self, jobs: list[Job]) -> list[dict[str, float]]:
+    def keep(self, key: str, result: Any) -> None:
+        self.known[key] = result
+        self.file.write_text(json.dumps(self.known, indent=0))
+
+    def __call__(self, jobs: list[Job]) -> list[Result]:
         missing = [job for job in jobs if job.key not in self.known]
         for job, result in zip(missing, self.pool.imap(train_once, missing), strict=True):
-            self.known[job.key] = result
-            self.file.write_text(json.dumps(self.known, indent=0))
+            self.keep(job.key, result)
             print(
                 f"{job.settings} {job.work_units:g} WU, lr {job.learning_rate:g}, seed {job.seed}: "
-                f"{result['loss']:.4g} in {result['seconds']:.0f} s",
+                f"{result['loss']:.4g}",
                 file=sys.stderr,
                 flush=True,
             )
@@ -213,9 +275,6 @@ def main() -> None:
     options = parser.parse_args()
     runs, first = Runs(options), options.seeds[0]
 
-    def losses(settings: dict[str, Any], work: float, rate: float) -> list[dict[str, float]]:
-        return runs([Job(settings, work, rate, seed, options) for seed in options.seeds])
-
     singles = [
         ({"mode": "single", "batch_size": n, "decay": decay}, rate)
         for n in options.single_batches
@@ -224,15 +283,20 @@ def main() -> None:
     ]
     tried = runs([Job(s, options.work_units, rate, first, options) for s, rate in singles])
     best, single_rate = singles[min(range(len(singles)), key=lambda k: tried[k]["loss"])]
-    whole = losses(best, options.work_units, single_rate)
+    whole = runs([Job(best, options.work_units, single_rate, n, options) for n in options.seeds])
     target = statistics.median(r["loss"] for r in whole)
-    seconds = statistics.median(r["seconds"] for r in whole)
+    seconds = statistics.median(seconds_of(whole))
     psnr = statistics.median(r["psnr"] for r in whole)
 
     parts = [p for p in PARTS if options.most <= p <= options.least]
     rows, ladder = [], []
     chosen = {"single, the best": best} | {name: STRATEGIES[name] for name in options.strategies}
     for name, settings in chosen.items():
+        if "by_seconds" in settings:
+            key = json.dumps(["shares", vars(options) | {"keep": None}])
+            if key not in runs.known:
+                runs.keep(key, shares_by_seconds(options))
+            settings = {"mode": "auto", "shares": runs.known[key]}
         tuning = options.work_units / 8
         rates = options.learning_rates
         at_eighth = runs([Job(settings, tuning, rate, first, options) for rate in rates])
@@ -246,14 +310,12 @@ def main() -> None:
         flat = runs(jobs)
         n = len(options.seeds)
         by_part = [flat[k * n : (k + 1) * n] for k in range(len(parts))]
-        by_seed = list(zip(*by_part, strict=True))
-        work = [
-            crossing([r["work_units"] for r in rs], [r["loss"] for r in rs], target)
-            for rs in by_seed
-        ]
-        time = [
-            crossing([r["seconds"] for r in rs], [r["loss"] for r in rs], target) for rs in by_seed
-        ]
+        took = seconds_of(flat)
+        work, time = [], []
+        for k in range(n):
+            reached = [r["loss"] for r in flat[k::n]]
+            work.append(crossing([r["work_units"] for r in flat[k::n]], reached, target))
+            time.append(crossing(took[k::n], reached, target))
         rows.append([name, f"{rate:g}", factors(options.work_units, work), factors(seconds, time)])
         medians = (statistics.median(r["loss"] for r in of_part) for of_part in by_part)
         ladder.append([name, *map(in_thousandths, medians)])

@@ -1,0 +1,119 @@
+"""What `plan` foretells, beside what the runs then take.
+
+    python benchmarks/plan_accuracy.py [--seconds 30]
+
+Every run is planned, then made with as much work as the plan has, each in a process of its own.
+Seconds are of steps, validations and (in what was taken) saves; memory is that of the process at
+its peak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import multiprocessing
+import statistics
+import tempfile
+from typing import Any
+
+import torch
+from table import as_markdown, publish
+
+from multiscale.plan import plan
+from multiscale.recipes import Recipe
+from multiscale.runs import run
+
+RUNS: dict[str, dict[str, Any]] = {
+    "single, ResNet 32": {"mode": "single", "network": "resnet", "channels": 32},
+    "full multiscale, U-Net": {"mode": "fullmultiscale", "network": "unet"},
+    "multiscale, ResNet 32": {
+        "task": "inpainting",
+        "mode": "multiscale",
+        "network": "resnet",
+        "channels": 32,
+    },
+    "cascadic, SRNet": {"task": "superresolution", "mode": "cascadic", "network": "srnet"},
+    "auto, ResNet 16": {"task": "deblurring", "mode": "auto", "network": "resnet", "channels": 16},
+    "growing patches, U-Net": {"mode": "growing_patches", "network": "unet"},
+    "auto, U-Net, 128×128": {"mode": "auto", "network": "unet", "img_size": 128},
+}
+
+
+def planned(name: str, options: argparse.Namespace) -> tuple[float, float, float]:
+    """Work units, seconds and MiB of a run that is to take so many seconds."""
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as results:
+        recipe = Recipe(
+            **RUNS[name],
+            budget=f"{options.seconds:g}s",
+            validations=options.validations,
+            results_dir=results,
+        )
+        expected = plan(recipe)
+    return expected.schedule.work_units, expected.seconds, expected.peak_memory or 0.0
+
+
+def made(
+    name: str, work_units: float, seed: int, options: argparse.Namespace
+) -> tuple[float, float, float]:
+    """Seconds that the run itself foretold when it began, that it took, and its MiB."""
+    torch.set_num_threads(options.threads)
+    quiet = io.StringIO()
+    with (
+        tempfile.TemporaryDirectory() as results,
+        contextlib.redirect_stdout(quiet),
+        contextlib.redirect_stderr(quiet),
+    ):
+        recipe = Recipe(
+            **RUNS[name],
+            work_units=work_units,
+            validations=options.validations,
+            seed=seed,
+            results_dir=results,
+        )
+        report = run(recipe)
+    return report.foretold or 0.0, report.took, report.peak_memory or 0.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=30, help="of each run")
+    parser.add_argument("--validations", type=int, default=8)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    rows: list[list[str]] = []
+    off: list[float] = []
+    for name in RUNS:
+        for seed in options.seeds:
+            with context.Pool(1) as alone:
+                work_units, seconds, memory = alone.apply(planned, (name, options))
+            with context.Pool(1) as alone:
+                foretold, took, used = alone.apply(made, (name, work_units, seed, options))
+            off.append(took / seconds - 1)
+            rows.append(
+                [
+                    *(name, f"{work_units:,.0f}", f"{seconds:.1f}", f"{foretold:.1f}"),
+                    *(f"{took:.1f}", f"{100 * off[-1]:+.0f} %", f"{memory:,.0f}", f"{used:,.0f}"),
+                ]
+            )
+            print(rows[-1], flush=True)
+    within = sum(abs(x) <= 0.15 for x in off)
+    median = statistics.median(map(abs, off))
+    columns = [
+        *("run", "work units", "planned, s", "foretold by the run, s", "taken, s"),
+        *("taken − planned", "planned, MiB", "peak, MiB"),
+    ]
+    body = (
+        f"Runs of {options.seconds:g} s on {options.threads} threads. Of {len(off)} runs {within} "
+        f"took within 15 % of what `plan` had said; half of them within {100 * median:.0f} %, all "
+        f"between {100 * min(off):+.0f} and {100 * max(off):+.0f} %.\n\n"
+        f"{as_markdown(columns, rows)}"
+    )
+    publish("plan_accuracy", "What plan foretells", body, options.seeds)
+
+
+if __name__ == "__main__":
+    main()
