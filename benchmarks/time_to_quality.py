@@ -4,10 +4,10 @@
 
 Single-scale training is tuned first: batch size and learning rate, by the validation loss at the
 whole budget. Its median over seeds is the target. Every other strategy then runs with a 64th, a
-32nd, … of the budget, each a run of its own with a schedule of that length, and with the learning
-rate that is best for it at an eighth. What it needs is where the line between the two budgets
-around the target crosses it, in logarithms. Finished runs are kept in --keep, so that a benchmark
-that was stopped goes on where it was.
+32nd, … of the budget until all seeds reach the target, each a run of its own with a schedule of
+that length, and with the learning rate that is best for it at a sixteenth. What it needs is where
+the line between the two budgets around the target crosses it, in logarithms. Finished runs are kept
+in --keep, so that a benchmark that was stopped goes on where it was.
 
 Seconds are those of training alone: a run's steps of each stage, times the median over all runs of
 the strategy of what such a step took. So other work on the machine, now and then, does not count.
@@ -67,6 +67,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "auto": {"mode": "auto"},
     "auto, stages by seconds": {"mode": "auto", "by_seconds": True},
     "growing patches in auto's stages": {"mode": "growing_patches", "stages_of_auto": True},
+    "cascadic in auto's stages": {"mode": "cascadic", "stages_of_auto": True},
 }
 """Batch sizes coarsest first; 10, 20, 50, 20 % of the work on the four levels, unless the paper's
 stages are named. By seconds: auto's stages have their shares of the time instead of the work, as
@@ -95,8 +96,8 @@ class Job:
 
 
 Result = dict[str, Any]
-"""Of a run: final validation loss, PSNR and work units, steps of each stage and the median seconds
-of one; numbers are nan where the budget buys no step."""
+"""Of a run: final validation loss (1 − SSIM for super-resolution, whose loss is −SSIM), PSNR, work
+units, steps of each stage and the median seconds of one; nan where the budget buys no step."""
 
 
 def train_once(job: Job) -> Result:
@@ -131,7 +132,7 @@ def train_once(job: Job) -> Result:
         report = run(recipe)
         stages = steps_and_seconds(Path(results), report.records.directory)
     return {
-        "loss": report.restored.loss,
+        "loss": report.restored.loss + (o.task == "superresolution"),
         "psnr": report.restored.mean_psnr,
         "work_units": report.outcome.work_units,
         "stages": stages,
@@ -297,19 +298,19 @@ def main() -> None:
             if key not in runs.known:
                 runs.keep(key, shares_by_seconds(options))
             settings = {"mode": "auto", "shares": runs.known[key]}
-        tuning = options.work_units / 8
+        tuning = options.work_units / 16
         rates = options.learning_rates
-        at_eighth = runs([Job(settings, tuning, rate, first, options) for rate in rates])
-        reached = [math.inf if math.isnan(r["loss"]) else r["loss"] for r in at_eighth]
+        tried_rates = runs([Job(settings, tuning, rate, first, options) for rate in rates])
+        reached = [math.inf if math.isnan(r["loss"]) else r["loss"] for r in tried_rates]
         rate = rates[reached.index(min(reached))]
-        jobs = [
-            Job(settings, options.work_units / part, rate, seed, options)
-            for part in parts
-            for seed in options.seeds
-        ]
-        flat = runs(jobs)
+        flat: list[Result] = []
         n = len(options.seeds)
-        by_part = [flat[k * n : (k + 1) * n] for k in range(len(parts))]
+        for part in parts:
+            work_units = options.work_units / part
+            flat += runs([Job(settings, work_units, rate, seed, options) for seed in options.seeds])
+            if all(r["loss"] <= target for r in flat[-n:]):
+                break
+        by_part = [flat[k : k + n] for k in range(0, len(flat), n)]
         took = seconds_of(flat)
         work, time = [], []
         for k in range(n):
@@ -318,7 +319,8 @@ def main() -> None:
             time.append(crossing(took[k::n], reached, target))
         rows.append([name, f"{rate:g}", factors(options.work_units, work), factors(seconds, time)])
         medians = (statistics.median(r["loss"] for r in of_part) for of_part in by_part)
-        ladder.append([name, *map(in_thousandths, medians)])
+        cells = [in_thousandths(loss) for loss in medians]
+        ladder.append([name, *cells, *[""] * (len(parts) - len(cells))])
     tuning_rows = [
         [
             s["batch_size"],
@@ -328,6 +330,7 @@ def main() -> None:
         ]
         for (s, rate), r in zip(singles, tried, strict=True)
     ]
+    measure = " (1 − SSIM)" if options.task == "superresolution" else ""
     body = "\n\n".join(
         [
             f"{options.task}, {options.img_size}×{options.img_size} crops of "
@@ -336,12 +339,12 @@ def main() -> None:
             + (f", t ~ U(0, {options.t_max:g})" if options.t_max else "")
             + f". The best single-scale run of {options.work_units:,.0f} WU (batch "
             f"{best['batch_size']}, learning rate {single_rate:g}, "
-            f"{'late linear' if best['decay'] else 'cosine'} decay) reaches a validation loss of "
+            f"{'late linear' if best['decay'] else 'cosine'} decay) reaches a validation loss{measure} of "
             f"{1e3 * target:.3f}e-3 ({psnr:.2f} dB) in {seconds:.0f} s: median of "
             f"{len(options.seeds)} seeds.",
             "How many times less each strategy needs for the same loss; median (range) over seeds:",
             as_markdown(["strategy", "learning rate", "work units", "seconds"], rows),
-            "Validation loss ·10³ by budget, median over seeds (–: buys no step of each stage):",
+            f"Validation loss{measure} ·10³ by budget, median over seeds (–: buys no step of each stage):",
             as_markdown(
                 ["strategy", *(f"{options.work_units / p:,.0f} WU" for p in parts)], ladder
             ),

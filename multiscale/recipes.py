@@ -16,7 +16,12 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 from torch.distributed import is_torchelastic_launched
 
-from multiscale.allocation import Form, check_batch_sizes, geometric_batch_sizes
+from multiscale.allocation import (
+    Form,
+    check_batch_sizes,
+    geometric_batch_sizes,
+    small_batch_sizes,
+)
 from multiscale.batches import map_fields
 from multiscale.data import sources
 from multiscale.data.downloads import cifar10, stl10
@@ -147,6 +152,9 @@ class Recipe:
             validations together, by timing a few of each before the run.
         shares: of the budget for each stage, coarsest first, such as [1, 3, 4, 2]; 0 leaves one
             out.
+        patches: part of the images of coarse levels, such as 0.5, that are patches of the finest
+            level's instead of whole scenes in less detail; for cascadic and auto. Half by default
+            for auto without adapt, under the pixel rule or where none is needed; else none.
         adapt: part of the work, such as 0.05, for probes of the gradients, after which levels,
             batch sizes and coefficients of the telescoping sum are chosen anew; the work of a step
             stays. By default all stay as they are.
@@ -207,6 +215,7 @@ class Recipe:
     work_units: float | None = None
     budget: str | None = None
     shares: list[float] | None = None
+    patches: float | None = None
     adapt: float | None = None
     restriction: Literal["averaging", "injection"] = "averaging"
     t_max: float | None = None
@@ -267,17 +276,7 @@ class Recipe:
             raise ValueError(f"decay={self.decay}: needs a part of the work in (0, 1].")
         if self.adapt is not None and not 0 < self.adapt <= 1:
             raise ValueError(f"adapt={self.adapt}: needs a part of the work in (0, 1].")
-        one_level = ("single", "progressive_resizing")
-        if self.adapt is not None and (self.mode in one_level or self.of_patches):
-            raise ValueError(
-                f"adapt chooses levels of a telescoping sum; mode={self.mode} has none. Leave it "
-                f"out."
-            )
-        if self.of_patches and self.level_rule == "physical":
-            raise ValueError(
-                f"mode={self.mode}: patches have the finest level's pixels, and level_rule=physical"
-                f" is for restricted images; use level_rule=pixel, or leave it out."
-            )
+        self._check_patches()
         lengths = [
             n for n in ("iterations", "work_units", "budget") if getattr(self, n) is not None
         ]
@@ -305,6 +304,25 @@ class Recipe:
         self.build_task()
         self.build_schedule()
 
+    def _check_patches(self) -> None:
+        if self.patches is not None and not 0 <= self.patches <= 1:
+            raise ValueError(f"patches={self.patches}: needs a part in [0, 1].")
+        if self.patches and self.mode not in ("cascadic", "auto"):
+            raise ValueError(
+                f"patches is an option of cascadic and auto, not of mode={self.mode}; leave it out."
+            )
+        one_level = ("single", "progressive_resizing")
+        if self.adapt is not None and (self.mode in one_level or self.patch_share):
+            raise ValueError(
+                f"adapt chooses levels of a telescoping sum; mode={self.mode} has none"
+                f"{' with patches' if self.patches else ''}. Leave it out."
+            )
+        if self.patch_share and self.level_rule == "physical":
+            raise ValueError(
+                f"mode={self.mode}: patches have the finest level's pixels, and level_rule=physical"
+                f" is for restricted images; use level_rule=pixel, or leave it out."
+            )
+
     def _check_data_options(self) -> None:
         if self.dataset == "folder" and self.data_dir is None:
             raise ValueError("dataset=folder needs data_dir, the folder of images.")
@@ -326,9 +344,15 @@ class Recipe:
         return IMG_SIZES.get(self.dataset, 64)
 
     @property
-    def of_patches(self) -> bool:
-        """Whether coarse levels are patches of the finest images."""
-        return self.mode in ("growing_patches", "random_patches")
+    def patch_share(self) -> float:
+        """Part of the coarse levels' images that are patches of the finest level's."""
+        if self.mode in ("growing_patches", "random_patches"):
+            return 1.0
+        if self.patches is not None:
+            return self.patches
+        rule = self.level_rule or getattr(TASKS[self.task], "level_rule", None)
+        of_auto = self.mode == "auto" and self.adapt is None and rule != "physical"
+        return 0.5 if of_auto else 0.0
 
     @property
     def name(self) -> str:
@@ -343,7 +367,7 @@ class Recipe:
             "sigma": None if self.sigma is None else (self.sigma, self.sigma),
             "level_rule": self.level_rule,
         }
-        if self.of_patches and "level_rule" in takes:
+        if self.patch_share and "level_rule" in takes:
             options["level_rule"] = "pixel"
         options = {name: value for name, value in options.items() if value is not None}
         for name in options.keys() - takes:
@@ -377,7 +401,7 @@ class Recipe:
         grids = self.build_grids()
         sizes: Sequence[int] | None = self.batch_sizes
         if sizes is None and self.mode == "auto" and self.batch_size is self.ratio is None:
-            sizes = [stage.batch_sizes[0] for stage in auto(grids).stages]
+            sizes = small_batch_sizes(grids.levels)
         elif sizes is None:
             finest, ratio = {"auto": (4, 1), "random_patches": (16, 4)}.get(self.mode, (16, 2))
             sizes = geometric_batch_sizes(
@@ -406,6 +430,7 @@ class Recipe:
                 schedule = growing_patches(grids, batch_sizes=sizes)
             case "random_patches":
                 schedule = random_patches(grids, batch_sizes=sizes)
+        schedule = replace(schedule, patches=self.patch_share)
         if self.shares is not None:
             schedule = schedule.without_empty(self.shares)
         if self.iterations is not None:

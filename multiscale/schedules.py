@@ -17,6 +17,7 @@ from multiscale.allocation import (
     geometric_batch_sizes,
     is_number,
     is_whole,
+    small_batch_sizes,
     work_units,
 )
 from multiscale.grids import GridHierarchy
@@ -85,18 +86,18 @@ class Schedule:
         grids: all levels.
         stages: in their order.
         form: of the multiscale gradient, where a stage has several levels.
-        patches: whether a sample on a coarse level is a patch of that level's shape, cut from an
-            image of the finest level, instead of an image restricted to it.
+        patches: part of the samples on coarse levels, in [0, 1], that are patches of that level's
+            shape, cut from an image of the finest level, instead of images restricted to it.
 
     Raises:
-        ValueError: if a stage leaves the hierarchy, has no steps, or its batch sizes don't suit
-            the form.
+        ValueError: if a stage leaves the hierarchy, has no steps, its batch sizes don't suit the
+            form, or it sums over levels of which one has patches.
     """
 
     grids: GridHierarchy
     stages: tuple[Stage, ...]
     form: Form = "nested"
-    patches: bool = False
+    patches: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.grids, GridHierarchy):
@@ -106,6 +107,8 @@ class Schedule:
             raise ValueError("Schedule: no stages; needs one or more.")
         if not (stages is self.stages and all(isinstance(stage, Stage) for stage in stages)):
             raise TypeError(f"Schedule: stages={self.stages!r}; needs a tuple of Stage.")
+        if not (is_number(self.patches) and 0 <= self.patches <= 1):
+            raise ValueError(f"Schedule: patches={self.patches!r}; needs a part in [0, 1].")
         for number, stage in enumerate(self.stages):
             if not 0 <= stage.coarsest <= stage.finest < self.grids.levels:
                 raise ValueError(
@@ -314,9 +317,11 @@ class Schedule:
         return replace(self, stages=tuple(stages))
 
     def __repr__(self) -> str:
+        kind = f"{self.form} form"
+        if self.patches:
+            kind = "patches" if self.patches == 1 else f"{100 * self.patches:.0f} % patches"
         lines = [
-            f"Schedule: {self.steps:,} steps, {_number(self.work_units)} work units, "
-            f"{'patches' if self.patches else f'{self.form} form'}",
+            f"Schedule: {self.steps:,} steps, {_number(self.work_units)} work units, {kind}",
             f"{'stage':>5}{'steps':>9}{'levels':>11}{'batch sizes':>22}{'per step':>10}"
             f"{'work units':>12}",
         ]
@@ -432,7 +437,7 @@ def auto(
     shares = [(1.0, 3.0, 6.0, 12.0)[min(halvings, 3)] for halvings in reversed(range(grids.levels))]
     if grids.levels > 2:
         shares[0] /= 2
-    sizes = batch_sizes or [min(2**halvings, 4) for halvings in reversed(range(grids.levels))]
+    sizes = batch_sizes or small_batch_sizes(grids.levels)
     return cascadic(grids, batch_sizes=sizes).with_work(budget, shares)
 
 
@@ -493,7 +498,7 @@ def growing_patches(
     >>> growing_patches(GridHierarchy((64, 64), levels=4)).work_units
     16000.0
     """
-    return replace(cascadic(grids, steps, batch_sizes), patches=True)
+    return replace(cascadic(grids, steps, batch_sizes), patches=1.0)
 
 
 def random_patches(
@@ -511,7 +516,7 @@ def random_patches(
     """
     sizes = _sizes(grids, batch_sizes or geometric_batch_sizes(grids.levels, ratio=4))
     stage = Stage(steps, grids.levels - 1, sizes, random_level=True)
-    return Schedule(grids, (stage,), patches=True)
+    return Schedule(grids, (stage,), patches=1.0)
 
 
 STRATEGIES: dict[str, Callable[..., Schedule]] = {

@@ -11,7 +11,7 @@ from torch import nn
 
 from multiscale.controller import Controller
 from multiscale.grids import GridHierarchy
-from multiscale.recipes import in_units
+from multiscale.recipes import Recipe, in_units
 from multiscale.runs import run
 from multiscale.schedules import auto, cascadic
 from multiscale.training.checkpoint import read_checkpoint
@@ -196,6 +196,45 @@ def test_a_run_leaves_a_level_that_gives_no_more_and_says_why(apart):
     validated = [int(row["iteration"]) for row in rows(apart, "progress")]
     assert stages[0] in validated
     assert validated[-1] == sum(stages)
+
+
+@pytest.mark.parametrize(
+    ("part", "options"),
+    [
+        (0.5, {}),
+        (0.5, {"task": "deblurring"}),
+        (0.0, {"task": "deblurring", "level_rule": "physical"}),
+        (0.0, {"task": "inpainting"}),  # its boxes shrink with the scene
+        (0.5, {"task": "inpainting", "level_rule": "pixel"}),
+        (0.0, {"adapt": 0.1}),
+        (0.0, {"patches": 0.0}),
+        (0.25, {"patches": 0.25, "mode": "cascadic"}),
+        (0.0, {"mode": "cascadic"}),
+        (1.0, {"mode": "growing_patches"}),
+    ],
+)
+def test_half_of_autos_coarse_images_are_patches_where_they_pose_the_same_problem(part, options):
+    made = Recipe(**{"mode": "auto", "network": "resnet", "work_units": 2000.0} | options)
+    assert made.build_schedule().patches == part
+    if part:
+        assert getattr(made.build_task(), "level_rule", "pixel") == "pixel"
+
+
+@pytest.mark.parametrize(
+    ("says", "options"),
+    [
+        (r"patches=1.5: needs a part in \[0, 1\]", {"patches": 1.5}),
+        ("patches is an option of cascadic and auto", {"patches": 0.5, "mode": "fullmultiscale"}),
+        ("mode=auto has none with patches", {"patches": 0.5, "adapt": 0.1}),
+        (
+            "level_rule=physical is for restricted images",
+            {"patches": 0.5, "task": "inpainting", "level_rule": "physical"},
+        ),
+    ],
+)
+def test_patches_where_they_make_no_sense_are_refused(says, options):
+    with pytest.raises(ValueError, match=says):
+        Recipe(**{"mode": "auto", "network": "resnet", "work_units": 2000.0} | options)
 
 
 @pytest.mark.parametrize("offset", [-1, 0, 1])

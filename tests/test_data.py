@@ -195,6 +195,21 @@ def test_shapes_types_and_levels_of_a_batch():
     assert stream.position == 6
 
 
+@pytest.mark.parametrize(("part", "expected"), [(0.0, 0), (0.25, 3), (0.5, 6), (1.0, 12)])
+def test_patches_are_that_part_of_the_crops_evenly_spread(part, expected):
+    white_noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    built = build_pyramid([NamedImage("noise", lambda: white_noise)], GRIDS)
+    stream = CropStream(built, seed=0)
+    crops = torch.cat([stream.take((n,), patches=part)[0]["clean"] for n in (4, 1, 5, 2)])
+    spread = crops.float().std((1, 2, 3))  # of pixels; averaging twice makes it a quarter
+    assert (spread > 50).sum() == expected
+    assert ((spread > 50) | (spread < 30)).all()
+    of_eight = (spread[:8] > 50).sum()
+    assert of_eight == int(8 * part)
+    with pytest.raises(ValueError, match=r"patches=2; needs a part in \[0, 1\]"):
+        stream.take((1,), patches=2)
+
+
 def test_each_image_serves_once_before_any_serves_again_whatever_the_batch_sizes():
     stream = CropStream(pyramid(5), seed=1)
     served = []

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -148,9 +149,10 @@ def test_random_patches_take_every_level_as_often_and_the_step_decides_which():
         (lambda: cascadic(GRIDS).with_work(10), "leave stage . without a step"),
         (lambda: cascadic(GRIDS).with_work(1000, (1, 1)), "needs one positive number each"),
         (
-            lambda: Schedule(GRIDS, (Stage(1, 1, (8, 4)),), patches=True),
+            lambda: Schedule(GRIDS, (Stage(1, 1, (8, 4)),), patches=0.5),
             "stage 0 sums over levels 0 to 1; patches of different sizes don't telescope",
         ),
+        (lambda: replace(cascadic(GRIDS), patches=1.5), r"patches=1.5; needs a part in \[0, 1\]"),
     ],
 )
 def test_impossible_schedules_are_refused(make, says):

@@ -44,13 +44,13 @@ class CropStream:
         first_level: int = 0,
         rank: int = 0,
         world: int = 1,
-        patches: bool = False,
+        patches: float = 0.0,
     ) -> list[Crops | None]:
         """The next crops, `numbers[k]` of them on level `first_level + k`; None where that is 0.
 
-        With `patches` they have that level's shape, but show the finest level's pixels. Of several
-        processes that share the stream, each passes the same numbers and gets its own part: every
-        `world`-th crop of each level, from the `rank`-th on.
+        The part `patches` of them, in [0, 1], evenly spread, have that level's shape but show the
+        finest level's pixels. Of several processes that share the stream, each passes the same
+        numbers and gets its own part: every `world`-th crop of each level, from the `rank`-th on.
 
         Returns:
             coarsest level first; tensors in channels-last memory.
@@ -66,15 +66,19 @@ class CropStream:
                 f"CropStream.take: {len(numbers)} numbers from level {first_level} on, rank={rank} "
                 f"of world={world}; needs levels in 0 … {levels - 1} and a rank below world."
             )
+        if not 0 <= patches <= 1:
+            raise ValueError(f"CropStream.take: patches={patches}; needs a part in [0, 1].")
         total = sum(numbers)
         draw = np.random.default_rng((self.seed, 0, self.position))
         places, mirrored = draw.random((total, 2)), draw.random(total) < 0.5
+        patches_until = np.floor(patches * np.arange(self.position, self.position + total + 1))
+        is_patch = np.diff(patches_until) > 0
         images = self._next_images(total)
         parts: list[Crops | None] = []
         start = 0
         for level, n in enumerate(numbers, first_level):
             crops = [
-                _mirrored(self.pyramid.crop(images[k], places[k], level, patches), mirrored[k])
+                _mirrored(self.pyramid.crop(images[k], places[k], level, is_patch[k]), mirrored[k])
                 for k in range(start + rank, start + n, world)
             ]
             parts.append(_stacked(crops) if crops else None)
