@@ -339,12 +339,13 @@ def main() -> None:
             + (f", t ~ U(0, {options.t_max:g})" if options.t_max else "")
             + f". The best single-scale run of {options.work_units:,.0f} WU (batch "
             f"{best['batch_size']}, learning rate {single_rate:g}, "
-            f"{'late linear' if best['decay'] else 'cosine'} decay) reaches a validation loss{measure} of "
-            f"{1e3 * target:.3f}e-3 ({psnr:.2f} dB) in {seconds:.0f} s: median of "
+            f"{'late linear' if best['decay'] else 'cosine'} decay) reaches a validation loss"
+            f"{measure} of {1e3 * target:.3f}e-3 ({psnr:.2f} dB) in {seconds:.0f} s: median of "
             f"{len(options.seeds)} seeds.",
             "How many times less each strategy needs for the same loss; median (range) over seeds:",
             as_markdown(["strategy", "learning rate", "work units", "seconds"], rows),
-            f"Validation loss{measure} ·10³ by budget, median over seeds (–: buys no step of each stage):",
+            f"Validation loss{measure} ·10³ by budget, median over seeds (–: buys no step of each "
+            f"stage):",
             as_markdown(
                 ["strategy", *(f"{options.work_units / p:,.0f} WU" for p in parts)], ladder
             ),
