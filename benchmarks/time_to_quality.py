@@ -9,8 +9,8 @@ that length, and with the learning rate that is best for it at a sixteenth. What
 the line between the two budgets around the target crosses it, in logarithms. Finished runs are kept
 in --keep, so that a benchmark that was stopped goes on where it was.
 
-Seconds are those of training alone: a run's steps of each stage, times the median over all runs of
-the strategy of what such a step took. So other work on the machine, now and then, does not count.
+Seconds are those of training alone: the steps that a run made of each stage, times what one takes
+when nothing else runs, timed after all runs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import argparse
 import contextlib
 import csv
 import io
+import itertools
 import json
 import math
 import multiprocessing
@@ -97,7 +98,7 @@ class Job:
 
 Result = dict[str, Any]
 """Of a run: final validation loss (1 − SSIM for super-resolution, whose loss is −SSIM), PSNR, work
-units, steps of each stage and the median seconds of one; nan where the budget buys no step."""
+units, and steps of each stage; nan where the budget buys no step."""
 
 
 def train_once(job: Job) -> Result:
@@ -110,33 +111,38 @@ def train_once(job: Job) -> Result:
         contextlib.redirect_stdout(quiet),
         contextlib.redirect_stderr(quiet),
     ):
-        of_all = partial(
-            of_problem(o),
-            work_units=job.work_units,
-            learning_rate=job.learning_rate,
-            seed=job.seed,
-            results_dir=results,
-        )
-        settings = dict(job.settings)
         try:
-            if settings.pop("stages_of_auto", False):
-                schedule = of_all(mode="auto").build_schedule()
-                settings["batch_sizes"] = [stage.batch_sizes[0] for stage in schedule.stages]
-                settings["shares"] = [
-                    stage.steps * schedule.step_cost(stage) for stage in schedule.stages
-                ]
-                settings["decay"] = 0.3
-            recipe = of_all(**settings)
+            recipe = recipe_of(job, results)
         except ValueError:
-            return dict.fromkeys(("loss", "psnr", "work_units"), math.nan) | {"stages": []}
+            return dict.fromkeys(("loss", "psnr", "work_units"), math.nan) | {"steps": []}
         report = run(recipe)
-        stages = steps_and_seconds(Path(results), report.records.directory)
+        with (report.records.directory / "progress.csv").open() as file:
+            ends = {int(row["stage"]): int(row["iteration"]) for row in csv.DictReader(file)}
+    steps = [end - begin for begin, end in itertools.pairwise([0, *ends.values()])]
     return {
         "loss": report.restored.loss + (o.task == "superresolution"),
         "psnr": report.restored.mean_psnr,
         "work_units": report.outcome.work_units,
-        "stages": stages,
+        "steps": steps,
     }
+
+
+def recipe_of(job: Job, results: str) -> Recipe:
+    """What the job runs; ValueError where its work is too little for one step of each stage."""
+    of_all = partial(
+        of_problem(job.options),
+        work_units=job.work_units,
+        learning_rate=job.learning_rate,
+        seed=job.seed,
+        results_dir=results,
+    )
+    settings = dict(job.settings)
+    if settings.pop("stages_of_auto", False):
+        schedule = of_all(mode="auto").build_schedule()
+        settings["batch_sizes"] = [stage.batch_sizes[0] for stage in schedule.stages]
+        settings["shares"] = [stage.steps * schedule.step_cost(stage) for stage in schedule.stages]
+        settings["decay"] = 0.3
+    return of_all(**settings)
 
 
 def of_problem(o: argparse.Namespace) -> partial[Recipe]:
@@ -156,42 +162,21 @@ def of_problem(o: argparse.Namespace) -> partial[Recipe]:
     )
 
 
-def steps_and_seconds(results: Path, records: Path) -> list[tuple[int, float]]:
-    """Steps of each stage, and the median seconds of one."""
-    with (records / "progress.csv").open() as file:
-        ends = {int(row["stage"]): int(row["iteration"]) for row in csv.DictReader(file)}
-    with (results / "logs" / f"{records.name}_train.csv").open() as file:
-        times = [0.0, *(float(row["time"]) for row in csv.DictReader(file))]
-    found, first = [], 0
-    for last in ends.values():
-        seconds = [times[k + 1] - times[k] for k in range(first, last)]
-        found.append((last - first, statistics.median(seconds)))
-        first = last
-    return found
-
-
-def seconds_of(runs: list[Result]) -> list[float]:
-    """Seconds of each run of a strategy, at the pace that its stages have in the median of all."""
-    paces: dict[int, list[float]] = {}
-    for result in runs:
-        for stage, (_, seconds) in enumerate(result["stages"]):
-            paces.setdefault(stage, []).append(seconds)
-    pace = {stage: statistics.median(seconds) for stage, seconds in paces.items()}
-    return [
-        sum(steps * pace[stage] for stage, (steps, _) in enumerate(result["stages"])) or math.nan
-        for result in runs
-    ]
+def step_seconds(recipe: Recipe) -> tuple[float, ...]:
+    """Of one step of each stage."""
+    return tuple(plan(recipe, rounds=20).forecast.step_seconds)
 
 
 def shares_by_seconds(o: argparse.Namespace) -> list[float]:
     """Of the work, for auto's stages: such that each has the share of the seconds that it has of
     the work by default."""
-    recipe = of_problem(o)(mode="auto", work_units=o.work_units)
-    expected = plan(recipe, rounds=20)
-    schedule = expected.schedule
+    with tempfile.TemporaryDirectory() as results:
+        recipe = of_problem(o)(mode="auto", work_units=o.work_units, results_dir=results)
+        of_steps = step_seconds(recipe)
+    schedule = recipe.build_schedule()
     return [
         round(stage.steps * schedule.step_cost(stage) ** 2 / seconds, 1)
-        for stage, seconds in zip(schedule.stages, expected.forecast.step_seconds, strict=True)
+        for stage, seconds in zip(schedule.stages, of_steps, strict=True)
     ]
 
 
@@ -286,15 +271,16 @@ def main() -> None:
     best, single_rate = singles[min(range(len(singles)), key=lambda k: tried[k]["loss"])]
     whole = runs([Job(best, options.work_units, single_rate, n, options) for n in options.seeds])
     target = statistics.median(r["loss"] for r in whole)
-    seconds = statistics.median(seconds_of(whole))
     psnr = statistics.median(r["psnr"] for r in whole)
 
     parts = [p for p in PARTS if options.most <= p <= options.least]
-    rows, ladder = [], []
+    found: dict[str, tuple[Job, list[Result]]] = {}
+    ladder = []
     chosen = {"single, the best": best} | {name: STRATEGIES[name] for name in options.strategies}
     for name, settings in chosen.items():
         if "by_seconds" in settings:
-            key = json.dumps(["shares", vars(options) | {"keep": None}])
+            o = options
+            key = json.dumps(["shares", o.task, o.network, o.channels, o.img_size, o.threads])
             if key not in runs.known:
                 runs.keep(key, shares_by_seconds(options))
             settings = {"mode": "auto", "shares": runs.known[key]}
@@ -305,22 +291,37 @@ def main() -> None:
         rate = rates[reached.index(min(reached))]
         flat: list[Result] = []
         n = len(options.seeds)
-        for part in parts:
-            work_units = options.work_units / part
-            flat += runs([Job(settings, work_units, rate, seed, options) for seed in options.seeds])
+        for two in (parts[k : k + 2] for k in range(0, len(parts), 2)):
+            jobs = [
+                Job(settings, options.work_units / part, rate, seed, options)
+                for part in two
+                for seed in options.seeds
+            ]
+            flat += runs(jobs)
             if all(r["loss"] <= target for r in flat[-n:]):
                 break
+        found[name] = jobs[-1], flat
         by_part = [flat[k : k + n] for k in range(0, len(flat), n)]
-        took = seconds_of(flat)
-        work, time = [], []
-        for k in range(n):
-            reached = [r["loss"] for r in flat[k::n]]
-            work.append(crossing([r["work_units"] for r in flat[k::n]], reached, target))
-            time.append(crossing(took[k::n], reached, target))
-        rows.append([name, f"{rate:g}", factors(options.work_units, work), factors(seconds, time)])
         medians = (statistics.median(r["loss"] for r in of_part) for of_part in by_part)
         cells = [in_thousandths(loss) for loss in medians]
         ladder.append([name, *cells, *[""] * (len(parts) - len(cells))])
+    runs.pool.terminate()  # so that nothing else runs
+    with tempfile.TemporaryDirectory() as results:
+        torch.set_num_threads(options.threads)
+        last = Job(best, options.work_units, single_rate, first, options)
+        (pace,) = step_seconds(recipe_of(last, results))
+        seconds = pace * statistics.median(sum(r["steps"]) for r in whole)
+        rows = []
+        for name, (job, flat) in found.items():
+            paces = step_seconds(recipe_of(job, results))
+            took = [sum(a * b for a, b in zip(r["steps"], paces, strict=False)) for r in flat]
+            work, time = [], []
+            for k in range(n):
+                reached = [r["loss"] for r in flat[k::n]]
+                work.append(crossing([r["work_units"] for r in flat[k::n]], reached, target))
+                time.append(crossing([t or math.nan for t in took[k::n]], reached, target))
+            factor = factors(options.work_units, work), factors(seconds, time)
+            rows.append([name, f"{job.learning_rate:g}", *factor])
     tuning_rows = [
         [
             s["batch_size"],
