@@ -321,7 +321,7 @@ conflicts = st.one_of(
     st.fixed_dictionaries({"budget": st.sampled_from(["100wu", "1min"])}),
     st.fixed_dictionaries({"mode": st.just("auto"), "work_units": st.none()}),
     st.fixed_dictionaries({"adapt": st.floats(0.01, 1)}),
-    st.fixed_dictionaries({"patches": st.floats(0, 1)}),
+    st.fixed_dictionaries({"patches": st.floats(0.01, 1), "mode": st.just("multiscale")}),
     st.fixed_dictionaries({"batch_sizes": st.lists(st.integers(1, 9), min_size=2, max_size=2), "batch_size": st.integers(1, 9)}),
     st.fixed_dictionaries({"batch_sizes": st.lists(st.integers(1, 9), min_size=3, max_size=9), "batch_size": st.none()}),
     st.fixed_dictionaries({"shares": st.lists(st.integers(1, 9), min_size=2, max_size=9)}),
