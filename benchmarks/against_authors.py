@@ -11,9 +11,7 @@ the images of `data_dir/val` that neither has seen judge them. Each run has a pr
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
-import io
 import json
 import multiprocessing
 import os
@@ -26,6 +24,7 @@ from typing import Any
 import authors
 import torch
 from PIL import Image
+from quiet import quiet
 from table import as_markdown, publish
 from torch import Tensor, nn
 
@@ -110,8 +109,7 @@ def train_ours(settings: dict[str, Any], out: str) -> dict[str, float]:
         device="cpu",
         results_dir=out,
     )
-    quiet = io.StringIO()
-    with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+    with quiet():
         report = run(recipe, network)
     torch.save(network.state_dict(), Path(out) / "network.pt")
     steps = report.outcome.iteration

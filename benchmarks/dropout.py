@@ -9,16 +9,14 @@ draw on every level, and with PyTorch's element-wise dropout, whose masks are ne
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import multiprocessing
 import statistics
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from coupling import unet_with_fresh_dropout
+from quiet import thrown_away
 from table import as_markdown, publish
 from tasks import STRATEGIES
 
@@ -38,12 +36,7 @@ COMPARED = ("single", "fullmultiscale")
 def train_once(job: tuple[str, str, int, argparse.Namespace]) -> tuple[str, str, int, float, float]:
     dropout, strategy, seed, options = job
     torch.set_num_threads(options.threads)
-    quiet = io.StringIO()
-    with (
-        tempfile.TemporaryDirectory() as results,
-        contextlib.redirect_stdout(quiet),
-        contextlib.redirect_stderr(quiet),
-    ):
+    with thrown_away() as results:
         recipe = Recipe(
             **STRATEGIES[strategy],
             network="own",

@@ -10,16 +10,14 @@ Without --data_dir the built-in photographs are used.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
-import io
 import json
 import multiprocessing
 import statistics
-import tempfile
 from pathlib import Path
 
 import torch
+from quiet import thrown_away
 from table import RESULTS, as_markdown, publish
 
 from multiscale.recipes import Recipe
@@ -63,12 +61,7 @@ def train_once(job: tuple[str, int, argparse.Namespace]) -> tuple[str, int, list
     """One run; the rows of its progress."""
     strategy, seed, options = job
     torch.set_num_threads(options.threads)
-    quiet = io.StringIO()
-    with (
-        tempfile.TemporaryDirectory() as results,
-        contextlib.redirect_stdout(quiet),
-        contextlib.redirect_stderr(quiet),
-    ):
+    with thrown_away() as results:
         recipe = Recipe(
             **STRATEGIES[strategy],
             network=options.network,

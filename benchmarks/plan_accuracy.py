@@ -10,14 +10,13 @@ its peak.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import multiprocessing
 import statistics
 import tempfile
 from typing import Any
 
 import torch
+from quiet import thrown_away
 from table import as_markdown, publish
 
 from multiscale.plan import plan
@@ -59,12 +58,7 @@ def made(
 ) -> tuple[float, float, float]:
     """Seconds that the run itself foretold when it began, that it took, and its MiB."""
     torch.set_num_threads(options.threads)
-    quiet = io.StringIO()
-    with (
-        tempfile.TemporaryDirectory() as results,
-        contextlib.redirect_stdout(quiet),
-        contextlib.redirect_stderr(quiet),
-    ):
+    with thrown_away() as results:
         recipe = Recipe(
             **RUNS[name],
             work_units=work_units,

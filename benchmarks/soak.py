@@ -15,21 +15,20 @@ Five parts, each with a file of results of its own; `--parts` chooses among them
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import patch
 
 import torch
+from quiet import quiet
 from table import as_markdown, publish
 
 from multiscale import recipes
@@ -369,12 +368,6 @@ PARTS = {
 
 def tell(row: object) -> None:
     print(row, flush=True)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-        yield
 
 
 def main() -> None:

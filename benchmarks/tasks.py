@@ -11,14 +11,13 @@ kept in --keep, so that a run that was stopped goes on where it was.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import multiprocessing
 import statistics
 from pathlib import Path
 
 import torch
 from coupling import pairs
+from quiet import quiet
 from table import RESULTS, as_markdown, publish
 
 from multiscale.data.stream import CropStream, to_images
@@ -77,8 +76,7 @@ def train_once(job: tuple[str, str, int, argparse.Namespace]) -> tuple[str, str,
     torch.set_num_threads(options.threads)
     kept = Path(options.keep) / f"{task}_{strategy}_{seed}.pt"
     if not kept.exists():
-        quiet = io.StringIO()
-        with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+        with quiet():
             recipe = recipe_of(task, strategy, seed, options)
             report = run(recipe)
             model = load_model(report.records.best)

@@ -10,13 +10,12 @@ the edges of tiles, over its mean step anywhere.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import statistics
 import tempfile
 from pathlib import Path
 
 import torch
+from quiet import quiet
 from table import as_markdown, publish
 from torch import Tensor
 
@@ -72,8 +71,7 @@ def main() -> None:
                 seed=options.seed,
                 results_dir=results,
             )
-            quiet = io.StringIO()
-            with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            with quiet():
                 model = load_model(run(recipe).records.best)
         generator = torch.Generator().manual_seed(options.seed)
         found: dict[str, list[tuple[float, float, float]]] = {}

@@ -16,9 +16,7 @@ when nothing else runs, timed after all runs.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
-import io
 import itertools
 import json
 import math
@@ -32,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from quiet import thrown_away
 from table import as_markdown, publish
 
 from multiscale.plan import plan
@@ -105,12 +104,7 @@ def train_once(job: Job) -> Result:
     """Makes the run, and throws its files away."""
     o = job.options
     torch.set_num_threads(o.threads)
-    quiet = io.StringIO()
-    with (
-        tempfile.TemporaryDirectory() as results,
-        contextlib.redirect_stdout(quiet),
-        contextlib.redirect_stderr(quiet),
-    ):
+    with thrown_away() as results:
         try:
             recipe = recipe_of(job, results)
         except ValueError:
@@ -208,6 +202,71 @@ class Runs:
         return [self.known[job.key] for job in jobs]
 
 
+def settings_of(name: str, runs: Runs, o: argparse.Namespace) -> dict[str, Any]:
+    """A strategy's options; shares by seconds are timed once and kept with the runs."""
+    settings = STRATEGIES[name]
+    if "by_seconds" not in settings:
+        return settings
+    key = json.dumps(["shares", o.task, o.network, o.channels, o.img_size, o.threads])
+    if key not in runs.known:
+        runs.keep(key, shares_by_seconds(o))
+    return {"mode": "auto", "shares": runs.known[key]}
+
+
+@dataclass(frozen=True)
+class Climb:
+    """A strategy's runs, of growing budgets, all seeds of a budget together."""
+
+    settings: dict[str, Any]
+    learning_rate: float
+    results: list[Result]
+    options: argparse.Namespace
+
+    @classmethod
+    def to(
+        cls, target: float, settings: dict[str, Any], runs: Runs, o: argparse.Namespace
+    ) -> Climb:
+        """Two budgets at a time, until all seeds have reached the target with the larger one."""
+        sixteenth = o.work_units / 16
+        tried = runs([Job(settings, sixteenth, rate, o.seeds[0], o) for rate in o.learning_rates])
+        losses = [math.inf if math.isnan(r["loss"]) else r["loss"] for r in tried]
+        rate = o.learning_rates[losses.index(min(losses))]
+        results: list[Result] = []
+        for parts in (o.parts[k : k + 2] for k in range(0, len(o.parts), 2)):
+            budgets = [o.work_units / part for part in parts]
+            results += runs([Job(settings, b, rate, seed, o) for b in budgets for seed in o.seeds])
+            if all(r["loss"] <= target for r in results[-len(o.seeds) :]):
+                break
+        return cls(settings, rate, results, o)
+
+    @property
+    def median_losses(self) -> list[float]:
+        """Of each budget that was run."""
+        n = len(self.options.seeds)
+        losses = [r["loss"] for r in self.results]
+        return [statistics.median(losses[k : k + n]) for k in range(0, len(losses), n)]
+
+    def factors(self, target: float, seconds: float) -> tuple[str, str]:
+        """How many times less work, and how many times fewer seconds, than single-scale takes."""
+        o = self.options
+        with tempfile.TemporaryDirectory() as results:
+            job = Job(self.settings, o.work_units, self.learning_rate, o.seeds[0], o)
+            paces = step_seconds(recipe_of(job, results))
+        work, time = [], []
+        for k in range(len(o.seeds)):
+            of_seed = self.results[k :: len(o.seeds)]
+            losses = [r["loss"] for r in of_seed]
+            took = [
+                sum(n * pace for n, pace in zip(r["steps"], paces, strict=True))
+                if r["steps"]
+                else math.nan
+                for r in of_seed
+            ]
+            work.append(crossing([r["work_units"] for r in of_seed], losses, target))
+            time.append(crossing(took, losses, target))
+        return factors(o.work_units, work), factors(seconds, time)
+
+
 def crossing(costs: list[float], losses: list[float], target: float) -> tuple[float, str]:
     """The cost at which a strategy reaches the target, interpolated in logarithms, and a sign.
 
@@ -259,6 +318,7 @@ def main() -> None:
     parser.add_argument("--keep", default="results/time_to_quality.json")
     parser.add_argument("--name", help="of the result; by default of task and size")
     options = parser.parse_args()
+    options.parts = [p for p in PARTS if options.most <= p <= options.least]
     runs, first = Runs(options), options.seeds[0]
 
     singles = [
@@ -273,55 +333,20 @@ def main() -> None:
     target = statistics.median(r["loss"] for r in whole)
     psnr = statistics.median(r["psnr"] for r in whole)
 
-    parts = [p for p in PARTS if options.most <= p <= options.least]
-    found: dict[str, tuple[Job, list[Result]]] = {}
-    ladder = []
-    chosen = {"single, the best": best} | {name: STRATEGIES[name] for name in options.strategies}
-    for name, settings in chosen.items():
-        if "by_seconds" in settings:
-            o = options
-            key = json.dumps(["shares", o.task, o.network, o.channels, o.img_size, o.threads])
-            if key not in runs.known:
-                runs.keep(key, shares_by_seconds(options))
-            settings = {"mode": "auto", "shares": runs.known[key]}
-        tuning = options.work_units / 16
-        rates = options.learning_rates
-        tried_rates = runs([Job(settings, tuning, rate, first, options) for rate in rates])
-        reached = [math.inf if math.isnan(r["loss"]) else r["loss"] for r in tried_rates]
-        rate = rates[reached.index(min(reached))]
-        flat: list[Result] = []
-        n = len(options.seeds)
-        for two in (parts[k : k + 2] for k in range(0, len(parts), 2)):
-            jobs = [
-                Job(settings, options.work_units / part, rate, seed, options)
-                for part in two
-                for seed in options.seeds
-            ]
-            flat += runs(jobs)
-            if all(r["loss"] <= target for r in flat[-n:]):
-                break
-        found[name] = jobs[-1], flat
-        by_part = [flat[k : k + n] for k in range(0, len(flat), n)]
-        medians = (statistics.median(r["loss"] for r in of_part) for of_part in by_part)
-        cells = [in_thousandths(loss) for loss in medians]
-        ladder.append([name, *cells, *[""] * (len(parts) - len(cells))])
-    runs.pool.terminate()  # so that nothing else runs
+    chosen = {"single, the best": best}
+    chosen |= {name: settings_of(name, runs, options) for name in options.strategies}
+    climbs = {name: Climb.to(target, of_name, runs, options) for name, of_name in chosen.items()}
+    runs.pool.terminate()  # so that nothing else runs while steps are timed
+    torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as results:
-        torch.set_num_threads(options.threads)
-        last = Job(best, options.work_units, single_rate, first, options)
-        (pace,) = step_seconds(recipe_of(last, results))
-        seconds = pace * statistics.median(sum(r["steps"]) for r in whole)
-        rows = []
-        for name, (job, flat) in found.items():
-            paces = step_seconds(recipe_of(job, results))
-            took = [sum(a * b for a, b in zip(r["steps"], paces, strict=False)) for r in flat]
-            work, time = [], []
-            for k in range(n):
-                reached = [r["loss"] for r in flat[k::n]]
-                work.append(crossing([r["work_units"] for r in flat[k::n]], reached, target))
-                time.append(crossing([t or math.nan for t in took[k::n]], reached, target))
-            factor = factors(options.work_units, work), factors(seconds, time)
-            rows.append([name, f"{job.learning_rate:g}", *factor])
+        job = Job(best, options.work_units, single_rate, first, options)
+        (pace,) = step_seconds(recipe_of(job, results))
+    seconds = pace * statistics.median(sum(r["steps"]) for r in whole)
+    rows, ladder = [], []
+    for name, climb in climbs.items():
+        rows.append([name, f"{climb.learning_rate:g}", *climb.factors(target, seconds)])
+        cells = [in_thousandths(loss) for loss in climb.median_losses]
+        ladder.append([name, *cells, *[""] * (len(options.parts) - len(cells))])
     tuning_rows = [
         [
             s["batch_size"],
@@ -348,7 +373,7 @@ def main() -> None:
             f"Validation loss{measure} ·10³ by budget, median over seeds (–: buys no step of each "
             f"stage):",
             as_markdown(
-                ["strategy", *(f"{options.work_units / p:,.0f} WU" for p in parts)], ladder
+                ["strategy", *(f"{options.work_units / p:,.0f} WU" for p in options.parts)], ladder
             ),
             f"Single-scale at {options.work_units:,.0f} WU, tuning, seed {first}:",
             as_markdown(["batch", "decay", "learning rate", "loss ·10³"], tuning_rows),

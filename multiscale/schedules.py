@@ -6,7 +6,7 @@ The strategies differ only in their stages; the training loop does not know thei
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -517,15 +517,6 @@ def random_patches(
     sizes = _sizes(grids, batch_sizes or geometric_batch_sizes(grids.levels, ratio=4))
     stage = Stage(steps, grids.levels - 1, sizes, random_level=True)
     return Schedule(grids, (stage,), patches=1.0)
-
-
-STRATEGIES: dict[str, Callable[..., Schedule]] = {
-    function.__name__: function
-    for function in (
-        *(single, multiscale, fullmultiscale, cascadic, auto),
-        *(progressive_resizing, growing_patches, random_patches),
-    )
-}
 
 
 def _sizes(grids: GridHierarchy, batch_sizes: Sequence[int] | None) -> tuple[int, ...]:
