@@ -277,6 +277,12 @@ class Recipe:
         if self.adapt is not None and not 0 < self.adapt <= 1:
             raise ValueError(f"adapt={self.adapt}: needs a part of the work in (0, 1].")
         self._check_patches()
+        one_level = ("single", "progressive_resizing")
+        if self.adapt is not None and (self.mode in one_level or self.patch_share):
+            raise ValueError(
+                f"adapt chooses levels of a telescoping sum; mode={self.mode} has none"
+                f"{' with patches' if self.patches else ''}. Leave it out."
+            )
         lengths = [
             n for n in ("iterations", "work_units", "budget") if getattr(self, n) is not None
         ]
@@ -310,12 +316,6 @@ class Recipe:
         if self.patches and self.mode not in ("cascadic", "auto"):
             raise ValueError(
                 f"patches is an option of cascadic and auto, not of mode={self.mode}; leave it out."
-            )
-        one_level = ("single", "progressive_resizing")
-        if self.adapt is not None and (self.mode in one_level or self.patch_share):
-            raise ValueError(
-                f"adapt chooses levels of a telescoping sum; mode={self.mode} has none"
-                f"{' with patches' if self.patches else ''}. Leave it out."
             )
         if self.patch_share and self.level_rule == "physical":
             raise ValueError(
