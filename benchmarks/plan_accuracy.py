@@ -4,7 +4,7 @@
 
 Every run is planned, then made with as much work as the plan has, each in a process of its own.
 Seconds are of steps, validations and (in what was taken) saves; memory is that of the process at
-its peak.
+its peak. A run foretells nothing (–) where timing its steps would take more than 1 % of its work.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def planned(name: str, options: argparse.Namespace) -> tuple[float, float, float
 
 def made(
     name: str, work_units: float, seed: int, options: argparse.Namespace
-) -> tuple[float, float, float]:
+) -> tuple[float | None, float, float]:
     """Seconds that the run itself foretold when it began, that it took, and its MiB."""
     torch.set_num_threads(options.threads)
     with thrown_away() as results:
@@ -67,7 +67,7 @@ def made(
             results_dir=results,
         )
         report = run(recipe)
-    return report.foretold or 0.0, report.took, report.peak_memory or 0.0
+    return report.foretold, report.took, report.peak_memory or 0.0
 
 
 def main() -> None:
@@ -89,7 +89,8 @@ def main() -> None:
             off.append(took / seconds - 1)
             rows.append(
                 [
-                    *(name, f"{work_units:,.0f}", f"{seconds:.1f}", f"{foretold:.1f}"),
+                    *(name, f"{work_units:,.0f}", f"{seconds:.1f}"),
+                    "–" if foretold is None else f"{foretold:.1f}",
                     *(f"{took:.1f}", f"{100 * off[-1]:+.0f} %", f"{memory:,.0f}", f"{used:,.0f}"),
                 ]
             )
