@@ -23,19 +23,26 @@ from multiscale.plan import plan
 from multiscale.recipes import Recipe
 from multiscale.runs import run
 
+RESNET = {"network": "resnet", "channels": 32}
+UNET = {"network": "unet", "channels": 16}
 RUNS: dict[str, dict[str, Any]] = {
-    "single, ResNet 32": {"mode": "single", "network": "resnet", "channels": 32},
-    "full multiscale, U-Net": {"mode": "fullmultiscale", "network": "unet"},
-    "multiscale, ResNet 32": {
+    "single, ResNet 32": {**RESNET, "mode": "single"},
+    "full multiscale, U-Net 16": {**UNET, "mode": "fullmultiscale", "batch_size": 4},
+    "multiscale, inpainting": {
+        **RESNET,
         "task": "inpainting",
         "mode": "multiscale",
-        "network": "resnet",
-        "channels": 32,
+        "batch_size": 4,
     },
-    "cascadic, SRNet": {"task": "superresolution", "mode": "cascadic", "network": "srnet"},
-    "auto, ResNet 16": {"task": "deblurring", "mode": "auto", "network": "resnet", "channels": 16},
-    "growing patches, U-Net": {"mode": "growing_patches", "network": "unet"},
-    "auto, U-Net, 128×128": {"mode": "auto", "network": "unet", "img_size": 128},
+    "cascadic, SRNet": {
+        "task": "superresolution",
+        "network": "srnet",
+        "mode": "cascadic",
+        "batch_size": 4,
+    },
+    "auto, deblurring": {**RESNET, "task": "deblurring", "mode": "auto"},
+    "growing patches, U-Net 16": {**UNET, "mode": "growing_patches", "batch_size": 4},
+    "auto, 128×128": {**RESNET, "mode": "auto", "img_size": 128},
 }
 
 
@@ -47,6 +54,7 @@ def planned(name: str, options: argparse.Namespace) -> tuple[float, float, float
             **RUNS[name],
             budget=f"{options.seconds:g}s",
             validations=options.validations,
+            val_images=32,
             results_dir=results,
         )
         expected = plan(recipe)
@@ -63,6 +71,7 @@ def made(
             **RUNS[name],
             work_units=work_units,
             validations=options.validations,
+            val_images=32,
             seed=seed,
             results_dir=results,
         )
