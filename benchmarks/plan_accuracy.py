@@ -46,19 +46,27 @@ RUNS: dict[str, dict[str, Any]] = {
 }
 
 
+def recipe_of(name: str, options: argparse.Namespace, results: str, **how_long: Any) -> Recipe:
+    return Recipe(
+        **RUNS[name],
+        **how_long,
+        validations=options.validations,
+        val_images=32,
+        results_dir=results,
+    )
+
+
 def planned(name: str, options: argparse.Namespace) -> tuple[float, float, float]:
-    """Work units, seconds and MiB of a run that is to take so many seconds."""
+    """Work units of a run that is to take so many seconds; seconds and MiB planned for that work.
+
+    Planned twice, since a budget of seconds shares these among the stages, one of work the work.
+    """
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as results:
-        recipe = Recipe(
-            **RUNS[name],
-            budget=f"{options.seconds:g}s",
-            validations=options.validations,
-            val_images=32,
-            results_dir=results,
-        )
-        expected = plan(recipe)
-    return expected.schedule.work_units, expected.seconds, expected.peak_memory or 0.0
+        in_time = plan(recipe_of(name, options, results, budget=f"{options.seconds:g}s"))
+        work_units = in_time.schedule.work_units
+        expected = plan(recipe_of(name, options, results, work_units=work_units))
+    return work_units, expected.seconds, expected.peak_memory or 0.0
 
 
 def made(
@@ -67,14 +75,7 @@ def made(
     """Seconds that the run itself foretold when it began, that it took, and its MiB."""
     torch.set_num_threads(options.threads)
     with thrown_away() as results:
-        recipe = Recipe(
-            **RUNS[name],
-            work_units=work_units,
-            validations=options.validations,
-            val_images=32,
-            seed=seed,
-            results_dir=results,
-        )
+        recipe = recipe_of(name, options, results, work_units=work_units, seed=seed)
         report = run(recipe)
     return report.foretold, report.took, report.peak_memory or 0.0
 
@@ -111,9 +112,9 @@ def main() -> None:
         *("taken − planned", "planned, MiB", "peak, MiB"),
     ]
     body = (
-        f"Runs of {options.seconds:g} s on {options.threads} threads. Of {len(off)} runs {within} "
-        f"took within 15 % of what `plan` had said; half of them within {100 * median:.0f} %, all "
-        f"between {100 * min(off):+.0f} and {100 * max(off):+.0f} %.\n\n"
+        f"Runs of about {options.seconds:g} s on {options.threads} threads. Of {len(off)} runs "
+        f"{within} took within 15 % of what `plan` had said; half of them within "
+        f"{100 * median:.0f} %, all between {100 * min(off):+.0f} and {100 * max(off):+.0f} %.\n\n"
         f"{as_markdown(columns, rows)}"
     )
     publish("plan_accuracy", "What plan foretells", body, options.seeds)
