@@ -165,7 +165,10 @@ def stored_recipe(directory: str) -> Recipe:
     """
     config = Path(directory) / "config.yaml"
     if not config.is_file():
-        raise ValueError(f"resume: {directory} is not the directory of a run: no {config.name}.")
+        raise ValueError(
+            f"resume: {directory} is not the directory of a run: no {config.name}. Give one that a run "
+            f"left, such as results/runs/NAME."
+        )
     try:
         recipe = Recipe(**yaml.safe_load(config.read_text(encoding="utf-8")))
     except (TypeError, ValueError, RecursionError, yaml.YAMLError) as error:
