@@ -166,8 +166,8 @@ def stored_recipe(directory: str) -> Recipe:
     config = Path(directory) / "config.yaml"
     if not config.is_file():
         raise ValueError(
-            f"resume: {directory} is not the directory of a run: no {config.name}. Give one that a run "
-            f"left, such as results/runs/NAME."
+            f"resume: {directory} is not the directory of a run: no {config.name}. Give one that a "
+            f"run left, such as results/runs/NAME."
         )
     try:
         recipe = Recipe(**yaml.safe_load(config.read_text(encoding="utf-8")))
