@@ -36,6 +36,7 @@ from table import as_markdown, publish
 from multiscale.plan import plan
 from multiscale.recipes import Recipe
 from multiscale.runs import run
+from multiscale.schedules import auto_shares, worth_their_time
 
 PAPER = [128, 64, 32, 16]
 STRATEGIES: dict[str, dict[str, Any]] = {
@@ -65,13 +66,13 @@ STRATEGIES: dict[str, dict[str, Any]] = {
         "decay": 0.3,
     },
     "auto": {"mode": "auto"},
-    "auto, stages by seconds": {"mode": "auto", "by_seconds": True},
+    "auto with a budget of time": {"mode": "auto", "worth_their_time": True},
     "growing patches in auto's stages": {"mode": "growing_patches", "stages_of_auto": True},
     "cascadic in auto's stages": {"mode": "cascadic", "stages_of_auto": True},
 }
 """Batch sizes coarsest first; 10, 20, 50, 20 % of the work on the four levels, unless the paper's
-stages are named. By seconds: auto's stages have their shares of the time instead of the work, as
-with `--budget 10min`."""
+stages are named. With a budget of time, `--budget 10min`, auto leaves out coarse levels whose steps
+take as long as finer ones."""
 DECAYS = {"cosine": None, "late": 0.3}
 PARTS = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 """Budgets are the whole one divided by these."""
@@ -161,17 +162,14 @@ def step_seconds(recipe: Recipe) -> tuple[float, ...]:
     return tuple(plan(recipe, rounds=20).forecast.step_seconds)
 
 
-def shares_by_seconds(o: argparse.Namespace) -> list[float]:
-    """Of the work, for auto's stages: such that each has the share of the seconds that it has of
-    the work by default."""
+def shares_worth_their_time(o: argparse.Namespace) -> list[float]:
+    """Of the work, for auto's stages: 0 for those that a budget of time leaves out."""
     with tempfile.TemporaryDirectory() as results:
         recipe = of_problem(o)(mode="auto", work_units=o.work_units, results_dir=results)
-        of_steps = step_seconds(recipe)
-    schedule = recipe.build_schedule()
-    return [
-        round(stage.steps * schedule.step_cost(stage) ** 2 / seconds, 1)
-        for stage, seconds in zip(schedule.stages, of_steps, strict=True)
-    ]
+        whole = recipe.build_schedule()
+        kept = worth_their_time(whole, step_seconds(recipe))
+    left_out = len(whole.stages) - len(kept.stages)
+    return [0.0] * left_out + auto_shares(len(kept.stages))
 
 
 class Runs:
@@ -203,13 +201,13 @@ class Runs:
 
 
 def settings_of(name: str, runs: Runs, o: argparse.Namespace) -> dict[str, Any]:
-    """A strategy's options; shares by seconds are timed once and kept with the runs."""
+    """A strategy's options; what is worth its time is timed once and kept with the runs."""
     settings = STRATEGIES[name]
-    if "by_seconds" not in settings:
+    if "worth_their_time" not in settings:
         return settings
     key = json.dumps(["shares", o.task, o.network, o.channels, o.img_size, o.threads])
     if key not in runs.known:
-        runs.keep(key, shares_by_seconds(o))
+        runs.keep(key, shares_worth_their_time(o))
     return {"mode": "auto", "shares": runs.known[key]}
 
 

@@ -45,15 +45,6 @@ def geometric_batch_sizes(levels: int, finest: int = 16, ratio: int = 2) -> tupl
     return tuple(finest * ratio**coarsening for coarsening in reversed(range(levels)))
 
 
-def small_batch_sizes(levels: int) -> tuple[int, ...]:
-    """1 sample on the finest level, 2 on the next, 4 on the others: many steps for little work.
-
-    >>> small_batch_sizes(levels=4)
-    (4, 4, 2, 1)
-    """
-    return tuple(min(n, 4) for n in geometric_batch_sizes(levels, finest=1))
-
-
 def check_batch_sizes(batch_sizes: Sequence[int], levels: int, form: Form = "nested") -> None:
     """Raises ValueError unless `batch_sizes` suits `levels` levels and the form."""
     if form not in FORMS:

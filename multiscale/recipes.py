@@ -20,7 +20,6 @@ from multiscale.allocation import (
     Form,
     check_batch_sizes,
     geometric_batch_sizes,
-    small_batch_sizes,
 )
 from multiscale.batches import map_fields
 from multiscale.data import sources
@@ -137,9 +136,8 @@ class Recipe:
             32 for cifar10, 96 for stl10, 128 for celeba, twice patch_size for urban100.
         levels: of the grids; each has half the resolution of the next. By default 4, or as many
             as img_size allows.
-        batch_size: samples on the finest level; 16 by default. auto takes 1 there, 2 on the next
-            level and 4 on all others, unless batch_size (4) or ratio (1) are given.
-        ratio: how many times more samples each coarser level gets; 2 by default, 1 for auto, 4 for
+        batch_size: samples on the finest level; 16 by default, 1 for auto.
+        ratio: how many times more samples each coarser level gets; 2 by default, 4 for
             random_patches, whose steps then all cost the same.
         batch_sizes: samples on every level, coarsest first, instead of batch_size and ratio.
         form: of the multiscale gradient. nested: one pass a level. independent: the paper's, with
@@ -385,14 +383,13 @@ class Recipe:
         """As many as `batch_sizes` has; or at most 4, for auto 6, that suit size, network, task."""
         if self.batch_sizes is not None:
             return max(len(self.batch_sizes), 1)
-        task, divisor = TASKS[self.task], getattr(NETWORKS.get(self.network), "divisor", 1)
-        most = 6 if self.mode == "auto" else 4
-        for levels in range(most, 1, -1):
+        task, divisor = self.build_task(), getattr(NETWORKS.get(self.network), "divisor", 1)
+        auto = self.mode == "auto"
+        for levels in range(6 if auto else 4, 1, -1):
             coarsest, rest = divmod(self.size, 2 ** (levels - 1))
-            if levels > 4 and coarsest < 8:
-                continue
             fits = coarsest % divisor == 0 == coarsest % task.divisor
-            if not rest and fits and coarsest >= task.smallest:
+            least = task.coarsest if auto and levels > 2 else task.smallest
+            if not rest and fits and coarsest >= least:
                 return levels
         return 1
 
@@ -400,10 +397,9 @@ class Recipe:
         """The stages of the mode, in the length that was asked for."""
         grids = self.build_grids()
         sizes: Sequence[int] | None = self.batch_sizes
-        if sizes is None and self.mode == "auto" and self.batch_size is self.ratio is None:
-            sizes = small_batch_sizes(grids.levels)
-        elif sizes is None:
-            finest, ratio = {"auto": (4, 1), "random_patches": (16, 4)}.get(self.mode, (16, 2))
+        if sizes is None:
+            finest = 1 if self.mode == "auto" else 16
+            ratio = 4 if self.mode == "random_patches" else 2
             sizes = geometric_batch_sizes(
                 grids.levels, self.batch_size or finest, self.ratio or ratio
             )

@@ -17,7 +17,7 @@ from multiscale.controller import Controller
 from multiscale.data.stream import CropStream
 from multiscale.pictures import save_comparison
 from multiscale.recipes import Recipe, in_units
-from multiscale.schedules import Schedule, Stage
+from multiscale.schedules import Schedule, Stage, worth_their_time
 from multiscale.tasks import Task
 from multiscale.training.checkpoint import read_checkpoint, read_state
 from multiscale.training.evaluate import Quality, Validation
@@ -73,7 +73,7 @@ class Prepared:
     task: Task
     state: TrainingState
     validation: Validation
-    resumed: str | None
+    event: str | None
 
 
 def run(recipe: Recipe, network: nn.Module | None = None) -> Report:
@@ -92,8 +92,8 @@ def run(recipe: Recipe, network: nn.Module | None = None) -> Report:
     fabric.barrier()  # nothing is written before all have read
     first = fabric.is_global_zero
     records = recipe.build_records(state.progress) if first else recipe.no_records()
-    if prepared.resumed is not None:
-        records.event(prepared.resumed)
+    if prepared.event is not None:
+        records.event(prepared.event)
     fabric.print(state.schedule)
     validations, done = recipe.number_of_validations, state.progress.work_units
     with records:
@@ -149,25 +149,26 @@ def prepare(recipe: Recipe, network: nn.Module | None = None) -> Prepared:
         controller=controller,
         adaptation=adaptation,
     )
-    resumed = None
+    event = None
     if saved is not None:
         state.load_state_dict(saved)
         stages = [Stage(**stage) for stage in saved["stages"]]
         state.schedule = recipe.lengthened(stages, saved["probes"] or 0.0)
         after = f"resumed after iteration {state.progress.iteration}"
         where = f"device {recipe.device}", f"{fabric.world_size} processes"
-        resumed = "; ".join([after, *changes, *where])
+        event = "; ".join([after, *changes, *where])
     elif recipe.limits[1] is not None:
-        state.schedule = in_time(recipe, fabric, state, task, validation)
-    return Prepared(recipe, network, fabric, task, state, validation, resumed)
+        state.schedule, event = in_time(recipe, fabric, state, task, validation)
+    return Prepared(recipe, network, fabric, task, state, validation, event)
 
 
 def in_time(
     recipe: Recipe, fabric: Fabric, state: TrainingState, task: Task, validation: Validation
-) -> Schedule:
+) -> tuple[Schedule, str | None]:
     """The state's schedule in the recipe's seconds, by timing a few steps of every stage.
 
-    All processes follow the first one's clock.
+    `auto` leaves out coarse levels that are not worth their time, and says so. All processes follow
+    the first one's clock.
     """
     _, seconds = recipe.limits
     assert seconds is not None
@@ -180,8 +181,18 @@ def in_time(
             f"{validating:.2g} s, more than half of it; use fewer validations or val_images, or a "
             f"larger budget."
         )
-    schedule = state.schedule.with_seconds(seconds - validating, of_steps, recipe.stage_shares)
-    return fabric.broadcast(schedule)
+    schedule, event = state.schedule, None
+    if recipe.mode == "auto" and recipe.levels is recipe.batch_sizes is recipe.shares is None:
+        schedule = worth_their_time(schedule, of_steps)
+    if left_out := len(of_steps) - len(schedule.stages):
+        taken = ", ".join(f"{1e3 * one:.2g}" for one in of_steps)
+        of_steps = of_steps[left_out:]
+        event = (
+            f"a step takes {taken} ms on the levels, coarsest first: begins on level {left_out}, "
+            f"since coarser ones are hardly faster"
+        )
+    schedule = schedule.with_seconds(seconds - validating, of_steps, recipe.stage_shares)
+    return fabric.broadcast((schedule, event))
 
 
 def compile_every_shape(network: nn.Module) -> None:

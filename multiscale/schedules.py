@@ -5,6 +5,7 @@ The strategies differ only in their stages; the training loop does not know thei
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +18,15 @@ from multiscale.allocation import (
     geometric_batch_sizes,
     is_number,
     is_whole,
-    small_batch_sizes,
     work_units,
 )
 from multiscale.grids import GridHierarchy
 
 PAPER_STEPS = (2000, 1000, 500, 250)
 """Steps of the paper's full multiscale training on levels 0 … 3."""
+
+CHEAPER = 0.75
+"""What a step may take on a coarse level, of one on the next level, to be worth its time."""
 
 
 @dataclass(frozen=True)
@@ -234,25 +237,20 @@ class Schedule:
         """The same stages with `budget` seconds in all.
 
         Args:
-            budget: in seconds; met to within half a step of each stage.
+            budget: in seconds; met to within half a step of each stage, or one where a stage has
+                no more.
             step_seconds: of one step of each stage.
-            shares: of the budget for each stage; by default as their work is shared now.
+            shares: of the budget for each stage; by default such that steps keep their proportions.
         """
         if shares is None:
-            shares = [stage.steps * self.step_cost(stage) for stage in self.stages]
-        part = budget / sum(shares)
-        lengths = [
-            round(part * share / seconds)
-            for share, seconds in zip(shares, step_seconds, strict=True)
-        ]
-        if min(lengths) < 1:
-            stage = lengths.index(min(lengths))
+            shares = [n * seconds for n, seconds in zip(self.lengths, step_seconds, strict=True)]
+        if budget < sum(step_seconds):
             raise ValueError(
-                f"Schedule: {budget:.3g} seconds of training leave stage {stage} without a step, "
-                f"which takes {step_seconds[stage]:.2g} s; needs a larger budget, smaller batches "
-                f"or fewer stages."
+                f"Schedule: {budget:.3g} seconds of training are too few for one step of each "
+                f"stage, which takes {sum(step_seconds):.2g} s; needs a larger budget, smaller "
+                f"batches or fewer stages."
             )
-        return self.of_lengths(lengths)
+        return self.of_lengths(_lengths(budget, shares, step_seconds))
 
     def with_steps(self, steps: int) -> Schedule:
         """The same stages with `steps` steps in all, spread in the same proportions."""
@@ -275,7 +273,8 @@ class Schedule:
         """The same stages with `budget` work units in all.
 
         Args:
-            budget: in work units; met to within half a step of each stage.
+            budget: in work units; met to within half a step of each stage, or one where a stage
+                has no more.
             shares: of the budget for each stage; by default as they are shared now.
         """
         if shares is None:
@@ -288,16 +287,13 @@ class Schedule:
                 f"Schedule: shares={tuple(shares)} for {len(self.stages)} stages; needs one "
                 f"positive number each."
             )
-        lengths = [
-            round(budget * share / sum(shares) / self.step_cost(stage))
-            for stage, share in zip(self.stages, shares, strict=True)
-        ]
-        if min(lengths) < 1:
+        costs = [self.step_cost(stage) for stage in self.stages]
+        if budget < sum(costs):
             raise ValueError(
-                f"Schedule: {budget:g} work units leave stage {lengths.index(min(lengths))} without"
-                f" a step; needs a larger budget, smaller batches or fewer stages."
+                f"Schedule: {budget:g} work units are too few for one step of each stage, which "
+                f"takes {sum(costs):g}; needs a larger budget, smaller batches or fewer stages."
             )
-        return self.of_lengths(lengths)
+        return self.of_lengths(_lengths(budget, shares, costs))
 
     def without_empty(self, shares: Sequence[float]) -> Schedule:
         """The stages whose share of the work is not 0."""
@@ -414,31 +410,58 @@ def cascadic(
 def auto(
     grids: GridHierarchy, budget: float = 5000.0, batch_sizes: Sequence[int] | None = None
 ) -> Schedule:
-    """Coarse to fine, one level a stage, with the shares of the work that measured best.
+    """Coarse to fine, one level a stage; each coarser level takes twice the work.
 
-    From the finest level down they are as 1, 3, 6, 12, 12, 12 … to each other; the coarsest of
-    three or more levels gets half of that. A run in mode `auto` leaves a stage before its share is
-    used up if the level has nothing more to give (`Controller`).
+    With twice as many samples a step as well, that makes four times as many steps. A run in mode
+    `auto` leaves a stage before its share is used up if the level has nothing more to give
+    (`Controller`), and with a budget of time it begins on the coarsest level that is worth its time
+    (`worth_their_time`).
 
     Args:
         grids: all levels.
         budget: in work units.
-        batch_sizes: on each level, coarsest first; by default 1 on the finest, 2 on the next, and 4
-            on the others.
+        batch_sizes: on each level, coarsest first; by default 1 on the finest and twice as many on
+            each coarser one.
 
-    >>> auto(GridHierarchy(finest=(64, 64), levels=4), budget=1600)
-    Schedule: 12,700 steps, 1,600 work units, nested form
+    >>> auto(GridHierarchy(finest=(64, 64), levels=4), budget=1500)
+    Schedule: 8,500 steps, 1,500 work units, nested form
     stage    steps     levels           batch sizes  per step  work units
-        0    9,600          0                     4    0.0625         600
-        1    2,400          1                     4      0.25         600
-        2      600          2                     2       0.5         300
+        0    6,400          0                     8     0.125         800
+        1    1,600          1                     4      0.25         400
+        2      400          2                     2       0.5         200
         3      100          3                     1         1         100
     """
-    shares = [(1.0, 3.0, 6.0, 12.0)[min(halvings, 3)] for halvings in reversed(range(grids.levels))]
-    if grids.levels > 2:
-        shares[0] /= 2
-    sizes = batch_sizes or small_batch_sizes(grids.levels)
-    return cascadic(grids, batch_sizes=sizes).with_work(budget, shares)
+    sizes = batch_sizes or geometric_batch_sizes(grids.levels, finest=1)
+    return cascadic(grids, batch_sizes=sizes).with_work(budget, auto_shares(grids.levels))
+
+
+def auto_shares(levels: int) -> list[float]:
+    """Of the work, for each level of `auto`, coarsest first.
+
+    >>> auto_shares(levels=4)
+    [8.0, 4.0, 2.0, 1.0]
+    """
+    return [2.0**halvings for halvings in reversed(range(levels))]
+
+
+def worth_their_time(schedule: Schedule, step_seconds: Sequence[float]) -> Schedule:
+    """The schedule of `auto` without its coarsest levels whose steps take as long as finer ones.
+
+    The fewer pixels a step has, the more of its time is overhead. A level is left out while its
+    step takes more than `CHEAPER` of what one on the next level takes: in the same time that makes
+    nearly as many steps, with more detail.
+
+    Args:
+        schedule: one level a stage.
+        step_seconds: of one step of each stage.
+    """
+    pairs = itertools.pairwise(step_seconds)
+    dear = list(itertools.takewhile(lambda pair: pair[0] > CHEAPER * pair[1], pairs))
+    if not dear:
+        return schedule
+    kept = auto_shares(len(schedule.stages) - len(dear))
+    fewer = schedule.without_empty([0.0] * len(dear) + kept)
+    return fewer.with_work(schedule.work_units, kept)
 
 
 def progressive_resizing(
@@ -528,6 +551,12 @@ def _sizes(grids: GridHierarchy, batch_sizes: Sequence[int] | None) -> tuple[int
             f"needs one a level, coarsest first."
         )
     return tuple(batch_sizes)
+
+
+def _lengths(budget: float, shares: Sequence[float], costs: Sequence[float]) -> list[int]:
+    """Steps of each stage, one or more, for its share of the budget at so much a step."""
+    part = budget / sum(shares)
+    return [max(1, round(part * share / cost)) for share, cost in zip(shares, costs, strict=True)]
 
 
 def _steps(grids: GridHierarchy, steps: Sequence[int] | None) -> tuple[int, ...]:

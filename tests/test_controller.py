@@ -114,9 +114,9 @@ def test_a_budget_has_a_unit(budget, means):
     assert in_units(budget) == means
 
 
-def test_seconds_are_spent_in_the_shares_of_the_work():
-    schedule = SCHEDULE.with_seconds(690, step_seconds=(2.0, 1.0, 0.5))
-    assert schedule.lengths == (300, 60, 60)
+def test_a_budget_of_seconds_keeps_the_proportions_of_steps():
+    schedule = SCHEDULE.with_seconds(2 * 1275, step_seconds=(2.0, 1.0, 0.5))
+    assert schedule.lengths == tuple(2 * n for n in SCHEDULE.lengths)
     assert SCHEDULE.with_seconds(60, (1, 1, 1), shares=(1, 2, 3)).lengths == (10, 20, 30)
     with pytest.raises(ValueError, match="2 seconds of training leave stage 2 without a step"):
         SCHEDULE.with_seconds(2, (0.1, 0.1, 5.0))

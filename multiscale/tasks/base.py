@@ -56,6 +56,11 @@ class Task(ABC):
         The field `clean` is what the network's output is compared with.
         """
 
+    @property
+    def coarsest(self) -> int:
+        """Side of the coarsest images, in pixels, that are still worth training on."""
+        return max(8, self.smallest)
+
     @abstractmethod
     def observe(self, draw: Draw) -> Tensor:
         """The corrupted images (n, 3, h, w) that the network is given."""
