@@ -36,7 +36,6 @@ from table import as_markdown, publish
 from multiscale.plan import plan
 from multiscale.recipes import Recipe
 from multiscale.runs import run
-from multiscale.schedules import auto_shares, worth_their_time
 
 PAPER = [128, 64, 32, 16]
 STRATEGIES: dict[str, dict[str, Any]] = {
@@ -66,13 +65,11 @@ STRATEGIES: dict[str, dict[str, Any]] = {
         "decay": 0.3,
     },
     "auto": {"mode": "auto"},
-    "auto with a budget of time": {"mode": "auto", "worth_their_time": True},
     "growing patches in auto's stages": {"mode": "growing_patches", "stages_of_auto": True},
     "cascadic in auto's stages": {"mode": "cascadic", "stages_of_auto": True},
 }
 """Batch sizes coarsest first; 10, 20, 50, 20 % of the work on the four levels, unless the paper's
-stages are named. With a budget of time, `--budget 10min`, auto leaves out coarse levels whose steps
-take as long as finer ones."""
+stages are named."""
 DECAYS = {"cosine": None, "late": 0.3}
 PARTS = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 """Budgets are the whole one divided by these."""
@@ -162,35 +159,22 @@ def step_seconds(recipe: Recipe) -> tuple[float, ...]:
     return tuple(plan(recipe, rounds=20).forecast.step_seconds)
 
 
-def shares_worth_their_time(o: argparse.Namespace) -> list[float]:
-    """Of the work, for auto's stages: 0 for those that a budget of time leaves out."""
-    with tempfile.TemporaryDirectory() as results:
-        recipe = of_problem(o)(mode="auto", work_units=o.work_units, results_dir=results)
-        whole = recipe.build_schedule()
-        kept = worth_their_time(whole, step_seconds(recipe))
-    left_out = len(whole.stages) - len(kept.stages)
-    return [0.0] * left_out + auto_shares(len(kept.stages))
-
-
 class Runs:
     """Results of runs, made several at a time and kept in a file."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.file = Path(options.keep)
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.known: dict[str, Any] = {}
+        self.known: dict[str, Result] = {}
         if self.file.exists():
             self.known = json.loads(self.file.read_text())
         self.pool = multiprocessing.get_context("spawn").Pool(options.processes)
 
-    def keep(self, key: str, result: Any) -> None:
-        self.known[key] = result
-        self.file.write_text(json.dumps(self.known, indent=0))
-
     def __call__(self, jobs: list[Job]) -> list[Result]:
         missing = [job for job in jobs if job.key not in self.known]
         for job, result in zip(missing, self.pool.imap(train_once, missing), strict=True):
-            self.keep(job.key, result)
+            self.known[job.key] = result
+            self.file.write_text(json.dumps(self.known, indent=0))
             print(
                 f"{job.settings} {job.work_units:g} WU, lr {job.learning_rate:g}, seed {job.seed}: "
                 f"{result['loss']:.4g}",
@@ -198,17 +182,6 @@ class Runs:
                 flush=True,
             )
         return [self.known[job.key] for job in jobs]
-
-
-def settings_of(name: str, runs: Runs, o: argparse.Namespace) -> dict[str, Any]:
-    """A strategy's options; what is worth its time is timed once and kept with the runs."""
-    settings = STRATEGIES[name]
-    if "worth_their_time" not in settings:
-        return settings
-    key = json.dumps(["shares", o.task, o.network, o.channels, o.img_size, o.threads])
-    if key not in runs.known:
-        runs.keep(key, shares_worth_their_time(o))
-    return {"mode": "auto", "shares": runs.known[key]}
 
 
 @dataclass(frozen=True)
@@ -332,7 +305,7 @@ def main() -> None:
     psnr = statistics.median(r["psnr"] for r in whole)
 
     chosen = {"single, the best": best}
-    chosen |= {name: settings_of(name, runs, options) for name in options.strategies}
+    chosen |= {name: STRATEGIES[name] for name in options.strategies}
     climbs = {name: Climb.to(target, of_name, runs, options) for name, of_name in chosen.items()}
     runs.pool.terminate()  # so that nothing else runs while steps are timed
     torch.set_num_threads(options.threads)

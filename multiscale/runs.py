@@ -17,7 +17,7 @@ from multiscale.controller import Controller
 from multiscale.data.stream import CropStream
 from multiscale.pictures import save_comparison
 from multiscale.recipes import Recipe, in_units
-from multiscale.schedules import Schedule, Stage, worth_their_time
+from multiscale.schedules import Schedule, Stage
 from multiscale.tasks import Task
 from multiscale.training.checkpoint import read_checkpoint, read_state
 from multiscale.training.evaluate import Quality, Validation
@@ -73,7 +73,7 @@ class Prepared:
     task: Task
     state: TrainingState
     validation: Validation
-    event: str | None
+    resumed: str | None
 
 
 def run(recipe: Recipe, network: nn.Module | None = None) -> Report:
@@ -92,8 +92,8 @@ def run(recipe: Recipe, network: nn.Module | None = None) -> Report:
     fabric.barrier()  # nothing is written before all have read
     first = fabric.is_global_zero
     records = recipe.build_records(state.progress) if first else recipe.no_records()
-    if prepared.event is not None:
-        records.event(prepared.event)
+    if prepared.resumed is not None:
+        records.event(prepared.resumed)
     fabric.print(state.schedule)
     validations, done = recipe.number_of_validations, state.progress.work_units
     with records:
@@ -149,26 +149,25 @@ def prepare(recipe: Recipe, network: nn.Module | None = None) -> Prepared:
         controller=controller,
         adaptation=adaptation,
     )
-    event = None
+    resumed = None
     if saved is not None:
         state.load_state_dict(saved)
         stages = [Stage(**stage) for stage in saved["stages"]]
         state.schedule = recipe.lengthened(stages, saved["probes"] or 0.0)
         after = f"resumed after iteration {state.progress.iteration}"
         where = f"device {recipe.device}", f"{fabric.world_size} processes"
-        event = "; ".join([after, *changes, *where])
+        resumed = "; ".join([after, *changes, *where])
     elif recipe.limits[1] is not None:
-        state.schedule, event = in_time(recipe, fabric, state, task, validation)
-    return Prepared(recipe, network, fabric, task, state, validation, event)
+        state.schedule = in_time(recipe, fabric, state, task, validation)
+    return Prepared(recipe, network, fabric, task, state, validation, resumed)
 
 
 def in_time(
     recipe: Recipe, fabric: Fabric, state: TrainingState, task: Task, validation: Validation
-) -> tuple[Schedule, str | None]:
+) -> Schedule:
     """The state's schedule in the recipe's seconds, by timing a few steps of every stage.
 
-    `auto` leaves out coarse levels that are not worth their time, and says so. All processes follow
-    the first one's clock.
+    All processes follow the first one's clock.
     """
     _, seconds = recipe.limits
     assert seconds is not None
@@ -181,18 +180,8 @@ def in_time(
             f"{validating:.2g} s, more than half of it; use fewer validations or val_images, or a "
             f"larger budget."
         )
-    schedule, event = state.schedule, None
-    if recipe.mode == "auto" and recipe.levels is recipe.batch_sizes is recipe.shares is None:
-        schedule = worth_their_time(schedule, of_steps)
-    if left_out := len(of_steps) - len(schedule.stages):
-        taken = ", ".join(f"{1e3 * one:.2g}" for one in of_steps)
-        of_steps = of_steps[left_out:]
-        event = (
-            f"a step takes {taken} ms on the levels, coarsest first: begins on level {left_out}, "
-            f"since coarser ones are hardly faster"
-        )
-    schedule = schedule.with_seconds(seconds - validating, of_steps, recipe.stage_shares)
-    return fabric.broadcast((schedule, event))
+    schedule = state.schedule.with_seconds(seconds - validating, of_steps, recipe.stage_shares)
+    return fabric.broadcast(schedule)
 
 
 def compile_every_shape(network: nn.Module) -> None:

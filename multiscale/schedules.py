@@ -5,7 +5,6 @@ The strategies differ only in their stages; the training loop does not know thei
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +23,6 @@ from multiscale.grids import GridHierarchy
 
 PAPER_STEPS = (2000, 1000, 500, 250)
 """Steps of the paper's full multiscale training on levels 0 … 3."""
-
-CHEAPER = 0.75
-"""What a step may take on a coarse level, of one on the next level, to be worth its time."""
 
 
 @dataclass(frozen=True)
@@ -414,8 +410,7 @@ def auto(
 
     With twice as many samples a step as well, that makes four times as many steps. A run in mode
     `auto` leaves a stage before its share is used up if the level has nothing more to give
-    (`Controller`), and with a budget of time it begins on the coarsest level that is worth its time
-    (`worth_their_time`).
+    (`Controller`).
 
     Args:
         grids: all levels.
@@ -432,36 +427,8 @@ def auto(
         3      100          3                     1         1         100
     """
     sizes = batch_sizes or geometric_batch_sizes(grids.levels, finest=1)
-    return cascadic(grids, batch_sizes=sizes).with_work(budget, auto_shares(grids.levels))
-
-
-def auto_shares(levels: int) -> list[float]:
-    """Of the work, for each level of `auto`, coarsest first.
-
-    >>> auto_shares(levels=4)
-    [8.0, 4.0, 2.0, 1.0]
-    """
-    return [2.0**halvings for halvings in reversed(range(levels))]
-
-
-def worth_their_time(schedule: Schedule, step_seconds: Sequence[float]) -> Schedule:
-    """The schedule of `auto` without its coarsest levels whose steps take as long as finer ones.
-
-    The fewer pixels a step has, the more of its time is overhead. A level is left out while its
-    step takes more than `CHEAPER` of what one on the next level takes: in the same time that makes
-    nearly as many steps, with more detail.
-
-    Args:
-        schedule: one level a stage.
-        step_seconds: of one step of each stage.
-    """
-    pairs = itertools.pairwise(step_seconds)
-    dear = list(itertools.takewhile(lambda pair: pair[0] > CHEAPER * pair[1], pairs))
-    if not dear:
-        return schedule
-    kept = auto_shares(len(schedule.stages) - len(dear))
-    fewer = schedule.without_empty([0.0] * len(dear) + kept)
-    return fewer.with_work(schedule.work_units, kept)
+    shares = [2.0**halvings for halvings in reversed(range(grids.levels))]
+    return cascadic(grids, batch_sizes=sizes).with_work(budget, shares)
 
 
 def progressive_resizing(
