@@ -90,17 +90,28 @@ def test_a_step_belongs_to_its_stage():
             SCHEDULE.at(step)
 
 
-@pytest.mark.parametrize(
-    ("levels", "shares"),
-    [(1, (1,)), (2, (3, 1)), (4, (6, 6, 3, 1)), (5, (6, 12, 6, 3, 1)), (6, (6, 12, 12, 6, 3, 1))],
-)
-def test_shares_of_auto(levels, shares):
-    schedule = auto(GridHierarchy((128, 128), levels), budget=21_000)
+@pytest.mark.parametrize("levels", range(1, 7))
+def test_on_each_coarser_level_auto_has_twice_the_work_and_twice_the_samples(levels):
+    schedule = auto(GridHierarchy((128, 128), levels), budget=1000 * (2**levels - 1))
     spent = [stage.steps * schedule.step_cost(stage) for stage in schedule.stages]
-    assert spent == pytest.approx([21_000 * share / sum(shares) for share in shares], rel=1e-2)
+    assert spent == [1000 * 2**halvings for halvings in reversed(range(levels))]
     assert [stage.finest for stage in schedule.stages] == list(range(levels))
     sizes = [stage.batch_sizes for stage in schedule.stages]
-    assert sizes == [(4,), (4,), (4,), (4,), (2,), (1,)][-levels:]
+    assert sizes == [(2**halvings,) for halvings in reversed(range(levels))]
+
+
+def test_auto_begins_where_images_still_show_the_problem(tmp_path):
+    def coarsest(task, img_size=128, **options):
+        recipe = Recipe(task=task, mode="auto", network="resnet", work_units=1000.0, **options)
+        return replace(recipe, img_size=img_size).build_grids().shape(0)
+
+    assert coarsest("denoising") == (8, 8)
+    assert coarsest("superresolution") == (16, 16)  # for SSIM
+    assert coarsest("deblurring") == (16, 16)  # five standard deviations of 3 pixels
+    assert coarsest("deblurring", sigma=1.0) == (8, 8)
+    assert coarsest("deblurring", sigma=6.0) == (32, 32)
+    assert coarsest("deblurring", level_rule="physical", patches=0.0) == (8, 8)
+    assert coarsest("deblurring", img_size=16) == (8, 8)  # two levels at least
 
 
 # --- a budget -------------------------------------------------------------------------------------
@@ -118,7 +129,8 @@ def test_a_budget_of_seconds_keeps_the_proportions_of_steps():
     schedule = SCHEDULE.with_seconds(2 * 1275, step_seconds=(2.0, 1.0, 0.5))
     assert schedule.lengths == tuple(2 * n for n in SCHEDULE.lengths)
     assert SCHEDULE.with_seconds(60, (1, 1, 1), shares=(1, 2, 3)).lengths == (10, 20, 30)
-    with pytest.raises(ValueError, match="2 seconds of training leave stage 2 without a step"):
+    assert SCHEDULE.with_seconds(6, (0.1, 0.1, 5.0)).lengths[-1] == 1
+    with pytest.raises(ValueError, match="2 seconds of training are too few for one step of each"):
         SCHEDULE.with_seconds(2, (0.1, 0.1, 5.0))
 
 
@@ -130,8 +142,9 @@ def test_a_run_with_a_budget_of_time_is_as_long_as_its_steps_took_when_timed(tmp
     monkeypatch.setattr("multiscale.runs.seconds_per_validation", lambda *_: 1.0)
     timed = recipe(tmp_path, mode="auto", work_units=None, budget="20s", validations=4)
     report = run(timed)
-    # 20 s less 4 validations and one at the end of each stage, 3 and 1 parts of it on the levels
-    assert report.outcome.iteration == round(14 * 0.75 / 0.5) + round(14 * 0.25 / 0.25)
+    # 20 s less 4 validations and one at the end of each stage; 4 steps on level 0 for one on level 1
+    parts = 14 / (4 * 0.5 + 0.25)
+    assert report.outcome.iteration == round(4 * parts) + round(parts)
     assert run(replace(timed, resume=True)).outcome == report.outcome
     with pytest.raises(ValueError, match="its 20 validations alone take 22 s"):
         run(replace(timed, overwrite=True, validations=20))

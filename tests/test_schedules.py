@@ -146,7 +146,7 @@ def test_random_patches_take_every_level_as_often_and_the_step_decides_which():
         (lambda: multiscale(GRIDS, batch_sizes=(8, 4)), "got 2 for 4 levels"),
         (lambda: cascadic(GRIDS, steps=(8, 4)), "got 2 for 4 stages"),
         (lambda: cascadic(GRIDS).with_steps(3), "3 steps for 4 stages"),
-        (lambda: cascadic(GRIDS).with_work(10), "leave stage . without a step"),
+        (lambda: cascadic(GRIDS).with_work(10), "10 work units are too few for one step of each"),
         (lambda: cascadic(GRIDS).with_work(1000, (1, 1)), "needs one positive number each"),
         (
             lambda: Schedule(GRIDS, (Stage(1, 1, (8, 4)),), patches=0.5),
