@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -30,6 +28,7 @@ from multiscale.data.stream import grid_of_crops, to_images
 from multiscale.data.urban100 import urban100
 from multiscale.grids import GridHierarchy
 from multiscale.networks import NETWORKS, RestorationNetwork, divisor_of
+from multiscale.options import MOST, check_ranges, check_types, in_units
 from multiscale.schedules import (
     Schedule,
     Stage,
@@ -47,28 +46,6 @@ from multiscale.training.draws import NETWORK, seed_of
 from multiscale.training.evaluate import Validation
 from multiscale.training.records import NoRecords, Records
 from multiscale.training.state import LearningRate, Progress
-
-MOST: dict[str, float] = {
-    "channels": 10**6,
-    "patch_size": 2**15,
-    "train_patches": 10**5,
-    "test_patches": 10**5,
-    "img_size": 2**16,
-    "levels": 16,
-    "batch_size": 10**6,
-    "ratio": 10**3,
-    "iterations": 10**8,
-    "work_units": 10**12,
-    "validations": 10**6,
-    "val_images": 10**5,
-    "skip_updates": 10**8,
-    "processes": 10**4,
-    "memory": 2**20,
-    "seed": 2**63 - 1,
-    "run_id": 2**63 - 1,
-    "learning_rate": 1e3,
-}
-"""The largest values that options take: far more than is of use, and less than hangs a machine."""
 
 MOST_WEIGHTS = 2**30
 """Of a network: 4 GiB, and three times as much again for gradients and Adam."""
@@ -238,42 +215,10 @@ class Recipe:
     save_every: float = 300.0
 
     def __post_init__(self) -> None:
-        for name, kind in _option_types().items():
-            if not _fits(getattr(self, name), kind):
-                raise ValueError(f"{name}={getattr(self, name)!r}: needs {_words(kind)}.")
+        check_types(self)
+        check_ranges(self)
         if self.task not in TASKS:
             raise ValueError(f"task={self.task}: needs one of {', '.join(TASKS)}.")
-        at_least_one = (
-            *("img_size", "levels", "channels", "batch_size", "ratio", "iterations", "work_units"),
-            "processes",
-            *("validations", "val_images", *PATCH_OPTIONS),
-        )
-        for name in at_least_one:
-            value = getattr(self, name)
-            if value is not None and not value >= 1:
-                raise ValueError(f"{name}={value}: needs 1 or more.")
-        for name in ("seed", "skip_updates", "save_every", "memory"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name}={getattr(self, name)}: needs 0 or more.")
-        for name, most in MOST.items():
-            if (getattr(self, name) or 0) > most:
-                raise ValueError(f"{name}={getattr(self, name)}: needs at most {most:,}.")
-        for name in ("data_dir", "cache_dir", "results_dir", "device", "label"):
-            text = getattr(self, name)
-            if text is not None and (not text.strip() or "\0" in text):
-                raise ValueError(f"{name}={text!r}: needs a text with no null character in it.")
-        if self.ema is not None and not 0 < self.ema < 1:
-            raise ValueError(f"ema={self.ema}: needs a decay in (0, 1).")
-        if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout={self.dropout}: needs a probability in [0, 1).")
-        if self.learning_rate is not None and not self.learning_rate >= 1e-12:
-            raise ValueError(
-                f"learning_rate={self.learning_rate}: needs a positive number, 1e-12 or more."
-            )
-        if self.decay is not None and not 0 < self.decay <= 1:
-            raise ValueError(f"decay={self.decay}: needs a part of the work in (0, 1].")
-        if self.adapt is not None and not 0 < self.adapt <= 1:
-            raise ValueError(f"adapt={self.adapt}: needs a part of the work in (0, 1].")
         self._check_patches()
         one_level = ("single", "progressive_resizing")
         if self.adapt is not None and (self.mode in one_level or self.patch_share):
@@ -309,8 +254,6 @@ class Recipe:
         self.build_schedule()
 
     def _check_patches(self) -> None:
-        if self.patches is not None and not 0 <= self.patches <= 1:
-            raise ValueError(f"patches={self.patches}: needs a part in [0, 1].")
         if self.patches and self.mode not in ("cascadic", "auto"):
             raise ValueError(
                 f"patches is an option of cascadic and auto, not of mode={self.mode}; leave it out."
@@ -650,51 +593,3 @@ class Recipe:
                     f"batch sizes {list(stage.batch_sizes)} of stage {number} can't be divided "
                     f"among {processes} processes; use multiples of {processes} on every level."
                 )
-
-
-_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
-
-
-def in_units(budget: str) -> tuple[float, str]:
-    """A budget as a number of work units ("wu") or of seconds ("s").
-
-    >>> in_units("5000wu"), in_units("1.5 min")
-    ((5000.0, 'wu'), (90.0, 's'))
-
-    Raises:
-        ValueError: for another unit, or a number that is not positive and finite.
-    """
-    matched = re.fullmatch(r"\s*(\d+(?:\.\d*)?(?:e\d+)?)\s*(wu|s|min|h)\s*", budget, re.ASCII)
-    number = float(matched[1]) * _SECONDS.get(matched[2], 1.0) if matched else 0.0
-    if not matched or not 0 < number <= MOST["work_units"]:
-        raise ValueError(
-            f"budget={budget!r}: needs a number above 0 (at most {MOST['work_units']:g}) and a "
-            f"unit, wu, s, min or h, such as 5000wu or 10min."
-        )
-    return number, "wu" if matched[2] == "wu" else "s"
-
-
-@cache
-def _option_types() -> dict[str, Any]:
-    return get_type_hints(Recipe)
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value is of an option's type. A whole number also serves as a float."""
-    of = get_args(kind)
-    if get_origin(kind) is Literal:
-        return isinstance(value, str) and value in of
-    if get_origin(kind) is list:
-        return isinstance(value, (list, tuple)) and all(_fits(v, of[0]) for v in value)
-    if of:
-        return any(_fits(value, k) for k in of)
-    if kind in (int, float):
-        return isinstance(value, (int, kind)) and not isinstance(value, bool)
-    return isinstance(value, kind)
-
-
-def _words(kind: Any) -> str:
-    """An option's type as its users know it."""
-    if get_origin(kind) is Literal:
-        return f"one of {', '.join(get_args(kind))}"
-    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)

@@ -15,8 +15,9 @@ from torch import nn
 from multiscale.adaptation import Adaptation
 from multiscale.controller import Controller
 from multiscale.data.stream import CropStream
+from multiscale.options import in_units
 from multiscale.pictures import save_comparison
-from multiscale.recipes import Recipe, in_units
+from multiscale.recipes import Recipe
 from multiscale.schedules import Schedule, Stage
 from multiscale.tasks import Task
 from multiscale.training.checkpoint import read_checkpoint, read_state

@@ -11,7 +11,8 @@ from torch import nn
 
 from multiscale.controller import Controller
 from multiscale.grids import GridHierarchy
-from multiscale.recipes import Recipe, in_units
+from multiscale.options import in_units
+from multiscale.recipes import Recipe
 from multiscale.runs import run
 from multiscale.schedules import auto, cascadic
 from multiscale.training.checkpoint import read_checkpoint

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "multiscale"
 
 FLOORS = [
-    {"batches", "allocation", "coupling"},
+    {"batches", "allocation", "coupling", "options"},
     {"grids", "gain"},
     {"estimator", "schedules", "gradients", "statistics"},
     {"diagnostics", "controller", "adaptation"},
