@@ -40,6 +40,11 @@ from multiscale.runs import run
 PAPER = [128, 64, 32, 16]
 STRATEGIES: dict[str, dict[str, Any]] = {
     "cascadic, paper's stages and batches": {"mode": "cascadic", "batch_sizes": PAPER},
+    "multiscale, paper's batches, independent": {
+        "mode": "multiscale",
+        "form": "independent",
+        "batch_sizes": PAPER,
+    },
     "full multiscale, paper's, independent": {
         "mode": "fullmultiscale",
         "form": "independent",

@@ -111,7 +111,7 @@ def test_auto_begins_where_images_still_show_the_problem(tmp_path):
     assert coarsest("deblurring") == (16, 16)  # five standard deviations of 3 pixels
     assert coarsest("deblurring", sigma=1.0) == (8, 8)
     assert coarsest("deblurring", sigma=6.0) == (32, 32)
-    assert coarsest("deblurring", level_rule="physical", patches=0.0) == (8, 8)
+    assert coarsest("deblurring", level_rule="physical") == (8, 8)
     assert coarsest("deblurring", img_size=16) == (8, 8)  # two levels at least
 
 
@@ -216,10 +216,10 @@ def test_a_run_leaves_a_level_that_gives_no_more_and_says_why(apart):
     ("part", "options"),
     [
         (0.5, {}),
-        (0.5, {"task": "deblurring"}),
-        (0.0, {"task": "deblurring", "level_rule": "physical"}),
-        (0.0, {"task": "inpainting"}),  # its boxes shrink with the scene
-        (0.5, {"task": "inpainting", "level_rule": "pixel"}),
+        (0.5, {"task": "superresolution", "network": "srnet"}),
+        (0.0, {"task": "deblurring"}),
+        (0.0, {"task": "inpainting"}),
+        (0.5, {"task": "inpainting", "patches": 0.5}),
         (0.0, {"adapt": 0.1}),
         (0.0, {"patches": 0.0}),
         (0.25, {"patches": 0.25, "mode": "cascadic"}),
@@ -227,7 +227,7 @@ def test_a_run_leaves_a_level_that_gives_no_more_and_says_why(apart):
         (1.0, {"mode": "growing_patches"}),
     ],
 )
-def test_half_of_autos_coarse_images_are_patches_where_they_pose_the_same_problem(part, options):
+def test_half_of_autos_coarse_images_are_patches_where_corruption_has_no_length(part, options):
     made = Recipe(**{"mode": "auto", "network": "resnet", "work_units": 2000.0} | options)
     assert made.build_schedule().patches == part
     if part:
