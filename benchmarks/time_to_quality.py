@@ -33,9 +33,9 @@ import torch
 from quiet import thrown_away
 from table import as_markdown, publish
 
-from multiscale.plan import plan
 from multiscale.recipes import Recipe
-from multiscale.runs import run
+from multiscale.runs import prepare, run
+from multiscale.training.timing import seconds_per_step
 
 PAPER = [128, 64, 32, 16]
 STRATEGIES: dict[str, dict[str, Any]] = {
@@ -161,7 +161,8 @@ def of_problem(o: argparse.Namespace) -> partial[Recipe]:
 
 def step_seconds(recipe: Recipe) -> tuple[float, ...]:
     """Of one step of each stage."""
-    return tuple(plan(recipe, rounds=20).forecast.step_seconds)
+    ready = prepare(recipe)
+    return tuple(seconds_per_step(ready.fabric, ready.state, ready.task, rounds=20))
 
 
 class Runs:
