@@ -57,16 +57,11 @@ def recipe_of(name: str, options: argparse.Namespace, results: str, **how_long: 
 
 
 def planned(name: str, options: argparse.Namespace) -> tuple[float, float, float]:
-    """Work units of a run that is to take so many seconds; seconds and MiB planned for that work.
-
-    Planned twice, since a budget of seconds shares these among the stages, one of work the work.
-    """
+    """Work units of a run that is to take so many seconds; seconds and MiB planned for it."""
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as results:
-        in_time = plan(recipe_of(name, options, results, budget=f"{options.seconds:g}s"))
-        work_units = in_time.schedule.work_units
-        expected = plan(recipe_of(name, options, results, work_units=work_units))
-    return work_units, expected.seconds, expected.peak_memory or 0.0
+        expected = plan(recipe_of(name, options, results, budget=f"{options.seconds:g}s"))
+    return expected.schedule.work_units, expected.seconds, expected.peak_memory or 0.0
 
 
 def made(

@@ -1,6 +1,8 @@
 """What all results of time_to_quality.py say, in one table.
 
-python benchmarks/time_to_quality_summary.py
+    python benchmarks/time_to_quality_summary.py
+
+Its rows are those of `auto` and of the best `cascadic` with stages of its own.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ def main() -> None:
                 f"{problem['network']} {problem['channels']}",
                 f"{problem['work']} WU, {problem['seconds']} s",
                 *found["auto"],
-                AIMS[size],
+                AIMS.get(size, "–"),
                 *fixed[best],
             ]
         )

@@ -331,7 +331,7 @@ class Recipe:
         for levels in range(6 if auto else 4, 1, -1):
             coarsest, rest = divmod(self.size, 2 ** (levels - 1))
             fits = coarsest % divisor == 0 == coarsest % task.divisor
-            least = task.coarsest if auto and levels > 2 else task.smallest
+            least = task.smallest_useful if auto and levels > 2 else task.smallest
             if not rest and fits and coarsest >= least:
                 return levels
         return 1

@@ -101,10 +101,10 @@ def test_on_each_coarser_level_auto_has_twice_the_work_and_twice_the_samples(lev
     assert sizes == [(2**halvings,) for halvings in reversed(range(levels))]
 
 
-def test_auto_begins_where_images_still_show_the_problem(tmp_path):
-    def coarsest(task, img_size=128, **options):
-        recipe = Recipe(task=task, mode="auto", network="resnet", work_units=1000.0, **options)
-        return replace(recipe, img_size=img_size).build_grids().shape(0)
+def test_auto_begins_where_images_still_show_the_problem():
+    def coarsest(task, **options):
+        options = {"mode": "auto", "network": "resnet", "img_size": 128} | options
+        return Recipe(task=task, work_units=1000.0, **options).build_grids().shape(0)
 
     assert coarsest("denoising") == (8, 8)
     assert coarsest("superresolution") == (16, 16)  # for SSIM

@@ -57,8 +57,8 @@ class Task(ABC):
         """
 
     @property
-    def coarsest(self) -> int:
-        """Side of the coarsest images, in pixels, that are still worth training on."""
+    def smallest_useful(self) -> int:
+        """Least height and width of a level, in pixels, that `auto` trains on."""
         return max(8, self.smallest)
 
     @abstractmethod

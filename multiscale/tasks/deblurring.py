@@ -55,10 +55,10 @@ class Deblurring(Task):
             )
 
     @property
-    def coarsest(self) -> int:
+    def smallest_useful(self) -> int:
         """Five standard deviations; a blur as wide as the image leaves little but its mean."""
         of_blur = 5 * max(self.sigma) if self.level_rule == "pixel" else 0.0
-        return max(super().coarsest, math.ceil(of_blur))
+        return max(super().smallest_useful, math.ceil(of_blur))
 
     def draw(self, clean: Tensor, generator: torch.Generator) -> Draw:
         return draw_noise_and_time(clean, self.t_max, generator)
