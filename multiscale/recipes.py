@@ -129,8 +129,7 @@ class Recipe:
             out.
         patches: part of the images of coarse levels, such as 0.5, that are patches of the finest
             level's instead of whole scenes in less detail; for cascadic and auto. Half by default
-            for auto without adapt in denoising and superresolution, whose corruption has no length;
-            else none.
+            for auto without adapt in denoising, whose noise spoils each pixel by itself; else none.
         adapt: part of the work, such as 0.05, for probes of the gradients, after which levels,
             batch sizes and coefficients of the telescoping sum are chosen anew; the work of a step
             stays. By default all stay as they are.
@@ -293,7 +292,7 @@ class Recipe:
         if self.patches is not None:
             return self.patches
         of_auto = self.mode == "auto" and self.adapt is None
-        return 0.5 if of_auto and not hasattr(TASKS[self.task], "level_rule") else 0.0
+        return 0.5 if of_auto and TASKS[self.task].pixelwise else 0.0
 
     @property
     def name(self) -> str:

@@ -216,7 +216,7 @@ def test_a_run_leaves_a_level_that_gives_no_more_and_says_why(apart):
     ("part", "options"),
     [
         (0.5, {}),
-        (0.5, {"task": "superresolution", "network": "srnet"}),
+        (0.0, {"task": "superresolution", "network": "srnet"}),
         (0.0, {"task": "deblurring"}),
         (0.0, {"task": "inpainting"}),
         (0.5, {"task": "inpainting", "patches": 0.5}),
@@ -227,7 +227,7 @@ def test_a_run_leaves_a_level_that_gives_no_more_and_says_why(apart):
         (1.0, {"mode": "growing_patches"}),
     ],
 )
-def test_half_of_autos_coarse_images_are_patches_where_corruption_has_no_length(part, options):
+def test_half_of_autos_coarse_images_are_patches_where_corruption_is_pixelwise(part, options):
     made = Recipe(**{"mode": "auto", "network": "resnet", "work_units": 2000.0} | options)
     assert made.build_schedule().patches == part
     if part:

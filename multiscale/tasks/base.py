@@ -37,6 +37,8 @@ class Task(ABC):
         divisor: heights and widths of levels must be multiples of it.
         timed: whether draws have a time, which the network is then given.
         pairs: whether `draw` takes an image's companion of half the size, `low`, if there is one.
+        pixelwise: whether the corruption of a pixel depends on that pixel alone; half of `auto`'s
+            coarse images are then patches.
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
         restriction: rule by field; see `multiscale.grids`.
     """
@@ -46,6 +48,7 @@ class Task(ABC):
     divisor: ClassVar[int] = 1
     timed: ClassVar[bool] = True
     pairs: ClassVar[bool] = False
+    pixelwise: ClassVar[bool] = False
     logs_ssim: ClassVar[bool] = False
     restriction: Mapping[Any, Restriction]
 

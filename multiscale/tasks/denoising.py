@@ -34,6 +34,7 @@ class Denoising(Task):
     """
 
     name: ClassVar[str] = "denoising"
+    pixelwise: ClassVar[bool] = True
     t_max: float = 0.1
     restriction: Mapping[Any, Restriction] = field(default_factory=averaged_images_and_white_noise)
 
