@@ -264,11 +264,12 @@ def summary(recipe: Recipe, report: Report) -> str:
     """What a run did, in a few lines."""
     outcome, records = report.outcome, report.records
     foretold = "" if report.foretold is None else f", {report.foretold:,.0f} s foretold"
+    with_all = "Since it was resumed, with" if recipe.resume else "With"
     memory = "" if report.peak_memory is None else f", peak memory {report.peak_memory:,.0f} MiB"
     return "\n".join(
         [
             f"Trained {recipe.name} in {outcome.seconds:.0f} s: {outcome.work_units:,.0f} work "
-            f"units, best at iteration {outcome.best_iteration:,}. With validations "
+            f"units, best at iteration {outcome.best_iteration:,}. {with_all} validations "
             f"{report.took:,.0f} s{foretold}{memory}.",
             f"On {recipe.val_images} crops of images that it never saw:",
             quality_table({"corrupted": report.corrupted, "restored": report.restored}),

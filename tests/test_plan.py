@@ -78,12 +78,14 @@ def test_the_report_holds_the_prediction_beside_the_outcome(tmp_path, monkeypatc
 
 def test_a_resumed_run_foretells_what_is_left(tmp_path, monkeypatch):
     whole = recipe(tmp_path, mode="single", work_units=40.0)
-    run(whole)
+    assert ". With validations " in summary(whole, run(whole))
     longer = replace(whole, work_units=50.0, resume=True)
     schedule = longer.build_schedule()
     expected = Forecast.of(schedule, [1.0], 0.0, longer.number_of_validations)
     monkeypatch.setattr(runs, "forecast", lambda *_: expected)
-    assert run(longer).foretold == pytest.approx(schedule.steps - whole.build_schedule().steps)
+    report = run(longer)
+    assert report.foretold == pytest.approx(schedule.steps - whole.build_schedule().steps)
+    assert ". Since it was resumed, with validations " in summary(longer, report)
 
 
 def test_without_a_forecast_none_is_told(tmp_path):
