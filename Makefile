@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint clean
 
 demo: $(VENV)/ready
-	$(BIN)/multiscale train denoising --mode fullmultiscale --network resnet --channels 32 \
+	$(BIN)/telegrad train denoising --mode fullmultiscale --network resnet --channels 32 \
 	  --img_size 128 --batch_sizes [16,16,8,4] --work_units 3000 --shares [1,2,4,3] \
 	  --t_max 0.5 --learning_rate 3e-3 --validations 8 --val_images 32 --overwrite true
 

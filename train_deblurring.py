@@ -2,7 +2,7 @@
 
 import sys
 
-from multiscale.scripts import Script
+from telegrad.cli.scripts import Script
 
 script = Script("deblurring", ("unet", "resnet"), ("stl10", "cifar10", "celeba"))
 

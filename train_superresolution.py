@@ -2,7 +2,7 @@
 
 import sys
 
-from multiscale.scripts import Script
+from telegrad.cli.scripts import Script
 
 script = Script("superresolution", ("srnet", "resnet"), ("urban100",), learning_rate=1e-3)
 

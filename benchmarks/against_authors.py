@@ -28,14 +28,14 @@ from quiet import quiet
 from table import as_markdown, publish
 from torch import Tensor, nn
 
-from multiscale.data import sources
-from multiscale.data.pyramid import build_pyramid
-from multiscale.data.stream import grid_of_crops, to_images
-from multiscale.grids import GridHierarchy
-from multiscale.recipes import Recipe
-from multiscale.runs import run
-from multiscale.tasks import Denoising
-from multiscale.training.evaluate import Validation
+from telegrad.data import sources
+from telegrad.data.pyramid import build_pyramid
+from telegrad.data.stream import grid_of_crops, to_images
+from telegrad.mge.grids import GridHierarchy
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
+from telegrad.tasks import Denoising
+from telegrad.training.validation import Validation
 
 SIZE = 128
 JUDGED_ON = 64

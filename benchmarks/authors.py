@@ -66,8 +66,9 @@ def build_network(models: Any, name: str, channels: int) -> torch.nn.Module:
 def main() -> None:
     settings = json.loads(Path(sys.argv[1]).read_text())
     sys.path.insert(0, settings["checkout"])
-    import train_denoising as script  # type: ignore[import-not-found]
     from multiscale import models, utils  # type: ignore[attr-defined]
+
+    import train_denoising as script  # type: ignore[import-not-found]
 
     utils.set_seed(settings["seed"])
     network = build_network(models, settings["network"], settings["channels"])

@@ -18,12 +18,12 @@ from typing import Any
 import torch
 from table import as_markdown, publish
 
-from multiscale import CoupledDropout, GridHierarchy, level_statistics
-from multiscale.data import sources
-from multiscale.data.pyramid import Pyramid, build_pyramid
-from multiscale.data.stream import CropStream, to_images
-from multiscale.networks import ResNet, UNet
-from multiscale.tasks import Denoising, Draw, Task
+from telegrad import CoupledDropout, GridHierarchy, level_statistics
+from telegrad.data import sources
+from telegrad.data.pyramid import Pyramid, build_pyramid
+from telegrad.data.stream import CropStream, to_images
+from telegrad.networks import ResNet, UNet
+from telegrad.tasks import Denoising, Draw, Task
 
 RULES: dict[str, Mapping[Any, Any]] = {
     "every second pixel": {"clean": "injection", "noise": "injection"},

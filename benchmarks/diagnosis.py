@@ -1,4 +1,4 @@
-"""What `multiscale diagnose` says of one network at three points of its training.
+"""What `telegrad diagnose` says of one network at three points of its training.
 
     python benchmarks/diagnosis.py
 
@@ -14,12 +14,12 @@ from statistics import mean
 import numpy as np
 from table import as_markdown, publish
 
-from multiscale.allocation import FORMS, Form
-from multiscale.probe import diagnose, probing
-from multiscale.recipes import Recipe
-from multiscale.runs import run
-from multiscale.statistics import LevelStatistics
-from multiscale.trained import load_model
+from telegrad.diagnostics.statistics import LevelStatistics
+from telegrad.inference.diagnose import diagnose, probing
+from telegrad.inference.model import load_model
+from telegrad.mge.allocation import FORMS, Form
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
 
 SETS = 4
 """Sets of draws, for the last table."""
@@ -48,9 +48,7 @@ def main() -> None:
             probe = probing(model.recipe)
             sets = [diagnose(probe, model.network, seed=seed) for seed in range(SETS)]
             statistics = sets[0]
-            said = (
-                f"`multiscale train {COMMON} --work_units {work_units}`, then `multiscale diagnose`"
-            )
+            said = f"`telegrad train {COMMON} --work_units {work_units}`, then `telegrad diagnose`"
             body.append(f"{said} of its best model:\n\n```\n{statistics}\n```\n")
             for form in FORMS:
                 rows.append([work_units, form, *on_other_draws(sets, form)])

@@ -20,9 +20,9 @@ from quiet import thrown_away
 from table import as_markdown, publish
 from tasks import STRATEGIES
 
-from multiscale.networks import RestorationNetwork, UNet
-from multiscale.recipes import Recipe
-from multiscale.runs import run
+from telegrad.networks import RestorationNetwork, UNet
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
 
 NETWORKS: dict[str, Callable[[], RestorationNetwork]] = {
     "none": lambda: UNet(16, dropout=0.0),

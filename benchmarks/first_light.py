@@ -20,8 +20,8 @@ import torch
 from quiet import thrown_away
 from table import RESULTS, as_markdown, publish
 
-from multiscale.recipes import Recipe
-from multiscale.runs import run
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
 
 PAPER = {"batch_sizes": [128, 64, 32, 16]}
 STRATEGIES: dict[str, dict] = {

@@ -19,8 +19,8 @@ import statistics
 import torch
 from table import as_markdown, publish
 
-from multiscale import GridHierarchy, multiscale_backward, restrict
-from multiscale.networks import NETWORKS
+from telegrad import GridHierarchy, multiscale_backward, restrict
+from telegrad.networks import NETWORKS
 
 SIZE, BATCH_SIZES = 128, (128, 64, 32, 16)
 

@@ -19,9 +19,9 @@ import torch
 from quiet import thrown_away
 from table import as_markdown, publish
 
-from multiscale.plan import plan
-from multiscale.recipes import Recipe
-from multiscale.runs import run
+from telegrad.runs.plan import plan
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
 
 RESNET = {"network": "resnet", "channels": 32}
 UNET = {"network": "unet", "channels": 16}

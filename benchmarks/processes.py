@@ -2,7 +2,7 @@
 
     python benchmarks/processes.py
 
-Runs `multiscale train` as a user would, with `--processes 1` and `--processes 2` in turn, and reads
+Runs `telegrad train` as a user would, with `--processes 1` and `--processes 2` in turn, and reads
 the seconds of the steps from the table that every run writes. Batch sizes are those of all
 processes together, so that the ratio of throughputs is that of seconds.
 """
@@ -40,7 +40,7 @@ def seconds_a_step(mode: str, network: str, processes: int) -> float:
             "val_images": 4,
             "results_dir": results,
         }
-        command = [sys.executable, "-m", "multiscale.cli", "train", "denoising"]
+        command = [sys.executable, "-m", "telegrad.cli.main", "train", "denoising"]
         command += [f"--{name}={value}" for name, value in options.items()]
         one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, env=one_thread, capture_output=True, text=True, check=False)

@@ -25,11 +25,11 @@ import torch
 from lightning_fabric import Fabric
 from table import as_markdown, publish
 
-from multiscale import GridHierarchy, Shells, geometric_batch_sizes, multiscale_backward
-from multiscale.estimator import shell_sizes
-from multiscale.networks import NETWORKS
-from multiscale.runs import compile_every_shape
-from multiscale.tasks import Denoising, Draw
+from telegrad import GridHierarchy, Shells, geometric_batch_sizes, multiscale_backward
+from telegrad.mge.estimator import shell_sizes
+from telegrad.networks import NETWORKS
+from telegrad.runs.run import compile_every_shape
+from telegrad.tasks import Denoising, Draw
 
 COARSEST = 16
 FINEST_BATCH = 2

@@ -31,10 +31,11 @@ import torch
 from quiet import quiet
 from table import as_markdown, publish
 
-from multiscale import recipes
-from multiscale.recipes import Recipe
-from multiscale.runs import run
-from multiscale.training.checkpoint import (
+from telegrad.records.records import Records, last_state
+from telegrad.runs import recipes
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
+from telegrad.training.checkpoint import (
     checksum,
     previous_of,
     read_checkpoint,
@@ -42,8 +43,7 @@ from multiscale.training.checkpoint import (
     save_best,
     write_state,
 )
-from multiscale.training.forecast import ProgressBar
-from multiscale.training.records import Records, last_state
+from telegrad.training.forecast import ProgressBar
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import kills  # the short runs of tests/test_faults.py
@@ -181,7 +181,7 @@ def _observed(recipe: Recipe) -> tuple[list[tuple[int, float, int]], int]:
     with (
         patch.object(recipes, "Records", Watched),
         quiet(),
-        patch("multiscale.training.loop.write_state", counted),
+        patch("telegrad.training.loop.write_state", counted),
     ):
         run(recipe)
     return seen, len(saves)
@@ -349,7 +349,7 @@ def log_of_bar(recipe: Recipe) -> list[tuple[float, float, float]]:
             log.append((elapsed, left, elapsed / done))
             return result
 
-    with patch("multiscale.training.forecast.ProgressBar", Logged), quiet():
+    with patch("telegrad.training.forecast.ProgressBar", Logged), quiet():
         run(recipe)
     return log
 

@@ -23,18 +23,18 @@ from lightning_fabric import Fabric
 from table import as_markdown, publish
 from tqdm import tqdm
 
-from multiscale import GridHierarchy, Shells, multiscale_backward, restrict
-from multiscale.allocation import nested_weights
-from multiscale.data import sources
-from multiscale.data.pyramid import build_pyramid
-from multiscale.data.stream import CropStream, to_images
-from multiscale.estimator import shell_sizes
-from multiscale.networks import NETWORKS
-from multiscale.schedules import Schedule, Stage
-from multiscale.tasks import Denoising
-from multiscale.training.loop import take_step
-from multiscale.training.records import Records
-from multiscale.training.state import LearningRate, Progress, TrainingState
+from telegrad import GridHierarchy, Shells, multiscale_backward, restrict
+from telegrad.data import sources
+from telegrad.data.pyramid import build_pyramid
+from telegrad.data.stream import CropStream, to_images
+from telegrad.mge.allocation import nested_weights
+from telegrad.mge.estimator import shell_sizes
+from telegrad.networks import NETWORKS
+from telegrad.records.records import Records
+from telegrad.schedules.schedule import Schedule, Stage
+from telegrad.tasks import Denoising
+from telegrad.training.loop import take_step
+from telegrad.training.state import LearningRate, Progress, TrainingState
 
 
 def steps_of(

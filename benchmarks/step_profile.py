@@ -2,7 +2,7 @@
 
     python benchmarks/step_profile.py
 
-Steps of the training loop as `multiscale train` makes them, with a watch around each of its parts.
+Steps of the training loop as `telegrad train` makes them, with a watch around each of its parts.
 A part that is called within another stops the other's watch, so that the parts add up to the step.
 (The name keeps clear of the standard library's `profile`.)
 """
@@ -22,12 +22,12 @@ from unittest.mock import patch
 import torch
 from table import as_markdown, publish
 
-from multiscale import estimator
-from multiscale.data.stream import CropStream
-from multiscale.recipes import Recipe
-from multiscale.runs import Prepared, prepare
-from multiscale.training import draws, loop
-from multiscale.training.records import Records
+from telegrad.data.stream import CropStream
+from telegrad.mge import estimator
+from telegrad.records.records import Records
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import Prepared, prepare
+from telegrad.training import draws, loop
 
 PARTS = {
     "crops": "crops taken from the images",

@@ -22,13 +22,13 @@ from pathlib import Path
 import torch
 from table import as_markdown, publish
 
-from multiscale.data import sources
-from multiscale.data.pyramid import Pyramid, build_pyramid
-from multiscale.data.stream import CropStream
-from multiscale.grids import GridHierarchy
-from multiscale.networks import NETWORKS
-from multiscale.tasks import Denoising, Draw
-from multiscale.training.draws import draw_shell
+from telegrad.data import sources
+from telegrad.data.pyramid import Pyramid, build_pyramid
+from telegrad.data.stream import CropStream
+from telegrad.mge.grids import GridHierarchy
+from telegrad.networks import NETWORKS
+from telegrad.tasks import Denoising, Draw
+from telegrad.training.draws import draw_shell
 
 FINEST_BATCH = 16
 CHANNELS = {"resnet": 32, "unet": 32}

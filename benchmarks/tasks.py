@@ -20,11 +20,11 @@ from coupling import pairs
 from quiet import quiet
 from table import RESULTS, as_markdown, publish
 
-from multiscale.data.stream import CropStream, to_images
-from multiscale.pictures import save_comparison
-from multiscale.recipes import Recipe
-from multiscale.runs import run
-from multiscale.trained import TrainedModel, load_model
+from telegrad.data.stream import CropStream, to_images
+from telegrad.inference.model import TrainedModel, load_model
+from telegrad.runs.picture import save_comparison
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
 
 STRATEGIES: dict[str, dict] = {
     "single": {"mode": "single", "batch_size": 8},

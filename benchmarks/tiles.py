@@ -19,11 +19,11 @@ from quiet import quiet
 from table import as_markdown, publish
 from torch import Tensor
 
-from multiscale.data.images import images_in, read_picture
-from multiscale.recipes import Recipe
-from multiscale.restore import restore_image
-from multiscale.runs import run
-from multiscale.trained import load_model
+from telegrad.data.image_files import images_in, read_picture
+from telegrad.inference.model import load_model
+from telegrad.inference.restore import restore_image
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
 
 NETWORKS = {"resnet": {"channels": 32}, "unet": {"channels": 16, "dropout": 0.0}}
 

@@ -33,9 +33,9 @@ import torch
 from quiet import thrown_away
 from table import as_markdown, publish
 
-from multiscale.recipes import Recipe
-from multiscale.runs import prepare, run
-from multiscale.training.timing import seconds_per_step
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import prepare, run
+from telegrad.training.timing import seconds_per_step
 
 PAPER = [128, 64, 32, 16]
 STRATEGIES: dict[str, dict[str, Any]] = {

@@ -2,9 +2,9 @@
 
 import deepinv
 
-from multiscale.networks import WithNoiseLevel
-from multiscale.recipes import Recipe
-from multiscale.runs import run
+from telegrad.networks import WithNoiseLevel
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
 
 drunet = deepinv.models.DRUNet(nc=(8, 16, 16, 32), nb=1, pretrained=None)
 recipe = Recipe(

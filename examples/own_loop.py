@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from multiscale import GridHierarchy, geometric_batch_sizes, multiscale_backward
+from telegrad import GridHierarchy, geometric_batch_sizes, multiscale_backward
 
 model = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 3, 3, padding=1))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)

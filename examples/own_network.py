@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from multiscale.networks import WithoutTime
-from multiscale.recipes import Recipe
-from multiscale.runs import run
-from multiscale.trained import load_model
+from telegrad.inference.model import load_model
+from telegrad.networks import WithoutTime
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
 
 
 def model() -> nn.Module:

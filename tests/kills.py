@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from multiscale.recipes import Recipe
-from multiscale.runs import run
-from multiscale.training.checkpoint import read_checkpoint
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
+from telegrad.training.checkpoint import read_checkpoint
 
 
 def recipe(results, **options):
@@ -47,7 +47,7 @@ def _run_quietly(recipe):
 def in_a_process(recipe, kill_after=None):
     """Runs; kills the process without warning after so many seconds. Its exit code and seconds."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["multiscale.runs"])
+    context.set_forkserver_preload(["telegrad.runs.run"])
     process = context.Process(target=_run_quietly, args=(recipe,))
     started = time.perf_counter()
     process.start()

@@ -9,14 +9,14 @@ import pytest
 import torch
 from kills import difference, recipe, rows
 
-from multiscale.adaptation import Adaptation, chosen
-from multiscale.diagnostics import level_statistics
-from multiscale.grids import GridHierarchy
-from multiscale.runs import run
-from multiscale.schedules import Stage, cascadic, fullmultiscale
-from multiscale.training import adapt
-from multiscale.training.checkpoint import read_checkpoint
-from multiscale.training.records import Records
+from telegrad.diagnostics.measure import level_statistics
+from telegrad.mge.grids import GridHierarchy
+from telegrad.records.records import Records
+from telegrad.runs.run import run
+from telegrad.schedules.adaptation import Adaptation, chosen
+from telegrad.schedules.schedule import Stage, cascadic, fullmultiscale
+from telegrad.training import adapt
+from telegrad.training.checkpoint import read_checkpoint
 
 GRIDS = GridHierarchy((32, 32), levels=3)
 SCHEDULE = fullmultiscale(GRIDS, steps=(40, 20, 10), batch_sizes=(16, 4, 2))

@@ -3,7 +3,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from multiscale.allocation import (
+from telegrad.diagnostics.gain import Allocation
+from telegrad.mge.allocation import (
     check_batch_sizes,
     geometric_batch_sizes,
     level_coefficients,
@@ -12,7 +13,6 @@ from multiscale.allocation import (
     optimal_nested_batch_sizes,
     work_units,
 )
-from multiscale.gain import Allocation
 
 
 def test_work_units_counted_by_hand():

@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-import multiscale
-from multiscale import (
+from telegrad import (
     CoupledDropout,
     Estimate,
     GridHierarchy,
@@ -22,15 +21,15 @@ from multiscale import (
     restrict,
     work_units,
 )
-from multiscale.data.pyramid import build_pyramid
-from multiscale.data.sources import NamedImage, folder
-from multiscale.data.stream import CropStream
-from multiscale.networks import ResNet, SRNet, UNet
-from multiscale.recipes import Recipe
-from multiscale.restore import restore_files, restore_image
-from multiscale.tasks import Deblurring, Denoising, Inpainting, SuperResolution
-from multiscale.trained import TrainedModel, evaluate_model, load_model
-from multiscale.training.checkpoint import read_checkpoint, write_checkpoint
+from telegrad.data.pyramid import build_pyramid
+from telegrad.data.source import NamedImage, folder
+from telegrad.data.stream import CropStream
+from telegrad.inference.model import TrainedModel, evaluate_model, load_model
+from telegrad.inference.restore import restore_files, restore_image
+from telegrad.networks import ResNet, SRNet, UNet
+from telegrad.runs.recipes import Recipe
+from telegrad.tasks import Deblurring, Denoising, Inpainting, SuperResolution
+from telegrad.training.checkpoint import read_checkpoint, write_checkpoint
 
 NAN, INF = float("nan"), float("inf")
 GRIDS = GridHierarchy((16, 16), levels=2)

@@ -16,14 +16,14 @@ import pytest
 import torch
 from PIL import Image
 
-from multiscale.data import cache, levels, pyramid
-from multiscale.data.cache import CachePlace, ImageCache
-from multiscale.data.levels import Coarsening
-from multiscale.data.pyramid import build_pyramid
-from multiscale.data.sources import NamedImage, folder
-from multiscale.data.stream import CropStream
-from multiscale.grids import RESTRICTIONS, GridHierarchy
-from multiscale.recipes import Recipe
+from telegrad.data import cache, levels, pyramid
+from telegrad.data.cache import CachePlace, ImageCache
+from telegrad.data.levels import Coarsening
+from telegrad.data.pyramid import build_pyramid
+from telegrad.data.source import NamedImage, folder
+from telegrad.data.stream import CropStream
+from telegrad.mge.grids import RESTRICTIONS, GridHierarchy
+from telegrad.runs.recipes import Recipe
 
 GRIDS = GridHierarchy((16, 16), levels=3)
 
@@ -278,10 +278,10 @@ def test_a_place_that_is_no_folder_is_an_error(photos, tmp_path):
 
 KILLED = """
 import os, signal, sys
-from multiscale.data.cache import CachePlace
-from multiscale.data.pyramid import build_pyramid
-from multiscale.data.sources import folder
-from multiscale.grids import GridHierarchy
+from telegrad.data.cache import CachePlace
+from telegrad.data.pyramid import build_pyramid
+from telegrad.data.source import folder
+from telegrad.mge.grids import GridHierarchy
 
 write = CachePlace._write_pixels
 

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from multiscale.cli import main
-from multiscale.recipes import Mode
-from multiscale.tasks import TASKS
+from telegrad.cli.main import main
+from telegrad.runs.recipes import Mode
+from telegrad.tasks import TASKS
 
 SMALL = (
     "--network resnet --channels 8 --img_size 16 --levels 2 --batch_size 2 --work_units 8 "
@@ -227,7 +227,7 @@ def test_names_that_are_none_are_refused(arguments, says, capsys):
 def test_help_names_every_option_with_its_meaning_and_default(capsys):
     from dataclasses import fields
 
-    from multiscale.recipes import Recipe
+    from telegrad.runs.recipes import Recipe
 
     with pytest.raises(SystemExit) as stop:
         main(["train", "--help"])

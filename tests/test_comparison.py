@@ -14,10 +14,10 @@ import pytest
 import torch
 import yaml
 
-from multiscale.cli import main
-from multiscale.comparison import PRESETS, STRATEGIES, Comparison, comparison_of
-from multiscale.launch import carry_out, directory_of, is_finished, launch, start
-from multiscale.training.checkpoint import read_checkpoint
+from telegrad.cli.main import main
+from telegrad.experiments.comparison import PRESETS, STRATEGIES, Comparison, comparison_of
+from telegrad.experiments.launch import carry_out, directory_of, is_finished, launch, start
+from telegrad.training.checkpoint import read_checkpoint
 
 SMALL = {
     "channels": 8,
@@ -178,7 +178,7 @@ def test_one_failing_run_does_not_stop_the_others(tmp_path, capfd):
         strategies,
     ]
     assert main(command) == 1
-    assert "denoising, resnet, single, seed 0 failed: multiscale train: " in capfd.readouterr().err
+    assert "denoising, resnet, single, seed 0 failed: telegrad train: " in capfd.readouterr().err
 
 
 def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
@@ -203,7 +203,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
 def test_ctrl_c_saves_the_runs_that_are_under_way(tmp_path):
     options = [f"--{name}={value}" for name, value in (SMALL | {"budget": "1e6wu"}).items()]
     strategies = ["--strategies", "{single: {mode: single, batch_size: 4}}", "--seeds", "[0]"]
-    command = [sys.executable, "-m", "multiscale.cli", "compare", *options, *strategies]
+    command = [sys.executable, "-m", "telegrad.cli.main", "compare", *options, *strategies]
     process = subprocess.Popen(
         [*command, "--results_dir", str(tmp_path)],
         stderr=subprocess.PIPE,

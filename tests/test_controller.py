@@ -9,15 +9,15 @@ import torch
 from kills import difference, recipe, rows
 from torch import nn
 
-from multiscale.controller import Controller
-from multiscale.grids import GridHierarchy
-from multiscale.options import in_units
-from multiscale.recipes import Recipe
-from multiscale.runs import run
-from multiscale.schedules import auto, cascadic
-from multiscale.training.checkpoint import read_checkpoint
-from multiscale.training.records import Records
-from multiscale.training.state import LearningRate, Progress
+from telegrad.mge.grids import GridHierarchy
+from telegrad.records.records import Records
+from telegrad.runs.options import in_units
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
+from telegrad.schedules.early_stop import Controller
+from telegrad.schedules.schedule import auto, cascadic
+from telegrad.training.checkpoint import read_checkpoint
+from telegrad.training.state import LearningRate, Progress
 
 GRIDS = GridHierarchy((64, 64), levels=3)
 SCHEDULE = cascadic(GRIDS, steps=(600, 60, 30), batch_sizes=(16, 4, 1))  # 600, 60 and 30 WU
@@ -139,8 +139,8 @@ def test_a_run_with_a_budget_of_time_is_as_long_as_its_steps_took_when_timed(tmp
     def step_seconds(fabric, state, task, rounds):
         return [0.5, 0.25]
 
-    monkeypatch.setattr("multiscale.runs.seconds_per_step", step_seconds)
-    monkeypatch.setattr("multiscale.runs.seconds_per_validation", lambda *_: 1.0)
+    monkeypatch.setattr("telegrad.runs.run.seconds_per_step", step_seconds)
+    monkeypatch.setattr("telegrad.runs.run.seconds_per_validation", lambda *_: 1.0)
     timed = recipe(tmp_path, mode="auto", work_units=None, budget="20s", validations=4)
     report = run(timed)
     # 20 s less 4 validations and one at the end of each stage; 4 steps on level 0 for one on level 1

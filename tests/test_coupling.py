@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from multiscale import CoupledDropout, GridHierarchy, multiscale_backward
+from telegrad import CoupledDropout, GridHierarchy, multiscale_backward
 
 
 class Recorder(nn.Module):

@@ -5,12 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
-from multiscale.data import sources
-from multiscale.data.images import read_rgb
-from multiscale.data.pyramid import build_pyramid
-from multiscale.data.sources import NamedImage
-from multiscale.data.stream import CropStream, grid_of_crops, resized, to_images
-from multiscale.grids import RESTRICTIONS, GridHierarchy
+from telegrad.data import sources
+from telegrad.data.image_files import read_rgb
+from telegrad.data.pyramid import build_pyramid
+from telegrad.data.source import NamedImage
+from telegrad.data.stream import CropStream, grid_of_crops, resized, to_images
+from telegrad.mge.grids import RESTRICTIONS, GridHierarchy
 
 GRIDS = GridHierarchy((32, 32), levels=3)
 

@@ -16,13 +16,13 @@ from data_files import (
 )
 from PIL import Image
 
-from multiscale.cli import main
-from multiscale.data.downloads import cifar10, stl10
-from multiscale.data.pyramid import build_pyramid
-from multiscale.data.sources import NamedImage, celeba
-from multiscale.data.stream import CropStream
-from multiscale.data.urban100 import prepare_urban100, urban100
-from multiscale.grids import GridHierarchy
+from telegrad.cli.main import main
+from telegrad.data.downloads import cifar10, stl10
+from telegrad.data.pyramid import build_pyramid
+from telegrad.data.source import NamedImage, celeba
+from telegrad.data.stream import CropStream
+from telegrad.data.urban100 import prepare_urban100, urban100
+from telegrad.mge.grids import GridHierarchy
 
 GRIDS = GridHierarchy((32, 32), levels=2)
 
@@ -162,7 +162,7 @@ class Exploit:
     ("content", "says"),
     [
         ([Exploit()], "could run code that is hidden in it; refused"),
-        (None, "is missing. Make it .* `multiscale prepare urban100 FOLDER"),
+        (None, "is missing. Make it .* `telegrad prepare urban100 FOLDER"),
         ([], "one or more of them"),
         ([torch.zeros(1, 80, 80)], "a list of tensors"),
         ({"images": torch.zeros(3, 80, 80)}, "a list of tensors"),
@@ -247,7 +247,7 @@ def test_every_dataset_trains_from_the_command_line(
     }[dataset]()
     where = ["--data_dir", str(tmp_path)]
     if by == "environment":
-        monkeypatch.setenv("MULTISCALE_DATA", str(tmp_path))
+        monkeypatch.setenv("TELEGRAD_DATA", str(tmp_path))
         where = []
     options = (
         f"--dataset {dataset} --mode fullmultiscale --network resnet --channels 8 --levels 2 "

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from multiscale import restrict
-from multiscale.tasks import Denoising
+from telegrad import restrict
+from telegrad.tasks import Denoising
 
 
 def smooth_images(n, size):

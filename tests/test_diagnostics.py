@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import nn
 
-from multiscale import (
+from telegrad import (
     CoupledDropout,
     GridHierarchy,
     level_statistics,
     multiscale_backward,
     restrict,
 )
-from multiscale.allocation import work_units
-from multiscale.gain import Allocation, best_allocation
-from multiscale.gradients import Sketch
+from telegrad.diagnostics.gain import Allocation, best_allocation
+from telegrad.diagnostics.gradients import Sketch
+from telegrad.mge.allocation import work_units
 
 GRIDS = GridHierarchy((16, 16), 3)
 FORMS = ("nested", "independent")

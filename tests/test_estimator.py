@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import multiscale.estimator
-from multiscale import CoupledDropout, GridHierarchy, Shells, multiscale_backward, restrict
-from multiscale.allocation import nested_weights, work_units
-from multiscale.gain import Allocation
-from multiscale.networks import ResNet, SRNet, UNet
+import telegrad.mge.estimator
+from telegrad import CoupledDropout, GridHierarchy, Shells, multiscale_backward, restrict
+from telegrad.diagnostics.gain import Allocation
+from telegrad.mge.allocation import nested_weights, work_units
+from telegrad.networks import ResNet, SRNet, UNet
 
 
 def gradient(network):
@@ -186,7 +186,7 @@ def test_a_wrong_weight_is_noticed_by_the_test_of_the_expectation(linear_problem
         (carried, shell), *finer = nested_weights(sizes, alphas)
         return ((0.9 * carried, shell), *finer)
 
-    monkeypatch.setattr(multiscale.estimator, "nested_weights", wrong)
+    monkeypatch.setattr(telegrad.mge.estimator, "nested_weights", wrong)
     found = many_estimates(losses, network, population, grids, (8, 3, 1), "nested")
     assert standardised_bias(found, exact) > 20
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from multiscale.cli import main
+from telegrad.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 

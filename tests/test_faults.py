@@ -18,13 +18,13 @@ from kills import difference, kill_and_resume, recipe, rows, some
 from PIL import Image
 from safetensors.torch import load_file
 
-from multiscale.cli import main
-from multiscale.recipes import Mode
-from multiscale.runs import run
-from multiscale.tasks import Denoising
-from multiscale.training import checkpoint
-from multiscale.training.checkpoint import previous_of, read_checkpoint, read_state, write_state
-from multiscale.training.records import Records
+from telegrad.cli.main import main
+from telegrad.records.records import Records
+from telegrad.runs.recipes import Mode
+from telegrad.runs.run import run
+from telegrad.tasks import Denoising
+from telegrad.training import checkpoint
+from telegrad.training.checkpoint import previous_of, read_checkpoint, read_state, write_state
 
 # --- kill -9 --------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(number, code, tm
         f"--results_dir {options.results_dir}"
     ).split()
     with subprocess.Popen(
-        [sys.executable, "-m", "multiscale.cli", "train", "denoising", *arguments],
+        [sys.executable, "-m", "telegrad.cli.main", "train", "denoising", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -177,7 +177,7 @@ def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(number, code, tm
     run_directory = Path(options.results_dir, "runs", options.name)
     done = read_state(run_directory / "last.pt")["progress"]["iteration"]
     assert f"stopped after iteration {done}" in said
-    assert f"Go on with: multiscale train --resume {run_directory}" in said
+    assert f"Go on with: telegrad train --resume {run_directory}" in said
     assert [int(r["iteration"]) for r in rows(options, "train")] == list(range(1, done + 1))
 
 

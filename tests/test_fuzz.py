@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from multiscale import cli, recipes, runs
-from multiscale.data.sources import NamedImage, Source
-from multiscale.recipes import Recipe
-from multiscale.runs import run
+from telegrad.cli import main as cli
+from telegrad.data.source import NamedImage, Source
+from telegrad.runs import recipes
+from telegrad.runs import run as runs
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
 
 SMALL = {
     "task": "denoising",
@@ -123,7 +125,7 @@ def shell(value):
 
 
 def train_arguments(options, way, here):
-    """`multiscale train` with these options, by the command line or by a file."""
+    """`telegrad train` with these options, by the command line or by a file."""
     results = {"results_dir": str(here / "results")}
     if way == "file":
         config = here / "files/config.yaml"

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from multiscale.grids import (
+from telegrad.mge.grids import (
     RESTRICTIONS,
     GridHierarchy,
     averaging,

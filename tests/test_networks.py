@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from multiscale.networks import NETWORKS, ResNet, SRNet, UNet
+from telegrad.networks import NETWORKS, ResNet, SRNet, UNet
 
 
 @pytest.mark.parametrize("name", NETWORKS)

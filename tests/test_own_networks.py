@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from multiscale.cli import main
-from multiscale.networks import WithNoiseLevel, WithoutTime
-from multiscale.recipes import Recipe
-from multiscale.runs import run
-from multiscale.trained import evaluate_model, load_model
+from telegrad.cli.main import main
+from telegrad.inference.model import evaluate_model, load_model
+from telegrad.networks import WithNoiseLevel, WithoutTime
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
 
 OPTIONS = {
     "network": "own",

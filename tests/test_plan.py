@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from kills import recipe
 
-from multiscale import plan as planning
-from multiscale import runs
-from multiscale.cli import main, summary
-from multiscale.plan import plan
-from multiscale.runs import run
-from multiscale.training.forecast import Forecast, validation_steps
+from telegrad.cli.main import main, summary
+from telegrad.runs import plan as planning
+from telegrad.runs import run as runs
+from telegrad.runs.plan import plan
+from telegrad.runs.run import run
+from telegrad.training.forecast import Forecast, validation_steps
 
 STEP_SECONDS, VALIDATION_SECONDS = [0.5, 0.25], 2.0
 

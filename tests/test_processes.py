@@ -14,15 +14,15 @@ import torch
 from kills import difference, recipe, rows
 from lightning_fabric import Fabric
 
-from multiscale import recipes
-from multiscale.batches import join, map_fields
-from multiscale.data.stream import CropStream
-from multiscale.estimator import Shells, multiscale_backward
-from multiscale.runs import run
-from multiscale.training import loop, records
-from multiscale.training.checkpoint import read_checkpoint
-from multiscale.training.interruptions import Interrupted
-from multiscale.training.state import Progress, TrainingState
+from telegrad.data.stream import CropStream
+from telegrad.mge.batches import join, map_fields
+from telegrad.mge.estimator import Shells, multiscale_backward
+from telegrad.runs import recipes
+from telegrad.runs.run import run
+from telegrad.training import loop, records
+from telegrad.training.checkpoint import read_checkpoint
+from telegrad.training.interruptions import Interrupted
+from telegrad.training.state import Progress, TrainingState
 
 
 def in_two_processes(function, *arguments):
@@ -165,7 +165,7 @@ def test_the_command_line_starts_processes_and_speaks_once(tmp_path):
         "--levels 2 --batch_sizes [4,2] --work_units 20 --validations 2 --val_images 4 "
         "--device cpu --processes 2"
     )
-    command = [sys.executable, "-m", "multiscale.cli", *options.split()]
+    command = [sys.executable, "-m", "telegrad.cli.main", *options.split()]
     finished = subprocess.run(
         [*command, "--results_dir", str(tmp_path)], capture_output=True, text=True, timeout=300
     )

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from multiscale.charts import Curve, loss_chart, work_chart
-from multiscale.cli import build_parser, main
-from multiscale.comparison import comparison_of
-from multiscale.found import options_of
-from multiscale.launch import carry_out
-from multiscale.recipes import Recipe
-from multiscale.report import command, verdict, write_report
+from telegrad.cli.main import build_parser, main
+from telegrad.experiments.charts import Curve, loss_chart, work_chart
+from telegrad.experiments.comparison import comparison_of
+from telegrad.experiments.launch import carry_out
+from telegrad.experiments.report import command, verdict, write_report
+from telegrad.experiments.run_files import options_of
+from telegrad.runs.recipes import Recipe
 
 EVIL = '<script>alert("x")</script> & $\\frac'
 
@@ -96,7 +96,7 @@ def test_it_shows_tables_curves_work_variances_decisions_and_commands(runs):
     text = page(runs)
     for part in ("95 % confidence interval", "Validation loss against work units", "against seconds",
                  "Work units by the finest level", "correction_variance", "What runs decided", "iteration 9: moving &lt;on&gt;", "How to make each again",
-                 "multiscale train denoising --mode auto",
+                 "telegrad train denoising --mode auto",
                  "against the best"):  # fmt: skip
         assert part in text
     assert "Restored images" in text

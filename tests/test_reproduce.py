@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from multiscale.cli import main
-from multiscale.reproduce import paper_table, reproduction
-from multiscale.summary import summarize
+from telegrad.cli.main import main
+from telegrad.experiments.reproduce import paper_table, reproduction
+from telegrad.experiments.summary import summarize
 
 
 def recipes(comparisons):

@@ -8,15 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from multiscale.cli import main
-from multiscale.data.images import Picture, read_picture, write_picture
-from multiscale.data.sources import built_in
-from multiscale.networks import ResNet, UNet
-from multiscale.recipes import Recipe
-from multiscale.restore import estimate_noise, in_tiles, restore_image
-from multiscale.runs import run
-from multiscale.trained import evaluate_model, load_model
-from multiscale.training.checkpoint import read_checkpoint, write_checkpoint
+from telegrad.cli.main import main
+from telegrad.data.image_files import Picture, read_picture, write_picture
+from telegrad.data.source import built_in
+from telegrad.inference.model import evaluate_model, load_model
+from telegrad.inference.restore import estimate_noise, in_tiles, restore_image
+from telegrad.networks import ResNet, UNet
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import run
+from telegrad.training.checkpoint import read_checkpoint, write_checkpoint
 
 
 def train(task, results, **options):
@@ -243,7 +243,7 @@ def test_foreign_checkpoints_are_refused_and_never_run(kind, command, denoiser, 
         main([command, str(path), *([str(tmp_path / "image.png")] if command == "restore" else [])])
         == 2
     )
-    assert "not a model that `multiscale train` has written, or damaged" in capsys.readouterr().err
+    assert "not a model that `telegrad train` has written, or damaged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from multiscale.grids import GridHierarchy
-from multiscale.schedules import (
+from telegrad.mge.grids import GridHierarchy
+from telegrad.schedules.schedule import (
     Schedule,
     Stage,
     cascadic,

@@ -11,7 +11,7 @@ import pytest
 import torch
 from data_files import write_celeba, write_cifar10, write_stl10, write_urban100
 
-from multiscale.scripts import device_of
+from telegrad.cli.scripts import device_of
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = {

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from scipy import stats
 
-from multiscale import __version__
-from multiscale.found import RunSummary
-from multiscale.recipes import Recipe
-from multiscale.summary import Mean, holm, summarize, write_summary, write_whole
+from telegrad import __version__
+from telegrad.experiments.run_files import RunSummary
+from telegrad.experiments.summary import Mean, holm, summarize, write_summary, write_whole
+from telegrad.runs.recipes import Recipe
 
 LOSSES = {"single": (0.30, 0.32, 0.31), "auto": (0.21, 0.24, 0.22), "cascadic": (0.22, 0.23, 0.23)}
 

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torchmetrics.image import StructuralSimilarityIndexMeasure
 
-from multiscale import restrict
-from multiscale.grids import averaging
-from multiscale.tasks import TASKS, Deblurring, Inpainting, SuperResolution, similarity
-from multiscale.tasks.deblurring import gaussian_blur
+from telegrad import restrict
+from telegrad.mge.grids import averaging
+from telegrad.tasks import TASKS, Deblurring, Inpainting, SuperResolution, similarity
+from telegrad.tasks.deblurring import gaussian_blur
 
 SIZE = (64, 64)
 

@@ -9,16 +9,16 @@ import torch
 import tqdm.std
 from kills import difference, recipe
 
-from multiscale import runs
-from multiscale.grids import GridHierarchy
-from multiscale.runs import run
-from multiscale.schedules import cascadic
-from multiscale.tasks import Denoising
-from multiscale.training import timing
-from multiscale.training.checkpoint import checksum
-from multiscale.training.forecast import Forecast, progress_bar, validation_steps
-from multiscale.training.records import Records
-from multiscale.training.timing import SHARE
+from telegrad.mge.grids import GridHierarchy
+from telegrad.records.records import Records
+from telegrad.runs import run as runs
+from telegrad.runs.run import run
+from telegrad.schedules.schedule import cascadic
+from telegrad.tasks import Denoising
+from telegrad.training import timing
+from telegrad.training.checkpoint import checksum
+from telegrad.training.forecast import Forecast, progress_bar, validation_steps
+from telegrad.training.timing import SHARE
 
 SCHEDULE = cascadic(GridHierarchy((32, 32), levels=3), steps=(40, 20, 10), batch_sizes=(16, 4, 1))
 STEP_SECONDS, VALIDATION_SECONDS, VALIDATIONS = (0.5, 0.25, 1.0), 3.0, 4

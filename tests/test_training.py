@@ -8,18 +8,18 @@ import pytest
 import torch
 import yaml
 
-import multiscale.training.checkpoint
-from multiscale.coupling import CoupledDropout
-from multiscale.grids import restrict
-from multiscale.recipes import Mode, Recipe
-from multiscale.runs import run
-from multiscale.schedules import Schedule, Stage
-from multiscale.tasks import Denoising
-from multiscale.training.checkpoint import previous_of, read_checkpoint, save_best
-from multiscale.training.draws import seed_of
-from multiscale.training.evaluate import Validation
-from multiscale.training.forecast import validation_steps
-from multiscale.training.records import Records
+import telegrad.training.checkpoint
+from telegrad.mge.coupling import CoupledDropout
+from telegrad.mge.grids import restrict
+from telegrad.records.records import Records
+from telegrad.runs.recipes import Mode, Recipe
+from telegrad.runs.run import run
+from telegrad.schedules.schedule import Schedule, Stage
+from telegrad.tasks import Denoising
+from telegrad.training.checkpoint import previous_of, read_checkpoint, save_best
+from telegrad.training.draws import seed_of
+from telegrad.training.forecast import validation_steps
+from telegrad.training.validation import Validation
 
 
 @pytest.fixture
@@ -254,7 +254,7 @@ def test_a_full_disk_while_saving_keeps_the_checkpoint_that_was_there(tmp_path, 
         file.write(b"half of it")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(multiscale.training.checkpoint.torch, "save", full)
+    monkeypatch.setattr(telegrad.training.checkpoint.torch, "save", full)
     with pytest.raises(OSError, match=r"best\.pt: can't be written .*No space left.* is unchanged"):
         save_best(path, network, adam, iteration=2, **facts)
     assert path.read_bytes() == before
@@ -324,7 +324,7 @@ def test_evaluation_leaves_the_network_in_its_mode():
 
 
 def test_validations_are_spread_evenly_over_the_work_and_end_each_stage():
-    from multiscale.grids import GridHierarchy
+    from telegrad.mge.grids import GridHierarchy
 
     schedule = Schedule(GridHierarchy((32, 32), 3), (Stage(160, 0, (4,)), Stage(30, 2, (4,))))
     assert schedule.work_units == 160

@@ -1,0 +1,5 @@
+import sys
+
+from telegrad.cli.main import main
+
+sys.exit(main())

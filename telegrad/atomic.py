@@ -1,0 +1,36 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+
+def write_whole(path: Path, content: str | bytes | Callable[[IO[Any]], object]) -> None:
+    """Writes a file: aside, flushed to disk, then renamed. Until then what was there stays.
+
+    Args:
+        path: of the file; its directory must exist.
+        content: text (UTF-8), bytes, or a function that writes to the open binary file.
+
+    Raises:
+        OSError: if it can't be written; what was there before is unchanged.
+    """
+    aside = path.with_name(path.name + ".part")
+    try:
+        with aside.open("wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError for a full disk
+        aside.unlink(missing_ok=True)
+        raise OSError(
+            f"{path} can't be written ({error}); free some space or choose another place. What was "
+            f"there before is unchanged."
+        ) from error

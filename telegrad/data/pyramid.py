@@ -1,0 +1,195 @@
+"""Images on every level: crops of a level are read from that level, at that level's cost."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Literal, get_args
+
+from tqdm import tqdm
+
+from telegrad.data.cache import CachePlace
+from telegrad.data.image_files import Pixels
+from telegrad.data.levels import Coarsening, ImageRestriction, Levels, number_of_bytes
+from telegrad.data.source import NamedImage
+from telegrad.mge.grids import GridHierarchy
+
+BadImages = Literal["refuse", "skip"]
+
+GIBIBYTE = 2**30
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """Each image on each level, as uint8.
+
+    A crop of a coarse level is, up to rounding, what restricting the crop of the finest level
+    gives: images are coarsened by the same rule, and trimmed to multiples of the coarsest mesh
+    width so that the 2×2 blocks of all levels nest. The telescoping sum needs this: the samples
+    that begin on a coarse level must be distributed as those restricted to it.
+
+    Attributes:
+        grids: the crops' shapes on each level.
+        images: each image's levels, in memory or on disk.
+        stride: crops begin at multiples of it, in pixels of the coarsest level (patches: of the
+            finest); 2 for pairs, whose low-resolution image has half of these pixels, else 1.
+    """
+
+    grids: GridHierarchy
+    images: Sequence[Levels]
+    stride: int = 1
+
+    def crop(
+        self, image: int, place: Sequence[float], level: int, patch: bool = False
+    ) -> dict[str, Pixels]:
+        """A crop as it is on `level`, each of its fields; or a patch of the finest level.
+
+        Args:
+            image: which.
+            place: down and across, in [0, 1); every possible corner has an equal part of it.
+            level: 0 is the coarsest.
+            patch: whether it only has that level's shape, and the finest level's pixels.
+        """
+        levels = self.images[image]
+        height, width = self.grids.shape(level)
+        corners, level = (self.grids.levels - 1, self.grids.levels - 1) if patch else (0, level)
+        whole = levels["clean"][corners].shape[:2]
+        part = (height, width) if patch else self.grids.shape(0)
+        top, left = (
+            int(p * ((w - n) // self.stride + 1)) * self.stride << (level - corners)
+            for p, w, n in zip(place, whole, part, strict=True)
+        )
+        crop = {"clean": levels["clean"][level][top : top + height, left : left + width]}
+        if "low" in levels:
+            down, across = (
+                slice(top // 2, (top + height) // 2),
+                slice(left // 2, (left + width) // 2),
+            )
+            crop["low"] = levels["low"][level][down, across]
+        return crop
+
+
+def build_pyramid(
+    images: Sequence[NamedImage],
+    grids: GridHierarchy,
+    restriction: ImageRestriction = "averaging",
+    bad_images: BadImages = "refuse",
+    *,
+    pairs: bool = False,
+    memory: float = 4 * GIBIBYTE,
+    cache_dir: str | Path = "results/cache",
+    progress: bool = False,
+) -> Pyramid:
+    """Opens images and restricts them to every level, many at once.
+
+    Args:
+        images: at least one of them must be usable.
+        grids: the finest level's shape is the size of the crops.
+        restriction: the rule by which the task restricts its images; see `telegrad.mge.grids`.
+        bad_images: what to do with an image that can't be read or is smaller than a crop: `refuse`
+            raises an error that names it, `skip` warns with its name and goes on.
+        pairs: whether the images' low-resolution companions are wanted, where they have them.
+        memory: bytes that the images may take, 4/3 of their own size. If they take more, all of
+            them go to disk, and the system keeps in memory what it has room for. Crops are the
+            same, bit by bit.
+        cache_dir: a folder for what goes to disk. It stays there for the next run, until an image
+            changes.
+        progress: whether to show a progress bar.
+
+    Raises:
+        OSError: for an unreadable image, if `bad_images` is `refuse`; or if the images can't be
+            written to disk.
+        ValueError: for an image smaller than a crop, or a pair whose sizes don't match, likewise;
+            and if no image is left.
+    """
+    if restriction not in get_args(ImageRestriction) or bad_images not in get_args(BadImages):
+        raise ValueError(
+            f"build_pyramid: restriction={restriction!r}, bad_images={bad_images!r}; needs one of "
+            f"{get_args(ImageRestriction)} and one of {get_args(BadImages)}."
+        )
+    if not images:
+        raise ValueError("build_pyramid: no images; needs one or more.")
+    pairs = pairs and all(image.low for image in images)
+    coarsening = Coarsening(grids, restriction, pairs)
+    place = CachePlace(Path(cache_dir), images, coarsening, bad_images)
+    held: Sequence[Levels]
+    skipped: Sequence[str]
+    cached = place.find()
+    if cached is not None and cached.nbytes > memory:
+        held, skipped = cached, cached.skipped
+    else:
+        held, skipped = _read(images, coarsening, bad_images, memory, place, progress)
+    for what in skipped:
+        warnings.warn(f"skipped {what}", stacklevel=2)
+    if not held:
+        raise ValueError(f"none of {len(images)} images can be used; the warnings above say why.")
+    return Pyramid(grids, held, stride=2 if pairs else 1)
+
+
+def _read(
+    images: Sequence[NamedImage],
+    coarsening: Coarsening,
+    bad_images: BadImages,
+    memory: float,
+    place: CachePlace,
+    progress: bool,
+) -> tuple[Sequence[Levels], Sequence[str]]:
+    """The usable images, in memory or else in the cache, and what is wrong with the others."""
+    held: list[Levels] = []
+    skipped: list[str] = []
+    used = 0
+
+    def usable() -> Generator[Levels]:
+        with closing(_in_parallel(images, coarsening, progress)) as all_of_them:
+            for found in all_of_them:
+                if isinstance(found, dict):
+                    yield found
+                elif bad_images == "skip":
+                    skipped.append(str(found))
+                else:
+                    error = type(found)
+                    raise error(f"{found}. Mend or remove it, or use bad_images=skip.") from found
+
+    with closing(usable()) as rest:
+        for levels in rest:
+            held.append(levels)
+            used += number_of_bytes(levels)
+            if used > memory:
+                cached = place.fill(chain(held, rest), skipped)
+                return cached, cached.skipped
+    return held, skipped
+
+
+def _in_parallel(
+    images: Sequence[NamedImage], coarsening: Coarsening, progress: bool
+) -> Generator[Levels | OSError | ValueError]:
+    """Every image in turn, or what is wrong with it; each core reads one at a time."""
+
+    def read(image: NamedImage) -> Levels | OSError | ValueError:
+        try:
+            return coarsening.read(image)
+        except (OSError, ValueError) as error:
+            return error
+
+    workers = min(os.cpu_count() or 1, len(images))
+    bar = tqdm(total=len(images), desc="reading images", unit="", disable=not progress, leave=False)
+    pool, ahead = ThreadPoolExecutor(workers), deque[Future[Levels | OSError | ValueError]]()
+    try:
+        for image in images:
+            ahead.append(pool.submit(read, image))
+            if len(ahead) > 2 * workers:  # few, so that they take little memory
+                yield ahead.popleft().result()
+                bar.update()
+        while ahead:
+            yield ahead.popleft().result()
+            bar.update()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        bar.close()

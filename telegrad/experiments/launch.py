@@ -1,0 +1,225 @@
+"""Runs several at a time, each in a process of its own; what is finished is not made again."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import psutil
+import torch
+import yaml
+from tqdm import tqdm
+
+from telegrad.experiments.comparison import Comparison
+from telegrad.records.records import last_progress, last_state
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import differences
+from telegrad.training.checkpoint import previous_of
+from telegrad.training.interruptions import Interruptions
+
+AT_FIRST = 2 * 2**30
+"""Bytes that a run is expected to take until one has been seen."""
+
+WAIT = 0.2
+"""Seconds between looks at the running processes."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that ended with an error, and its last words."""
+
+    recipe: Recipe
+    reason: str
+
+
+@dataclass
+class Running:
+    """A run in its process."""
+
+    recipe: Recipe
+    process: subprocess.Popen[bytes]
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it holds now."""
+        try:
+            return psutil.Process(self.process.pid).memory_info().rss
+        except psutil.Error:
+            return 0
+
+
+def carry_out(
+    comparison: Comparison,
+    directory: Path,
+    parallel: int | None = None,
+    threads: int | None = None,
+) -> list[Failure]:
+    """All runs of a comparison; tuned first, if it has learning rates to tune over.
+
+    Arguments, result and errors as for `launch`.
+    """
+    rates, (first, *others) = comparison.rates, comparison.seeds
+    configurations, recipe = comparison.configurations, partial(comparison.recipe, directory)
+    tried = {c: [recipe(c, first, rate) for rate in rates] for c in configurations}
+    failures = launch(list(chain(*tried.values())), parallel, threads)
+    losses = {c: [final_loss(r) for r in recipes] for c, recipes in tried.items()}
+    best = {c: rates[of_rates.index(min(of_rates))] for c, of_rates in losses.items()}
+    again = [recipe(c, seed, best[c]) for seed in others for c in configurations]
+    return failures + launch(again, parallel, threads)
+
+
+def final_loss(recipe: Recipe) -> float:
+    """Validation loss of a run's best model; infinite if it failed."""
+    try:
+        report = json.loads((directory_of(recipe) / "report.json").read_text(encoding="utf-8"))
+        return float(report["restored"]["loss"])
+    except (OSError, ValueError, KeyError):
+        return math.inf
+
+
+def launch(
+    recipes: Sequence[Recipe], parallel: int | None = None, threads: int | None = None
+) -> list[Failure]:
+    """Makes the runs that are not finished, in their order; one that was stopped goes on.
+
+    A further run only starts while the memory that is free holds what the largest has taken. All
+    compute with the same number of threads, so that their seconds can be compared. What they print
+    is kept in each one's results directory, in `output.txt`.
+
+    Args:
+        recipes: each with a results directory of its own.
+        parallel: runs at a time; by default as many as there are cores, on a GPU one.
+        threads: of each run; by default the cores divided among them.
+
+    Returns:
+        those that failed; the others were made all the same.
+
+    Raises:
+        ValueError: if a results directory holds a run of other options, before any run is made.
+        KeyboardInterrupt: after the runs that were under way have saved what they had.
+    """
+    for name, number in (("parallel", parallel), ("threads", threads)):
+        if number is not None and number < 1:
+            raise ValueError(f"{name}={number}; needs 1 or more.")
+    cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
+    cores = cores or 1
+    on_cpu = not torch.accelerator.is_available() or all(r.device == "cpu" for r in recipes)
+    parallel = parallel or (cores if on_cpu else 1)
+    threads = threads or max(1, cores // parallel)
+    open_runs = [recipe for recipe in recipes if not is_finished(recipe)]
+    done = len(recipes) - len(open_runs)
+    failures: list[Failure] = []
+    most = AT_FIRST
+    bar = tqdm(
+        total=len(recipes), initial=done, desc="runs", unit="run", smoothing=0, mininterval=1
+    )
+    with Interruptions() as interruptions, bar, stopped_with_us() as running:
+        while open_runs or running:
+            if interruptions.asked:
+                raise KeyboardInterrupt
+            most = max([most, *(one.memory for one in running)])
+            fits = not running or psutil.virtual_memory().available > most
+            if open_runs and len(running) < parallel and fits:
+                running.append(start(open_runs.pop(0), threads))
+                if len(running) < parallel and open_runs:
+                    continue
+            time.sleep(WAIT)
+            for one in [r for r in running if r.process.poll() is not None]:
+                running.remove(one)
+                if one.process.returncode:
+                    failures.append(Failure(one.recipe, last_words(one.recipe)))
+                bar.update()
+            bar.set_postfix_str(", ".join(how_far(one.recipe) for one in running), refresh=False)
+            bar.update(0)
+    return failures
+
+
+def is_finished(recipe: Recipe) -> bool:
+    """Whether the recipe's run has been made to its end.
+
+    Raises:
+        ValueError: if its results directory holds a run of other options.
+    """
+    directory = directory_of(recipe)
+    config = directory / "config.yaml"
+    if not config.exists():
+        return False
+    try:
+        before = yaml.safe_load(config.read_text(encoding="utf-8"))
+        changed = differences(before, recipe)
+    except (AttributeError, ValueError, yaml.YAMLError):
+        return False  # torn off while it was written; the run begins anew
+    if changed:
+        raise ValueError(
+            f"{directory} holds a run of {recipe.label!r} with other options "
+            f"({'; '.join(changed.values())}). Use another results_dir, or remove that run."
+        )
+    return (directory / "report.json").exists()
+
+
+def directory_of(recipe: Recipe) -> Path:
+    """Where the run keeps what it needs to go on."""
+    return last_state(recipe.results_dir, recipe.name).parent
+
+
+def start(recipe: Recipe, threads: int) -> Running:
+    """The run in a process of its own; it goes on where it was stopped, if it was."""
+    results = Path(recipe.results_dir)
+    results.mkdir(parents=True, exist_ok=True)
+    options = {name: value for name, value in asdict(recipe).items() if name != "resume"}
+    config = results / "recipe.yaml"
+    config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
+    saved = last_state(results, recipe.name)
+    goes_on = saved.exists() or previous_of(saved).exists()
+    command = [sys.executable, "-m", "telegrad.cli.main", "train", "--config", str(config)]
+    command += ["--resume"] if goes_on else ["--overwrite", "true"]
+    numbers = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    with (results / "output.txt").open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | numbers,
+            start_new_session=True,  # Ctrl-C reaches us, and we stop it
+        )
+    return Running(recipe, process)
+
+
+@contextmanager
+def stopped_with_us() -> Iterator[list[Running]]:
+    """A list of runs; those in it when it is left are asked to save and waited for."""
+    running: list[Running] = []
+    try:
+        yield running
+    finally:
+        for one in running:
+            one.process.send_signal(signal.SIGTERM)
+        for one in running:
+            one.process.wait()
+
+
+def last_words(recipe: Recipe) -> str:
+    """The last line that the run has printed."""
+    output = Path(recipe.results_dir) / "output.txt"
+    lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
+def how_far(recipe: Recipe) -> str:
+    """A run's name, and how much of its work it had made when it last validated."""
+    row = last_progress(directory_of(recipe))
+    asked, _ = recipe.limits
+    total = asked or recipe.build_schedule().work_units
+    part = f" {float(row['work_units']) / total:.0%}" if row else ""
+    return f"{recipe.task} {recipe.label} seed {recipe.seed}{part}"

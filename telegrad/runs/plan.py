@@ -1,0 +1,70 @@
+"""What a run will cost, before it is made: its stages, seconds and memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from telegrad.runs.recipes import Recipe
+from telegrad.runs.run import prepare
+from telegrad.schedules.schedule import Schedule
+from telegrad.training.forecast import Forecast
+from telegrad.training.timing import peak_memory, seconds_per_step, seconds_per_validation
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """A run's schedule, and what it takes on this machine.
+
+    Attributes:
+        schedule: stages, batch sizes, work units.
+        forecast: seconds until any work is done.
+        peak_memory: in MiB, see `timing.peak_memory`; None where the system does not tell.
+    """
+
+    schedule: Schedule
+    forecast: Forecast
+    peak_memory: float | None
+
+    @property
+    def seconds(self) -> float:
+        """Of steps and validations; saving, and measuring the best model at the end, left out."""
+        return self.forecast.total
+
+    def __repr__(self) -> str:
+        title, header, *stages = str(self.schedule).splitlines()
+        lines = [title, f"{header}{'ms a step':>11}{'seconds':>9}"]
+        for line, steps, seconds in zip(
+            stages, self.schedule.lengths, self.forecast.step_seconds, strict=True
+        ):
+            lines.append(f"{line}{1e3 * seconds:>11.3g}{steps * seconds:>9,.3g}")
+        training = sum(
+            n * s for n, s in zip(self.schedule.lengths, self.forecast.step_seconds, strict=True)
+        )
+        memory = "" if self.peak_memory is None else f" Peak memory {self.peak_memory:,.0f} MiB."
+        lines.append(
+            f"Predicted: {self.seconds:,.3g} s, of which validations take "
+            f"{self.seconds - training:,.3g} s.{memory}"
+        )
+        return "\n".join(lines)
+
+
+def plan(recipe: Recipe, network: nn.Module | None = None, rounds: int = 6) -> Plan:
+    """Makes a few steps of every stage and a batch of validation; writes nothing but image caches.
+
+    Args:
+        recipe: of the run; one that is to be resumed is planned from its beginning to its end.
+        network: your own, as for `run`.
+        rounds: steps of each stage, the first of which only warms up; 2 or more.
+
+    Raises:
+        ValueError, OSError: for bad input, as `run` does.
+        MemoryError: if a stage needs more memory than there is; names level and batch size.
+    """
+    prepared = prepare(recipe, network)
+    fabric, state, validation = prepared.fabric, prepared.state, prepared.validation
+    of_steps = seconds_per_step(fabric, state, prepared.task, rounds)
+    of_validation = seconds_per_validation(validation, state.evaluated, rounds)
+    expected = Forecast.of(state.schedule, of_steps, of_validation, recipe.number_of_validations)
+    return Plan(state.schedule, expected, peak_memory(fabric.device))

@@ -1,0 +1,537 @@
+"""Which levels, how many samples on each, for how many steps: a schedule is a list of stages.
+
+The strategies differ only in their stages; the training loop does not know their names.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from telegrad.mge.allocation import (
+    Form,
+    check_batch_sizes,
+    geometric_batch_sizes,
+    is_number,
+    is_whole,
+    work_units,
+)
+from telegrad.mge.grids import GridHierarchy
+
+PAPER_STEPS = (2000, 1000, 500, 250)
+"""Steps of the paper's full multiscale training on levels 0 … 3."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`steps` steps with the finest level `finest`; `batch_sizes` end there, coarsest first.
+
+    One batch size is ordinary training on level `finest`; more are the multiscale gradient, with
+    the coefficients `alphas`, one for each pair of levels, coarsest first; 1 by default. With
+    `random_level` each step is ordinary training on one of these levels, drawn at random. With
+    `shape`, (height, width) in pixels, images of the one level are resized to it.
+    """
+
+    steps: int
+    finest: int
+    batch_sizes: tuple[int, ...]
+    alphas: tuple[float, ...] | None = None
+    random_level: bool = False
+    shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not (is_whole(self.steps) and is_whole(self.finest)):
+            raise ValueError(
+                f"Stage: steps={self.steps!r}, finest={self.finest!r}; needs whole numbers."
+            )
+        if not isinstance(self.batch_sizes, (tuple, list)):
+            raise TypeError(
+                f"Stage: batch_sizes={self.batch_sizes!r}; needs a tuple of whole numbers."
+            )
+        if self.alphas is not None:
+            pairs = len(self.batch_sizes) - 1
+            several = isinstance(self.alphas, (tuple, list)) and len(self.alphas) == pairs
+            if not (several and all(is_number(a) for a in self.alphas)):
+                raise ValueError(
+                    f"Stage: alphas={self.alphas!r}; needs {pairs} numbers, one for each pair of "
+                    f"levels."
+                )
+
+    @property
+    def coarsest(self) -> int:
+        return self.finest - len(self.batch_sizes) + 1
+
+    def on_level(self, level: int) -> Stage:
+        """The same steps on one of its levels alone."""
+        return Stage(self.steps, level, (self.batch_sizes[level - self.coarsest],))
+
+
+@dataclass(frozen=True, repr=False)
+class Schedule:
+    """Stages on one hierarchy of grids, one after the other.
+
+    >>> fullmultiscale(GridHierarchy(finest=(64, 64), levels=4), form="independent")
+    Schedule: 3,750 steps, 28,750 work units, independent form
+    stage    steps     levels           batch sizes  per step  work units
+        0    2,000          0                   128         2       4,000
+        1    1,000       0..1                128/64         7       7,000
+        2      500       0..2             128/64/32        17       8,500
+        3      250       0..3          128/64/32/16        37       9,250
+
+    Attributes:
+        grids: all levels.
+        stages: in their order.
+        form: of the multiscale gradient, where a stage has several levels.
+        patches: part of the samples on coarse levels, in [0, 1], that are patches of that level's
+            shape, cut from an image of the finest level, instead of images restricted to it.
+
+    Raises:
+        ValueError: if a stage leaves the hierarchy, has no steps, its batch sizes don't suit the
+            form, or it sums over levels of which one has patches.
+    """
+
+    grids: GridHierarchy
+    stages: tuple[Stage, ...]
+    form: Form = "nested"
+    patches: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.grids, GridHierarchy):
+            raise TypeError(f"Schedule: grids={self.grids!r}; needs a GridHierarchy.")
+        stages = self.stages if isinstance(self.stages, (tuple, list)) else [self.stages]
+        if not stages:
+            raise ValueError("Schedule: no stages; needs one or more.")
+        if not (stages is self.stages and all(isinstance(stage, Stage) for stage in stages)):
+            raise TypeError(f"Schedule: stages={self.stages!r}; needs a tuple of Stage.")
+        if not (is_number(self.patches) and 0 <= self.patches <= 1):
+            raise ValueError(f"Schedule: patches={self.patches!r}; needs a part in [0, 1].")
+        for number, stage in enumerate(self.stages):
+            if not 0 <= stage.coarsest <= stage.finest < self.grids.levels:
+                raise ValueError(
+                    f"Schedule: stage {number} uses levels {stage.coarsest} to {stage.finest}; the "
+                    f"grids have levels 0 to {self.grids.levels - 1}."
+                )
+            if stage.steps < 1:
+                raise ValueError(
+                    f"Schedule: stage {number} has {stage.steps} steps; needs 1 or more."
+                )
+            one_at_a_time = stage.random_level or len(stage.batch_sizes) == 1
+            if self.patches and not one_at_a_time:
+                raise ValueError(
+                    f"Schedule: stage {number} sums over levels {stage.coarsest} to "
+                    f"{stage.finest}; patches of different sizes don't telescope. Use one batch "
+                    f"size a stage, or random_level=True."
+                )
+            if stage.shape is not None:
+                whole = self.grids.shape(stage.finest)
+                smaller = all(1 <= n <= of for n, of in zip(stage.shape, whole, strict=True))
+                if len(stage.batch_sizes) > 1 or not smaller:
+                    raise ValueError(
+                        f"Schedule: stage {number} has shape={stage.shape}; needs one batch size, "
+                        f"and at most the {whole[0]}×{whole[1]} pixels of level {stage.finest}."
+                    )
+            form = "independent" if stage.random_level else self.form
+            check_batch_sizes(stage.batch_sizes, len(stage.batch_sizes), form)
+
+    @property
+    def steps(self) -> int:
+        return sum(stage.steps for stage in self.stages)
+
+    @property
+    def work_units(self) -> float:
+        """Work units of all steps together."""
+        return sum(stage.steps * self.step_cost(stage) for stage in self.stages)
+
+    def step_cost(self, stage: Stage) -> float:
+        """Work units of one step of `stage`; their mean, where its level is drawn at random."""
+        if stage.random_level:
+            levels = range(stage.coarsest, stage.finest + 1)
+            return sum(self.step_cost(stage.on_level(k)) for k in levels) / len(levels)
+        return work_units(stage.batch_sizes, self.form, self.stage_grids(stage).finest_cost)
+
+    def stage_grids(self, stage: Stage) -> GridHierarchy:
+        """The levels that `stage` uses."""
+        levels = self.grids.between(stage.coarsest, stage.finest)
+        if stage.shape is None:
+            return levels
+        part = math.prod(stage.shape) / math.prod(levels.finest)
+        return GridHierarchy(stage.shape, 1, part * levels.finest_cost)
+
+    def walk(self, start: int = 0) -> Iterator[tuple[int, int, Stage]]:
+        """(step, number of the stage, stage) for every step from `start` on; steps count from 0."""
+        first = 0
+        for number, stage in enumerate(self.stages):
+            for step in range(max(first, start), first + stage.steps):
+                yield step, number, stage
+            first += stage.steps
+
+    def at(self, step: int) -> tuple[int, Stage]:
+        """(number of the stage, stage) of a step; steps count from 0.
+
+        Where the stage's level is drawn at random, it is the stage on that level: the step decides
+        which, so that a resumed run goes on as it would have.
+        """
+        first = 0
+        for number, stage in enumerate(self.stages):
+            first += stage.steps
+            if 0 <= step < first:
+                if stage.random_level:
+                    draw = np.random.default_rng(step)
+                    stage = stage.on_level(int(draw.integers(stage.coarsest, stage.finest + 1)))
+                return number, stage
+        raise ValueError(f"Schedule: no step {step}; there are {self.steps}, counted from 0.")
+
+    def moved_on(self, done: int) -> Schedule:
+        """The schedule of a run that leaves its stage after `done` steps in all.
+
+        What the stage had left is spread over the later ones as their own work is.
+
+        Raises:
+            ValueError: if that stage is the last one.
+        """
+        number, _ = self.at(done - 1)
+        if number == len(self.stages) - 1:
+            raise ValueError("Schedule: the last stage can't be left for a later one.")
+        kept = [*self.lengths[:number], done - sum(self.lengths[:number])]
+        spent = self.of_lengths([*kept, *self.lengths[number + 1 :]])
+        later = [stage.steps * self.step_cost(stage) for stage in self.stages[number + 1 :]]
+        longer = 1 + (self.work_units - spent.work_units) / sum(later)
+        return self.of_lengths([*kept, *(round(n * longer) for n in self.lengths[number + 1 :])])
+
+    def changed(
+        self,
+        done: int,
+        batch_sizes: tuple[int, ...],
+        alphas: tuple[float, ...] | None = None,
+        less: float = 0.0,
+    ) -> Schedule:
+        """The schedule of a run that goes on with other batch sizes after `done` steps in all.
+
+        The stage of the next step is made of two from there on, if it has begun.
+
+        Args:
+            done: steps made.
+            batch_sizes: for what is left of that stage, up to its own finest level.
+            alphas: likewise.
+            less: work units to be left out of what the stage still has.
+        """
+        number, stage = self.at(done)
+        made = done - sum(self.lengths[:number])
+        new = replace(stage, steps=1, batch_sizes=batch_sizes, alphas=alphas)
+        work = (stage.steps - made) * self.step_cost(stage) - less
+        new = replace(new, steps=max(1, round(work / self.step_cost(new))))
+        begun = (replace(stage, steps=made),) if made else ()
+        later = self.stages[number + 1 :]
+        return replace(self, stages=(*self.stages[:number], *begun, new, *later))
+
+    def with_seconds(
+        self, budget: float, step_seconds: Sequence[float], shares: Sequence[float] | None = None
+    ) -> Schedule:
+        """The same stages with `budget` seconds in all.
+
+        Args:
+            budget: in seconds; met to within half a step of each stage, or one where a stage has
+                no more.
+            step_seconds: of one step of each stage.
+            shares: of the budget for each stage; by default such that steps keep their proportions.
+        """
+        if shares is None:
+            shares = [n * seconds for n, seconds in zip(self.lengths, step_seconds, strict=True)]
+        if budget < sum(step_seconds):
+            raise ValueError(
+                f"Schedule: {budget:.3g} seconds of training are too few for one step of each "
+                f"stage, which takes {sum(step_seconds):.2g} s; needs a larger budget, smaller "
+                f"batches or fewer stages."
+            )
+        return self.of_lengths(_lengths(budget, shares, step_seconds))
+
+    def with_steps(self, steps: int) -> Schedule:
+        """The same stages with `steps` steps in all, spread in the same proportions."""
+        if not is_whole(steps) or steps < len(self.stages):
+            raise ValueError(
+                f"Schedule: {steps!r} steps for {len(self.stages)} stages; needs one each or more."
+            )
+        boundaries, so_far = [0], 0
+        for stage in self.stages:
+            so_far += stage.steps
+            boundaries.append(round(steps * so_far / self.steps))
+        for k in range(1, len(boundaries)):  # at least one step for each stage …
+            boundaries[k] = max(boundaries[k], boundaries[k - 1] + 1)
+        boundaries[-1] = steps
+        for k in reversed(range(1, len(boundaries))):  # … also for the last ones
+            boundaries[k - 1] = min(boundaries[k - 1], boundaries[k] - 1)
+        return self.of_lengths([b - a for a, b in zip(boundaries, boundaries[1:], strict=False)])
+
+    def with_work(self, budget: float, shares: Sequence[float] | None = None) -> Schedule:
+        """The same stages with `budget` work units in all.
+
+        Args:
+            budget: in work units; met to within half a step of each stage, or one where a stage
+                has no more.
+            shares: of the budget for each stage; by default as they are shared now.
+        """
+        if shares is None:
+            shares = [stage.steps * self.step_cost(stage) for stage in self.stages]
+        if not is_number(budget):
+            raise ValueError(f"Schedule: {budget!r} work units; needs a finite number.")
+        of_each = len(shares) == len(self.stages)
+        if not (of_each and all(is_number(share) and share > 0 for share in shares)):
+            raise ValueError(
+                f"Schedule: shares={tuple(shares)} for {len(self.stages)} stages; needs one "
+                f"positive number each."
+            )
+        costs = [self.step_cost(stage) for stage in self.stages]
+        if budget < sum(costs):
+            raise ValueError(
+                f"Schedule: {budget:g} work units are too few for one step of each stage, which "
+                f"takes {sum(costs):g}; needs a larger budget, smaller batches or fewer stages."
+            )
+        return self.of_lengths(_lengths(budget, shares, costs))
+
+    def without_empty(self, shares: Sequence[float]) -> Schedule:
+        """The stages whose share of the work is not 0."""
+        if len(shares) != len(self.stages) or not any(shares):
+            return self  # `with_work` says what is wrong
+        stages = (stage for stage, share in zip(self.stages, shares, strict=True) if share)
+        return replace(self, stages=tuple(stages))
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Steps of each stage."""
+        return tuple(stage.steps for stage in self.stages)
+
+    def of_lengths(self, lengths: Sequence[int]) -> Schedule:
+        """The same stages, with so many steps each."""
+        stages = (replace(s, steps=n) for s, n in zip(self.stages, lengths, strict=True))
+        return replace(self, stages=tuple(stages))
+
+    def __repr__(self) -> str:
+        kind = f"{self.form} form"
+        if self.patches:
+            kind = "patches" if self.patches == 1 else f"{100 * self.patches:.0f} % patches"
+        lines = [
+            f"Schedule: {self.steps:,} steps, {_number(self.work_units)} work units, {kind}",
+            f"{'stage':>5}{'steps':>9}{'levels':>11}{'batch sizes':>22}{'per step':>10}"
+            f"{'work units':>12}",
+        ]
+        for number, stage in enumerate(self.stages):
+            one_level = stage.coarsest == stage.finest
+            levels = f"{stage.finest}" if one_level else f"{stage.coarsest}..{stage.finest}"
+            if stage.shape is not None:
+                levels = "×".join(map(str, stage.shape))
+            cost = self.step_cost(stage)
+            lines.append(
+                f"{number:>5}{stage.steps:>9,}{levels:>11}"
+                f"{('|' if stage.random_level else '/').join(map(str, stage.batch_sizes)):>22}"
+                f" {cost:>9.6g}"
+                f"{_number(stage.steps * cost):>12}"
+            )
+        return "\n".join(lines)
+
+
+def _number(x: float) -> str:
+    """Thousands separated, and one decimal only where there is something behind the point."""
+    return f"{x:,.0f}" if round(x, 1) == round(x) else f"{x:,.1f}"
+
+
+def single(grids: GridHierarchy, steps: int = 2000, batch_size: int = 16) -> Schedule:
+    """Ordinary training on the finest level.
+
+    >>> single(GridHierarchy((64, 64), levels=4), steps=2000, batch_size=240).work_units
+    480000.0
+    """
+    return Schedule(grids, (Stage(steps, grids.levels - 1, (batch_size,)),))
+
+
+def multiscale(
+    grids: GridHierarchy,
+    steps: int = 2000,
+    batch_sizes: Sequence[int] | None = None,
+    form: Form = "nested",
+) -> Schedule:
+    """The multiscale gradient on all levels from the first step on; paper's batches by default.
+
+    >>> multiscale(GridHierarchy((64, 64), levels=4), form="independent").work_units
+    74000.0
+    """
+    sizes = _sizes(grids, batch_sizes)
+    return Schedule(grids, (Stage(steps, grids.levels - 1, sizes),), form)
+
+
+def fullmultiscale(
+    grids: GridHierarchy,
+    steps: Sequence[int] | None = None,
+    batch_sizes: Sequence[int] | None = None,
+    form: Form = "nested",
+) -> Schedule:
+    """Coarse to fine, stage j with the multiscale gradient on levels 0 … j.
+
+    Args:
+        grids: all levels.
+        steps: of each stage, coarsest first; the paper's 2000, 1000, 500, 250 (halved at each
+            level) by default.
+        batch_sizes: on each level, coarsest first, the same in every stage; by default the paper's
+            16 on the finest and twice as many on each coarser one.
+
+    >>> fullmultiscale(GridHierarchy((64, 64), levels=4), form="independent").work_units
+    28750.0
+    """
+    sizes = _sizes(grids, batch_sizes)
+    lengths = _steps(grids, steps)
+    stages = (Stage(n, finest, sizes[: finest + 1]) for finest, n in enumerate(lengths))
+    return Schedule(grids, tuple(stages), form)
+
+
+def cascadic(
+    grids: GridHierarchy,
+    steps: Sequence[int] | None = None,
+    batch_sizes: Sequence[int] | None = None,
+) -> Schedule:
+    """Coarse to fine, ordinary training on one level a stage (progressive resizing).
+
+    Arguments as for `fullmultiscale`, whose stages these are, without the coarser levels' samples.
+
+    >>> cascadic(GridHierarchy((64, 64), levels=4)).work_units
+    16000.0
+    """
+    sizes = _sizes(grids, batch_sizes)
+    lengths = _steps(grids, steps)
+    stages = (Stage(n, finest, (sizes[finest],)) for finest, n in enumerate(lengths))
+    return Schedule(grids, tuple(stages))
+
+
+def auto(
+    grids: GridHierarchy, budget: float = 5000.0, batch_sizes: Sequence[int] | None = None
+) -> Schedule:
+    """Coarse to fine, one level a stage; each coarser level takes twice the work.
+
+    With twice as many samples a step as well, that makes four times as many steps. A run in mode
+    `auto` leaves a stage before its share is used up if the level has nothing more to give
+    (`Controller`).
+
+    Args:
+        grids: all levels.
+        budget: in work units.
+        batch_sizes: on each level, coarsest first; by default 1 on the finest and twice as many on
+            each coarser one.
+
+    >>> auto(GridHierarchy(finest=(64, 64), levels=4), budget=1500)
+    Schedule: 8,500 steps, 1,500 work units, nested form
+    stage    steps     levels           batch sizes  per step  work units
+        0    6,400          0                     8     0.125         800
+        1    1,600          1                     4      0.25         400
+        2      400          2                     2       0.5         200
+        3      100          3                     1         1         100
+    """
+    sizes = batch_sizes or geometric_batch_sizes(grids.levels, finest=1)
+    shares = [2.0**halvings for halvings in reversed(range(grids.levels))]
+    return cascadic(grids, batch_sizes=sizes).with_work(budget, shares)
+
+
+def progressive_resizing(
+    grids: GridHierarchy, steps: int = 2000, batch_size: int = 16, increment: int = 4
+) -> Schedule:
+    """From half of the finest height and width to all of it, in sizes between the levels as well.
+
+    Half of the steps are made at half the size, the last fifth at full size, and between them the
+    size grows evenly, as by default in Composer's progressive resizing (MosaicML 2021).
+
+    Args:
+        grids: of two levels or more.
+        steps: in all.
+        batch_size: the same at every size.
+        increment: sizes are multiples of it, in pixels, but for those of the levels.
+
+    >>> progressive_resizing(GridHierarchy((64, 64), levels=2), steps=1000)
+    Schedule: 1,000 steps, 7,950 work units, nested form
+    stage    steps     levels           batch sizes  per step  work units
+        0      500          0                    16         4       2,000
+        1      100      40×40                    16      6.25         625
+        2      100      48×48                    16         9         900
+        3      100      56×56                    16     12.25       1,225
+        4      200          1                    16        16       3,200
+
+    Raises:
+        ValueError: for grids of one level.
+    """
+    finest = grids.levels - 1
+    if finest < 1:
+        raise ValueError("progressive_resizing: grids of one level; needs two or more.")
+
+    def shape(eighths: int) -> tuple[int, int]:
+        height, width = (
+            max(round(n * eighths / 8 / increment) * increment, n // 2) for n in grids.finest
+        )
+        return height, width
+
+    stages = [
+        Stage(5, finest - 1, (batch_size,)),
+        *(Stage(1, finest, (batch_size,), shape=shape(eighths)) for eighths in (5, 6, 7)),
+        Stage(2, finest, (batch_size,)),
+    ]
+    return Schedule(grids, tuple(stages)).with_steps(steps)
+
+
+def growing_patches(
+    grids: GridHierarchy,
+    steps: Sequence[int] | None = None,
+    batch_sizes: Sequence[int] | None = None,
+) -> Schedule:
+    """From small patches of the finest images to whole crops of them (Restormer, Zamir 2022).
+
+    Arguments as for `cascadic`, of which this is the counterpart: the stages have the same shapes
+    and cost, but a coarse level shows a part of the scene instead of all of it in less detail.
+
+    >>> growing_patches(GridHierarchy((64, 64), levels=4)).work_units
+    16000.0
+    """
+    return replace(cascadic(grids, steps, batch_sizes), patches=1.0)
+
+
+def random_patches(
+    grids: GridHierarchy, steps: int = 2000, batch_sizes: Sequence[int] | None = None
+) -> Schedule:
+    """Patches of a size drawn at random for every step, of the finest images.
+
+    By default the batch is as many times larger as a patch is smaller, 16 of the largest, so that
+    every step costs the same (variable batch sampler, Mehta et al. 2022, MobileViT).
+
+    >>> random_patches(GridHierarchy((64, 64), levels=4))
+    Schedule: 2,000 steps, 32,000 work units, patches
+    stage    steps     levels           batch sizes  per step  work units
+        0    2,000       0..3        1024|256|64|16        16      32,000
+    """
+    sizes = _sizes(grids, batch_sizes or geometric_batch_sizes(grids.levels, ratio=4))
+    stage = Stage(steps, grids.levels - 1, sizes, random_level=True)
+    return Schedule(grids, (stage,), patches=1.0)
+
+
+def _sizes(grids: GridHierarchy, batch_sizes: Sequence[int] | None) -> tuple[int, ...]:
+    if batch_sizes is None:
+        return geometric_batch_sizes(grids.levels)
+    if len(batch_sizes) != grids.levels:
+        raise ValueError(
+            f"batch_sizes={tuple(batch_sizes)}: got {len(batch_sizes)} for {grids.levels} levels; "
+            f"needs one a level, coarsest first."
+        )
+    return tuple(batch_sizes)
+
+
+def _lengths(budget: float, shares: Sequence[float], costs: Sequence[float]) -> list[int]:
+    """Steps of each stage, one or more, for its share of the budget at so much a step."""
+    part = budget / sum(shares)
+    return [max(1, round(part * share / cost)) for share, cost in zip(shares, costs, strict=True)]
+
+
+def _steps(grids: GridHierarchy, steps: Sequence[int] | None) -> tuple[int, ...]:
+    if steps is None:
+        return tuple(max(1, PAPER_STEPS[0] // 2**level) for level in range(grids.levels))
+    if len(steps) != grids.levels:
+        raise ValueError(
+            f"steps={tuple(steps)}: got {len(steps)} for {grids.levels} stages; needs one for each "
+            f"level, coarsest first."
+        )
+    return tuple(steps)

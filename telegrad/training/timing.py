@@ -1,0 +1,112 @@
+"""How long a run takes: a few steps of every stage are timed before it, and undone."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from telegrad.mge import batches
+from telegrad.records.records import NoRecords
+from telegrad.tasks import Task
+from telegrad.training.forecast import Forecast
+from telegrad.training.loop import take_step
+from telegrad.training.state import TrainingState
+from telegrad.training.validation import Validation
+
+try:
+    import resource
+except ModuleNotFoundError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+SHARE = 0.01
+"""What timing may cost, of the work that it foretells."""
+
+MOST_ROUNDS = 6
+"""Steps of each stage that are enough."""
+
+
+def forecast(
+    fabric: Fabric,
+    state: TrainingState,
+    task: Task,
+    validation: Validation,
+    validations: int,
+) -> Forecast | None:
+    """What the run takes; None where timing would cost more than its `SHARE` of the work left."""
+    schedule = state.schedule
+    left = schedule.work_units - state.progress.work_units
+    evaluated = min(validation.batch_size, len(validation.draw["clean"]))
+    one_round = sum(schedule.step_cost(stage) for stage in schedule.stages) + evaluated / 3
+    rounds = min(int(SHARE * left / one_round), MOST_ROUNDS)
+    if rounds < 2:
+        return None
+    of_steps = seconds_per_step(fabric, state, task, rounds)
+    of_validation = seconds_per_validation(validation, state.evaluated, rounds)
+    return Forecast.of(schedule, of_steps, of_validation, validations)
+
+
+def seconds_per_step(
+    fabric: Fabric, state: TrainingState, task: Task, rounds: int = 3
+) -> list[float]:
+    """Seconds of one step of each stage, made whole: crops, passes and update.
+
+    The state is put back as that of a stopped run is, and every step seeds its own randomness: the
+    run that follows is the same, bit by bit, as if nothing had been timed.
+
+    Args:
+        rounds: steps of each stage, 2 or more; see `median_seconds`.
+
+    Raises:
+        MemoryError: if a stage needs more memory than there is; names level and batch size.
+    """
+    unwritten, any_number, whole = NoRecords("", ""), sys.maxsize, state.schedule
+    step = partial(take_step, fabric, state, task, unwritten)
+    before, found = copy.deepcopy(state.state_dict()), []
+    state.network.train()
+    try:
+        for stage in whole.stages:
+            state.schedule = replace(whole, stages=(replace(stage, steps=any_number),))
+            found.append(median_seconds(partial(step, skips=any_number), rounds))
+    finally:
+        state.optimizer.zero_grad(set_to_none=True)
+        state.load_state_dict(before)
+        state.schedule = whole
+    return found
+
+
+def seconds_per_validation(validation: Validation, network: nn.Module, rounds: int = 3) -> float:
+    """Seconds of one validation, from its first batch of images."""
+    first = copy.copy(validation)
+    first.draw = batches.rows(validation.draw, 0, validation.batch_size)
+    images, of_first = len(validation.draw["clean"]), len(first.draw["clean"])
+    return median_seconds(lambda: first.evaluate(network), rounds) * images / of_first
+
+
+def peak_memory(device: torch.device) -> float | None:
+    """The most memory until now, in MiB: on a GPU of the tensors there; else of the process, with
+    Python, libraries and images, or None where the system does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    if resource is None:
+        return None
+    unit = 1 if sys.platform == "darwin" else 2**10  # bytes on a Mac
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def median_seconds(function: Callable[[], object], rounds: int) -> float:
+    """The median of so many calls but the first, which warms up."""
+    seconds = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[1:])

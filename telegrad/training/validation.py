@@ -1,0 +1,114 @@
+"""Evaluation: always on the finest level, on the same images, noise and times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torchmetrics.functional.image import peak_signal_noise_ratio
+
+from telegrad.mge.batches import rows
+from telegrad.tasks import Draw, SuperResolution, Task, similarity
+
+EVALUATION_SEED = 20260101
+"""Noise and times of an evaluation come from this seed, whatever the seed of the run."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How near images are to the clean ones.
+
+    Attributes:
+        loss: the task's loss, averaged over the images.
+        mse: (n,) mean squared error of each image, on [−1, 1].
+        psnr: (n,) peak signal-to-noise ratio of each image in dB, at a range of 2.
+        ssim: (n,) structural similarity of each image; not a number for images below 16×16.
+    """
+
+    loss: float
+    mse: Tensor
+    psnr: Tensor
+    ssim: Tensor
+
+    @property
+    def mean_mse(self) -> float:
+        """MSE averaged over images."""
+        return self.mse.mean().item()
+
+    @property
+    def mean_psnr(self) -> float:
+        """PSNR averaged over images, as papers report it, in dB."""
+        return self.psnr.mean().item()
+
+    @property
+    def mean_ssim(self) -> float:
+        """SSIM averaged over images."""
+        return self.ssim.mean().item()
+
+    @property
+    def means(self) -> dict[str, float | None]:
+        """All four by name; None for what is not a number."""
+        means = {"mse": self.mean_mse, "psnr": self.mean_psnr, "ssim": self.mean_ssim}
+        all_four = {"loss": self.loss, **means}
+        return {name: None if math.isnan(value) else value for name, value in all_four.items()}
+
+
+class _Unchanged(nn.Module):
+    """Restores nothing."""
+
+    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
+        return x
+
+
+class Validation:
+    """A fixed set of draws on the finest level, and what a network makes of them.
+
+    Args:
+        task: makes the draws.
+        images: `clean` (n, 3, h, w) in [−1, 1], on the device of the network, and what else the
+            task's `draw` takes.
+        batch_size: images per pass.
+    """
+
+    def __init__(self, task: Task, images: Mapping[str, Tensor], batch_size: int = 32) -> None:
+        generator = torch.Generator(images["clean"].device).manual_seed(EVALUATION_SEED)
+        self.task = task
+        self.draw: Draw = task.draw(**images, generator=generator)
+        self.batch_size = batch_size
+
+    def evaluate(self, network: nn.Module) -> Quality:
+        """Quality of the restored images; the network is left in the mode it was in."""
+        restored, clean = self._restored(network, self.draw), self.draw["clean"]
+        psnr = peak_signal_noise_ratio(
+            restored, clean, data_range=2.0, dim=(1, 2, 3), reduction="none"
+        )
+        large = min(clean.shape[-2:]) >= SuperResolution.smallest
+        ssim = similarity(restored, clean) if large else torch.full_like(psnr, float("nan"))
+        mse = (restored - clean).square().mean((1, 2, 3))
+        loss = self.task.errors(restored, self.draw).mean().item()
+        return Quality(loss, mse.cpu(), psnr.cpu(), ssim.cpu())
+
+    def corrupted(self) -> Quality:
+        """Quality of the corrupted images themselves."""
+        return self.evaluate(_Unchanged())
+
+    def examples(self, network: nn.Module, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Corrupted, restored, clean images (number, 3, h, w), from weak to strong corruption."""
+        by_quality = self.corrupted().psnr.argsort(descending=True)
+        places = (torch.arange(number) + 0.5) / number * len(by_quality)
+        chosen = by_quality[places.long()].to(self.draw["clean"].device)
+        draw = {name: field[chosen] for name, field in self.draw.items()}
+        return self.task.observe(draw), self._restored(network, draw), draw["clean"]
+
+    @torch.no_grad()
+    def _restored(self, network: nn.Module, draw: Draw) -> Tensor:
+        was_training = network.training
+        network.eval()
+        starts = range(0, len(draw["clean"]), self.batch_size)
+        parts = (rows(draw, start, start + self.batch_size) for start in starts)
+        restored = torch.cat([self.task.restore(network, part) for part in parts])
+        network.train(was_training)
+        return restored.float()
