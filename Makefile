@@ -6,9 +6,9 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint clean
 
 demo: $(VENV)/ready
-	$(BIN)/telegrad train denoising --mode fullmultiscale --network resnet --channels 32 \
-	  --img_size 128 --batch_sizes [16,16,8,4] --work_units 3000 --shares [1,2,4,3] \
-	  --t_max 0.5 --learning_rate 3e-3 --validations 8 --val_images 32 --overwrite true
+	$(BIN)/telegrad train denoising --t_max 0.5 --strategy FullMultiscale --network ResNet \
+	  --network.channels 32 --size 128 --batch_sizes 16,16,8,4 --work_units 3000 --shares 1,2,4,3 \
+	  --learning_rate 3e-3 --validation.times 8 --validation.images 32 --overwrite
 
 test: $(VENV)/ready lint
 	$(BIN)/pytest --numprocesses 2 --dist loadfile

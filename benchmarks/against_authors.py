@@ -28,7 +28,7 @@ from quiet import quiet
 from table import as_markdown, publish
 from torch import Tensor, nn
 
-from telegrad.data import sources
+from telegrad.data import Folder
 from telegrad.data.pyramid import build_pyramid
 from telegrad.data.stream import grid_of_crops, to_images
 from telegrad.mge.grids import GridHierarchy
@@ -60,7 +60,7 @@ class Theirs(nn.Module):
 
 def write_crops(data_dir: str, to: Path, number: int) -> dict[str, Tensor]:
     """Crops of photographs as files: train, val, and, of other photographs, the ones that judge."""
-    source = sources.folder(data_dir)
+    source = Folder(path=str(data_dir)).source()
     val, judges = source.val[::2], source.val[1::2]
     kinds = {"train": (source.train, number), "val": (val, 512), "judges": (judges, JUDGED_ON)}
     grids = GridHierarchy((SIZE, SIZE), levels=1)

@@ -19,7 +19,7 @@ import torch
 from table import as_markdown, publish
 
 from telegrad import CoupledDropout, GridHierarchy, level_statistics
-from telegrad.data import sources
+from telegrad.data import Folder, Photographs
 from telegrad.data.pyramid import Pyramid, build_pyramid
 from telegrad.data.stream import CropStream, to_images
 from telegrad.networks import ResNet, UNet
@@ -135,7 +135,8 @@ def main() -> None:
     parser.add_argument("--name", default="coupling")
     options = parser.parse_args()
 
-    source = sources.folder(options.data_dir) if options.data_dir else sources.built_in()
+    data = Folder(path=options.data_dir) if options.data_dir else Photographs()
+    source = data.source()
     grids = GridHierarchy((options.img_size, options.img_size), options.levels)
     pyramid = build_pyramid(source.train, grids)
     names = ["finest pair", *(f"pair {k} below" for k in range(1, options.levels - 1))]

@@ -13,12 +13,12 @@ from statistics import mean
 
 import numpy as np
 from table import as_markdown, publish
+from telegrad.runs.recipes import Recipe
 
 from telegrad.diagnostics.statistics import LevelStatistics
 from telegrad.inference.diagnose import diagnose, probing
 from telegrad.inference.model import load_model
-from telegrad.mge.allocation import FORMS, Form
-from telegrad.runs.recipes import Recipe
+from telegrad.mge.weights import FORMS, Form
 from telegrad.runs.run import run
 
 SETS = 4

@@ -26,7 +26,7 @@ from lightning_fabric import Fabric
 from table import as_markdown, publish
 
 from telegrad import GridHierarchy, Shells, geometric_batch_sizes, multiscale_backward
-from telegrad.mge.estimator import shell_sizes
+from telegrad.mge.weights import shell_sizes
 from telegrad.networks import NETWORKS
 from telegrad.runs.run import compile_every_shape
 from telegrad.tasks import Denoising, Draw

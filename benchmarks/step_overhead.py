@@ -24,11 +24,10 @@ from table import as_markdown, publish
 from tqdm import tqdm
 
 from telegrad import GridHierarchy, Shells, multiscale_backward, restrict
-from telegrad.data import sources
+from telegrad.data import Photographs
 from telegrad.data.pyramid import build_pyramid
 from telegrad.data.stream import CropStream, to_images
-from telegrad.mge.allocation import nested_weights
-from telegrad.mge.estimator import shell_sizes
+from telegrad.mge.weights import nested_weights, shell_sizes
 from telegrad.networks import NETWORKS
 from telegrad.records.records import Records
 from telegrad.schedules.schedule import Schedule, Stage
@@ -43,7 +42,7 @@ def steps_of(
     """Seconds of every timed step of the three ways, which take turns."""
     task = Denoising()
     grids = GridHierarchy((size, size), len(batch_sizes))
-    pyramid = build_pyramid(sources.built_in().train, grids)
+    pyramid = build_pyramid(Photographs().source().train, grids)
     torch.manual_seed(0)
     network = NETWORKS[network_name](channels=channels)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

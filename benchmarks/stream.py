@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from table import as_markdown, publish
 
-from telegrad.data import sources
+from telegrad.data import Folder
 from telegrad.data.pyramid import Pyramid, build_pyramid
 from telegrad.data.stream import CropStream
 from telegrad.mge.grids import GridHierarchy
@@ -100,7 +100,7 @@ def main() -> None:
 
     task = Denoising()
     grids = GridHierarchy((options.img_size, options.img_size), levels=4)
-    source = sources.folder(options.data_dir)
+    source = Folder(path=str(options.data_dir)).source()
     name = Path(options.data_dir).name
     rows, reading = [], {}
     with tempfile.TemporaryDirectory() as cache_dir:

@@ -2,23 +2,21 @@
 
 import deepinv
 
+from telegrad.data import Photographs
 from telegrad.networks import WithNoiseLevel
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import run
+from telegrad.runs import Component, Config, Output, ValidationSettings, run
+from telegrad.schedules import FullMultiscale
+from telegrad.tasks import Denoising
 
 drunet = deepinv.models.DRUNet(nc=(8, 16, 16, 32), nb=1, pretrained=None)
-recipe = Recipe(
-    task="denoising",
-    mode="fullmultiscale",
-    network="own",
-    img_size=32,
-    batch_sizes=[8, 4, 2],
-    work_units=100,
-    t_max=0.5,
-    learning_rate=3e-3,
-    val_images=8,
-    results_dir="results/deepinv",
-    overwrite=True,
+config = Config(
+    task=Denoising(t_max=0.5),
+    network=WithNoiseLevel(drunet),  # the one line of adaptation
+    data=Photographs(size=32),
+    optimizer=Component.of("optimizer", "Adam", lr=3e-3),
+    strategy=FullMultiscale(batch_sizes=[8, 4, 2], work_units=100),
+    validation=ValidationSettings(images=8),
+    output=Output(directory="results/deepinv", overwrite=True),
 )
-report = run(recipe, WithNoiseLevel(drunet))  # the one line of adaptation
+report = run(config)
 print(f"loss {report.corrupted.loss:.5f} of the input, {report.restored.loss:.5f} restored")

@@ -2,31 +2,30 @@
 
 from torch import nn
 
-from telegrad.inference.model import load_model
-from telegrad.networks import WithoutTime
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import run
+from telegrad.data import Photographs
+from telegrad.inference import load_model
+from telegrad.runs import Component, Config, Output, ValidationSettings, run
+from telegrad.schedules import Cascadic
+from telegrad.tasks import Denoising
 
 
-def model() -> nn.Module:
-    return nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 3, 3, padding=1))
+class Plain(nn.Sequential):
+    def __init__(self, width: int = 16) -> None:
+        first, last = nn.Conv2d(3, width, 3, padding=1), nn.Conv2d(width, 3, 3, padding=1)
+        super().__init__(first, nn.ReLU(), last)
 
 
-recipe = Recipe(
-    task="denoising",
-    mode="cascadic",
-    network="own",
-    img_size=32,
-    batch_sizes=[8, 8, 4],
-    work_units=400,
-    t_max=0.5,
-    learning_rate=1e-2,
-    val_images=8,
-    results_dir="results/own_network",
-    overwrite=True,
+config = Config(
+    task=Denoising(t_max=0.5),
+    network=Plain(),
+    data=Photographs(size=32),
+    optimizer=Component.of("optimizer", "Adam", lr=1e-2),
+    strategy=Cascadic(batch_sizes=[8, 8, 4], work_units=400),
+    validation=ValidationSettings(images=8),
+    output=Output(directory="results/own_network", overwrite=True),
 )
-report = run(recipe, WithoutTime(model()))  # the one line of adaptation
+report = run(config)
 print(f"loss {report.corrupted.loss:.5f} of the input, {report.restored.loss:.5f} restored")
 
-trained = load_model(report.records.best, network=WithoutTime(model()))
-print(f"best of {report.outcome.iteration} steps: {report.records.best}, for {trained.task.name}")
+model = load_model(report.files.best, network=Plain())
+print(f"best of {report.progress.iteration} steps: {report.files.best}, for {model.task.name}")

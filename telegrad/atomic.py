@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,9 +12,12 @@ from typing import IO, Any
 def write_whole(path: Path, content: str | bytes | Callable[[IO[Any]], object]) -> None:
     """Writes a file: aside, flushed to disk, then renamed. Until then what was there stays.
 
+    One process at a time may write a file.
+
     Args:
         path: of the file; its directory must exist.
-        content: text (UTF-8), bytes, or a function that writes to the open binary file.
+        content: text (UTF-8), bytes, or a function that writes to the open binary file. What it
+            raises passes through, except OSError and RuntimeError.
 
     Raises:
         OSError: if it can't be written; what was there before is unchanged.
@@ -28,8 +32,11 @@ def write_whole(path: Path, content: str | bytes | Callable[[IO[Any]], object]) 
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
-    except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError for a full disk
-        aside.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            aside.unlink()
+        if not isinstance(error, (OSError, RuntimeError)):  # of torch.save, for a full disk
+            raise
         raise OSError(
             f"{path} can't be written ({error}); free some space or choose another place. What was "
             f"there before is unchanged."

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from telegrad.runs.recipes import Recipe
+from describe import changed, described
 from telegrad.runs.run import run
 from telegrad.training.checkpoint import read_checkpoint
 
@@ -19,21 +19,21 @@ from telegrad.training.checkpoint import read_checkpoint
 def recipe(results, **options):
     """A run of a second or two, with dropout, in small steps."""
     defaults = {
-        "mode": "fullmultiscale",
+        "strategy": "fullmultiscale",
         "network": "unet",
         "channels": 16,
-        "img_size": 16,
+        "size": 16,
         "levels": 2,
         "batch_sizes": [4, 2],
         "work_units": 60.0,
         "validations": 8,
-        "val_images": 4,
+        "images": 4,
         "learning_rate": 1e-3,
         "save_every": 0.02,
         "device": "cpu",
-        "results_dir": str(results),
+        "out": str(results),
     }
-    return Recipe(**(defaults | options))
+    return described(**(defaults | options))
 
 
 def _run_quietly(recipe):
@@ -65,15 +65,15 @@ def kill_and_resume(whole, directory, chance, kills):
     Returns:
         for each of these runs, `difference` from the whole one; None for one that went no further.
     """
-    in_a_process(replace(whole, overwrite=True))  # also starts the server that forks the others
-    code, seconds = in_a_process(replace(whole, overwrite=True))
+    in_a_process(changed(whole, overwrite=True))  # also starts the server that forks the others
+    code, seconds = in_a_process(changed(whole, overwrite=True))
     assert code == 0
     found, done = [], 0
     while done < kills:
-        stopped = replace(whole, results_dir=str(Path(directory, str(len(found)))))
+        stopped = changed(whole, out=str(Path(directory, str(len(found)))))
         code = -signal.SIGKILL
         while code == -signal.SIGKILL:
-            again = replace(stopped, resume=Path(stopped.results_dir).exists())
+            again = changed(stopped, resume=Path(stopped.output.directory).exists())
             instant = chance.uniform(0.2, 1.0) * seconds if done < kills else None
             code, _ = in_a_process(again, instant)
             done += code == -signal.SIGKILL
@@ -84,9 +84,9 @@ def kill_and_resume(whole, directory, chance, kills):
 def rows(recipe, table):
     """Rows of a table, without the columns that a clock decides."""
     path = {
-        "train": Path(recipe.results_dir, "logs", f"{recipe.name}_train.csv"),
-        "valid": Path(recipe.results_dir, "logs", f"{recipe.name}_valid.csv"),
-        "progress": Path(recipe.results_dir, "runs", recipe.name, "progress.csv"),
+        "train": Path(recipe.output.directory, "logs", f"{recipe.name}_train.csv"),
+        "valid": Path(recipe.output.directory, "logs", f"{recipe.name}_valid.csv"),
+        "progress": Path(recipe.output.directory, "runs", recipe.name, "progress.csv"),
     }[table]
     with path.open() as file:
         found = list(csv.DictReader(file))
@@ -98,7 +98,7 @@ def difference(first, second):
     largest = 0.0
     for place, key in (("runs/{0}/last.pt", "network"), ("models/{0}_best.pt", "model_state_dict")):
         a, b = (
-            read_checkpoint(Path(r.results_dir, place.format(r.name)))[key] for r in (first, second)
+            read_checkpoint(Path(r.output.directory, place.format(r.name)))[key] for r in (first, second)
         )
         largest = max(largest, *((a[k] - b[k]).abs().max().item() for k in a))
     wrong = 0

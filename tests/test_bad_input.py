@@ -21,13 +21,13 @@ from telegrad import (
     restrict,
     work_units,
 )
+from telegrad.data import Folder, NamedImage
 from telegrad.data.pyramid import build_pyramid
-from telegrad.data.source import NamedImage, folder
 from telegrad.data.stream import CropStream
 from telegrad.inference.model import TrainedModel, evaluate_model, load_model
 from telegrad.inference.restore import restore_files, restore_image
 from telegrad.networks import ResNet, SRNet, UNet
-from telegrad.runs.recipes import Recipe
+from describe import changed, described
 from telegrad.tasks import Deblurring, Denoising, Inpainting, SuperResolution
 from telegrad.training.checkpoint import read_checkpoint, write_checkpoint
 
@@ -181,7 +181,7 @@ def pyramid(pixels=None, **options):
 
 
 def model(network=None):
-    return TrainedModel(Recipe(), TASKS["denoising"], network or SRNet(channels=8))
+    return TrainedModel(described(), TASKS["denoising"], network or SRNet(channels=8))
 
 
 TIMES = torch.zeros(4)
@@ -253,14 +253,14 @@ BELOW = [
     ("restore_image", lambda: restore_image(model(), IMAGES[0], tile=0), ValueError, "restore: tile=0"),
     ("restore_files", lambda: restore_files(model(), "", "out"), ValueError, "restore: source=''"),
     ("restore_files", lambda: restore_files(model(), "photos", "\0"), ValueError, "restore: out='\\x00'"),
-    ("evaluate_model", lambda: evaluate_model(model(), "photographs", img_size=0), ValueError, "img_size=0"),
-    ("evaluate_model", lambda: evaluate_model(model(), "nonsense"), ValueError, "dataset='nonsense'"),
-    ("evaluate_model", lambda: evaluate_model(model(), "photographs", images=NAN), ValueError, "val_images=nan"),
+    ("evaluate_model", lambda: evaluate_model(model(), "photographs", size=0), ValueError, "size=0"),
+    ("evaluate_model", lambda: evaluate_model(model(), "nonsense"), ValueError, "data='nonsense'"),
+    ("evaluate_model", lambda: evaluate_model(model(), "photographs", images=NAN), ValueError, "images=nan"),
     ("load_model", lambda: load_model("\0"), ValueError, "checkpoint '\\x00'"),
-    ("Recipe", lambda: Recipe(mode="vcycle"), ValueError, "mode='vcycle': needs one of single"),
-    ("Recipe", lambda: Recipe(seed="7"), ValueError, "seed='7': needs int"),
-    ("Recipe", lambda: Recipe(batch_sizes=[4, 2.5]), ValueError, "batch_sizes=[4, 2.5]"),
-    ("Recipe", lambda: Recipe(batch_sizes=[]), ValueError, "batch_sizes=()"),
+    ("Recipe", lambda: described(strategy="vcycle"), ValueError, "strategy='vcycle': needs one of single"),
+    ("Recipe", lambda: described(seed="7"), ValueError, "seed='7': needs int"),
+    ("Recipe", lambda: described(batch_sizes=[4, 2.5]), ValueError, "batch_sizes=[4, 2.5]"),
+    ("Recipe", lambda: described(batch_sizes=[]), ValueError, "batch_sizes=()"),
 ]  # fmt: skip
 
 ROWS = [(getattr(call, "__name__", call), *rest) for call, *rest in PUBLIC + BELOW]
@@ -298,9 +298,9 @@ def test_values_that_are_not_numbers_stay_so():
 
 def test_a_folder_without_images_and_files_that_are_no_checkpoints(tmp_path):
     with pytest.raises(ValueError, match="folder: no images in"):
-        folder(tmp_path)
+        Folder(path=str(tmp_path)).source()
     with pytest.raises(FileNotFoundError, match="folder: .*nowhere is not a directory"):
-        folder(tmp_path / "nowhere")
+        Folder(path=str(tmp_path / "nowhere")).source()
     torch.save([1, 2], tmp_path / "list.pt")
     with pytest.raises(ValueError, match="no checksum"):
         read_checkpoint(tmp_path / "list.pt")

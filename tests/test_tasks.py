@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torchmetrics.image import StructuralSimilarityIndexMeasure
 
 from telegrad import restrict
-from telegrad.mge.grids import averaging
+from telegrad.mge.restriction import averaging
 from telegrad.tasks import TASKS, Deblurring, Inpainting, SuperResolution, similarity
 from telegrad.tasks.deblurring import gaussian_blur
 

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from telegrad.cli.main import guarded, summary
-from telegrad.runs.recipes import Recipe
+from telegrad.cli.guard import guarded
+from telegrad.cli.summary import summary
+from telegrad.runs.compose import compose
+from telegrad.runs.config import Config
 from telegrad.runs.run import run
 
 MODES = ("single", "multiscale", "fullmultiscale")
@@ -40,15 +42,28 @@ class Script:
         return guarded(f"train_{self.task}.py", lambda: self._train(options))
 
     def _train(self, options: Namespace) -> int:
-        chosen = {name: value for name, value in options.items() if name != "device_id"}
-        recipe = Recipe(
-            task=self.task,
-            learning_rate=self.learning_rate,
-            device=device_of(options.device_id),
-            **chosen,
-        )
-        print(summary(recipe, run(recipe)))
+        config = self.config(options)
+        print(summary(config, run(config, resume=options.resume), resumed=options.resume))
         return 0
+
+    def config(self, options: Namespace) -> Config:
+        """The run of the script's options."""
+        names = {"dataset": "data", "mode": "strategy", "iterations": "steps", "img_size": "size",
+                 "results_dir": "out", "data_dir": "data.path"}  # fmt: skip
+        chosen = {
+            names.get(name, name): value
+            for name, value in options.items()
+            if value is not None and name not in ("device_id", "resume")
+        }
+        for name in ("patch_size", "train_patches", "test_patches"):
+            if name in chosen:
+                chosen[f"data.{name}"] = chosen.pop(name)
+        own = {
+            "task": self.task,
+            "device": device_of(options.device_id),
+            "learning_rate": self.learning_rate,
+        }
+        return compose({**own, **chosen})
 
     def parser(self) -> ArgumentParser:
         parser = ArgumentParser(prog=f"train_{self.task}.py", description=f"Train {self.task}.")

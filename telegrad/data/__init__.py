@@ -1,1 +1,24 @@
-"""Images: where they come from, how they lie on every level, and the stream of crops."""
+"""Images: the datasets, one file each, how images lie on every level, and the stream of crops."""
+
+from telegrad.data.base import BadImages, Data, default_data_dir
+from telegrad.data.celeba import CelebA
+from telegrad.data.cifar10 import CIFAR10
+from telegrad.data.folder import Folder
+from telegrad.data.photographs import Photographs
+from telegrad.data.source import NamedImage, Source
+from telegrad.data.stl10 import STL10
+from telegrad.data.urban100 import Urban100
+
+__all__ = [
+    "CIFAR10",
+    "STL10",
+    "BadImages",
+    "CelebA",
+    "Data",
+    "Folder",
+    "NamedImage",
+    "Photographs",
+    "Source",
+    "Urban100",
+    "default_data_dir",
+]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 from telegrad.data.source import Source
 from telegrad.options import check_options, option
 
 BadImages = Literal["refuse", "skip"]
+"""What to do with an image that can't be used: an error that names it, or a warning."""
 
 
 def default_data_dir() -> str:
@@ -27,7 +29,10 @@ class Data(ABC):
 
     Attributes:
         name: in the names of runs.
-        default_size: of crops, where nothing is said.
+        default_size: of crops in pixels, where nothing is said.
+
+    Raises:
+        ValueError: for an option of the wrong type or out of its range.
     """
 
     name: ClassVar[str]
@@ -59,3 +64,16 @@ class Data(ABC):
         Raises:
             OSError, ValueError: if they are not there, or not what they should be.
         """
+
+
+def path_option() -> Any:
+    """The directory that holds a dataset's own, as an option; see `directory_of`."""
+    return option(
+        None,
+        "directory that holds the dataset's own; else the environment's TELEGRAD_DATA, or data",
+    )
+
+
+def directory_of(path: str | None) -> Path:
+    """The directory that `path_option` stands for."""
+    return Path(path or default_data_dir())

@@ -19,12 +19,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import astuple
 from functools import cache, cached_property
 from pathlib import Path
-from typing import IO, Any, overload
+from typing import IO, overload
 
 import numpy as np
 import PIL
 from filelock import FileLock
 
+from telegrad.atomic import write_whole
 from telegrad.data.image_files import Pixels
 from telegrad.data.levels import Coarsening, Levels
 from telegrad.data.source import NamedImage
@@ -155,13 +156,13 @@ class CachePlace:
             lock = FileLock(self._parent / f"{self.family}.lock")
             lock.acquire()
         try:
-            found = self.find()
-            if found is None:
-                for other in self._parent.glob(f"{self.family}-*"):
-                    shutil.rmtree(other, ignore_errors=True)
-                self._write(images, skipped)
-                found = ImageCache(self.directory, self._coarsening)
-            return found
+            made_meanwhile = self.find()
+            if made_meanwhile is not None:
+                return made_meanwhile
+            for other in self._parent.glob(f"{self.family}-*"):
+                shutil.rmtree(other, ignore_errors=True)
+            self._write(images, skipped)
+            return ImageCache(self.directory, self._coarsening)
         finally:
             lock.release()
 
@@ -172,9 +173,7 @@ class CachePlace:
                 part.mkdir()
             index = {"shapes": self._write_pixels(part, images), "skipped": list(skipped)}
             with _writing(self._parent):
-                with (part / "index.json").open("w", encoding="utf-8") as file:
-                    json.dump(index, file)
-                    _to_disk(file)
+                write_whole(part / "index.json", json.dumps(index))
                 os.replace(part, self.directory)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
@@ -195,7 +194,8 @@ class CachePlace:
                         files[key].write(np.ascontiguousarray(pixels).data)
             with _writing(self._parent):
                 for file in files.values():
-                    _to_disk(file)
+                    file.flush()
+                    os.fsync(file.fileno())
         return shapes
 
 
@@ -209,18 +209,14 @@ def _file_name(field: str, level: int) -> str:
     return f"{field}_{level}.bin"
 
 
-def _to_disk(file: IO[Any]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
 @contextmanager
 def _writing(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        reason = error.__cause__ or error  # the system's own words
         raise OSError(
-            f"image cache in {directory}: can't be written ({error}). Free some space, name "
+            f"image cache in {directory}: can't be written ({reason}). Free some space, name "
             f"another cache_dir, or allow more memory."
         ) from error
 
@@ -228,10 +224,10 @@ def _writing(directory: Path) -> Iterator[None]:
 def _stamp(file: Path) -> list[int] | None:
     """Size and time of change; None for a file that is missing."""
     try:
-        found = file.stat()
+        state = file.stat()
     except OSError:
         return None
-    return [found.st_size, found.st_mtime_ns]
+    return [state.st_size, state.st_mtime_ns]
 
 
 def _digest(image: NamedImage) -> str:

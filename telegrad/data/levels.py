@@ -23,7 +23,7 @@ class Coarsening:
 
     Attributes:
         grids: how many levels; images smaller than the finest shape are refused.
-        restriction: the rule by which the task restricts its images; see `telegrad.mge.grids`.
+        restriction: by which the task's images are restricted; see `telegrad.mge.restriction`.
         pairs: whether the low-resolution companion is wanted.
     """
 
@@ -74,11 +74,11 @@ class Coarsening:
 
     def _on_every_level(self, pixels: Pixels) -> tuple[Pixels, ...]:
         """Coarsest first; rounded once on each."""
-        exact, found = pixels.astype(np.float32), [pixels.copy()]
+        exact, finest_first = pixels.astype(np.float32), [pixels.copy()]
         for _ in range(self.grids.levels - 1):
             exact = _COARSER[self.restriction](exact)
-            found.append(np.rint(exact).astype(np.uint8))
-        return tuple(reversed(found))
+            finest_first.append(np.rint(exact).astype(np.uint8))
+        return tuple(reversed(finest_first))
 
 
 def number_of_bytes(levels: Levels) -> int:
@@ -86,12 +86,12 @@ def number_of_bytes(levels: Levels) -> int:
 
 
 def _averaging(u: np.ndarray) -> np.ndarray:
-    """As `grids.averaging`, for (h, w, c), and on one thread: many images are read at once."""
+    """As `mge.restriction.averaging`, of (h, w, c), on one thread: many images are read at once."""
     return (u[::2, ::2] + u[1::2, ::2] + u[::2, 1::2] + u[1::2, 1::2]) / np.float32(4)
 
 
 def _injection(u: np.ndarray) -> np.ndarray:
-    """As `grids.injection`, for (h, w, c)."""
+    """As `mge.restriction.injection`, of (h, w, c)."""
     return u[::2, ::2]
 
 

@@ -11,17 +11,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from tqdm import tqdm
 
+from telegrad.data.base import BadImages
 from telegrad.data.cache import CachePlace
 from telegrad.data.image_files import Pixels
 from telegrad.data.levels import Coarsening, ImageRestriction, Levels, number_of_bytes
 from telegrad.data.source import NamedImage
 from telegrad.mge.grids import GridHierarchy
-
-BadImages = Literal["refuse", "skip"]
 
 GIBIBYTE = 2**30
 
@@ -92,7 +91,7 @@ def build_pyramid(
     Args:
         images: at least one of them must be usable.
         grids: the finest level's shape is the size of the crops.
-        restriction: the rule by which the task restricts its images; see `telegrad.mge.grids`.
+        restriction: by which the task's images are restricted; see `telegrad.mge.restriction`.
         bad_images: what to do with an image that can't be read or is smaller than a crop: `refuse`
             raises an error that names it, `skip` warns with its name and goes on.
         pairs: whether the images' low-resolution companions are wanted, where they have them.
@@ -148,14 +147,14 @@ def _read(
 
     def usable() -> Generator[Levels]:
         with closing(_in_parallel(images, coarsening, progress)) as all_of_them:
-            for found in all_of_them:
-                if isinstance(found, dict):
-                    yield found
+            for result in all_of_them:
+                if isinstance(result, dict):
+                    yield result
                 elif bad_images == "skip":
-                    skipped.append(str(found))
+                    skipped.append(str(result))
                 else:
-                    error = type(found)
-                    raise error(f"{found}. Mend or remove it, or use bad_images=skip.") from found
+                    error = OSError if isinstance(result, OSError) else ValueError
+                    raise error(f"{result}. Mend or remove it, or use bad_images=skip.") from result
 
     with closing(usable()) as rest:
         for levels in rest:

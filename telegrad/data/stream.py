@@ -13,8 +13,8 @@ from torch import Tensor
 
 from telegrad.data.image_files import Pixels
 from telegrad.data.pyramid import Pyramid
-from telegrad.mge.allocation import is_whole
 from telegrad.mge.batches import map_fields
+from telegrad.mge.numbers import is_whole
 
 Crops = dict[str, Tensor]
 """uint8 (n, 3, h, w) by field: `clean`, and `low` (n, 3, h/2, w/2) where the images are pairs."""

@@ -1,60 +1,76 @@
-"""Urban100 as pairs for super-resolution, low and high resolution, and how such files are made."""
+"""Urban100 as pairs for super-resolution, low and high resolution."""
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
-from telegrad.data.image_files import Pixels, images_in, read_rgb
+from telegrad.data.base import Data, directory_of, path_option
+from telegrad.data.image_files import Pixels
 from telegrad.data.source import NamedImage, Source
+from telegrad.options import option
 
 PLACES_SEED = 100
 """Places of patches come from this seed, so that they are the same in every run."""
 
 
-def urban100(
-    data_dir: str | Path, patch_size: int = 64, train_patches: int = 10, test_patches: int = 2
-) -> Source:
+@dataclass(frozen=True, kw_only=True)
+class Urban100(Data):
     """Patches of image pairs, low and high resolution, to train on and to validate on.
 
-    `data_dir/Urban100/` holds `low_res_train.pt`, `high_res_train.pt`, `low_res_test.pt` and
+    `path/Urban100/` holds `low_res_train.pt`, `high_res_train.pt`, `low_res_test.pt` and
     `high_res_test.pt`: each a tensor (n, 3, h, w) or a list of tensors (3, h, w) of any sizes,
     uint8, or floating point in [0, 1] (in [−1, 1] if any value is negative). The high-resolution
-    image has twice the height and width of its low-resolution one.
-
-    Args:
-        data_dir: where data lies.
-        patch_size: height and width of a patch, in pixels of the low resolution.
-        train_patches: of each image, at random places.
-        test_patches: likewise, to validate on.
-
-    Raises:
-        FileNotFoundError: if a file is missing; the message says how to make it.
-        ValueError: for a file that isn't plain tensors, pairs whose sizes don't match, or images
-            smaller than a patch.
+    image has twice the height and width of its low-resolution one. `telegrad prepare urban100`
+    makes these files.
     """
-    root = Path(data_dir) / "Urban100"
-    places = np.random.default_rng(PLACES_SEED)
-    patches = {}
-    for part, number in (("train", train_patches), ("test", test_patches)):
-        low, high = (_images(root / f"{kind}_res_{part}.pt") for kind in ("low", "high"))
-        _check_pairs(root, part, low, high, patch_size)
-        patches[part] = [
-            _patch(f"Urban100 {part} {k}", low[k], high[k], places.random(2), patch_size)
-            for k in range(len(high))
-            for _ in range(number)
-        ]
-    return Source("urban100", patches["train"], patches["test"])
+
+    name: ClassVar[str] = "urban100"
+
+    path: str | None = path_option()
+    patch_size: int = option(
+        64,
+        "height and width of a patch, of the low resolution",
+        unit="pixels",
+        least=1,
+        most=2**15,
+    )
+    train_patches: int = option(10, "of each image, at random places", least=1, most=10**5)
+    test_patches: int = option(2, "of each image, to validate on", least=1, most=10**5)
+
+    @property
+    def crop(self) -> int:
+        """Height and width of the crops, in pixels; else of a whole patch of high resolution."""
+        return self.size or 2 * self.patch_size
+
+    def source(self) -> Source:
+        """As `Data.source`.
+
+        Raises:
+            FileNotFoundError: if a file is missing; the message says how to make it.
+            ValueError: for a file that isn't plain tensors, pairs whose sizes don't match, or
+                images smaller than a patch.
+        """
+        root = directory_of(self.path) / "Urban100"
+        places = np.random.default_rng(PLACES_SEED)
+        patches = {}
+        for part, number in (("train", self.train_patches), ("test", self.test_patches)):
+            low, high = (_images(root / f"{kind}_res_{part}.pt") for kind in ("low", "high"))
+            _check_pairs(root, part, low, high, self.patch_size)
+            patches[part] = [
+                _patch(f"Urban100 {part} {k}", low[k], high[k], places.random(2), self.patch_size)
+                for k in range(len(high))
+                for _ in range(number)
+            ]
+        return Source(self.name, patches["train"], patches["test"])
 
 
 def _patch(name: str, low: Tensor, high: Tensor, place: np.ndarray, size: int) -> NamedImage:
@@ -75,7 +91,7 @@ def _images(path: Path) -> list[Tensor]:
     if not path.is_file():
         raise FileNotFoundError(
             f"urban100: {path} is missing. Make it from a folder of high-resolution images with "
-            f"`telegrad prepare urban100 FOLDER --data_dir {path.parent.parent}`."
+            f"`telegrad prepare urban100 FOLDER --path {path.parent.parent}`."
         )
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
@@ -135,63 +151,3 @@ def _check_pairs(
                 f"urban100: patch_size={patch_size}, but the low-resolution image {k} of {part} in "
                 f"{root} has {h}×{w} pixels; use patch_size={min(h, w) // 8 * 8 or 1} or less."
             )
-
-
-def prepare_urban100(folder: str | Path, data_dir: str | Path, test_every: int = 5) -> list[Path]:
-    """Makes the four files that `urban100` reads, from a folder of high-resolution images.
-
-    Images are trimmed to even heights and widths; the low resolution is their bilinear
-    downsampling, which at a factor of two is the mean of 2×2 pixels.
-
-    Args:
-        folder: of images.
-        data_dir: the files go to `data_dir/Urban100/`.
-        test_every: the first of so many images, in the order of their names, is for testing.
-
-    Returns:
-        the files written.
-
-    Raises:
-        OSError: for an image that can't be read, or if a file can't be written. Nothing is written
-            before all images have been read.
-        ValueError: for a folder with fewer than two images.
-    """
-    for name, path in (("folder", folder), ("data_dir", data_dir)):
-        if not str(path).strip() or "\0" in str(path):
-            raise ValueError(f"prepare: {name}={str(path)!r}, needs the name of a folder.")
-    folder, root = Path(folder), Path(data_dir) / "Urban100"
-    if test_every < 2:
-        raise ValueError(f"prepare: test_every={test_every}, needs 2 or more.")
-    if not folder.is_dir():
-        raise FileNotFoundError(f"prepare: {folder} is not a directory; needs one with images.")
-    files = images_in(folder)
-    if len(files) < 2:
-        raise ValueError(f"prepare: only one image in {folder}; needs two or more.")
-    high: dict[str, list[Tensor]] = {"train": [], "test": []}
-    for k, file in enumerate(tqdm(files, desc="reading images", unit="", leave=False)):
-        pixels = torch.from_numpy(read_rgb(file).copy()).permute(2, 0, 1)
-        height, width = pixels.shape[1] // 2 * 2, pixels.shape[2] // 2 * 2
-        if not (height and width):
-            raise ValueError(f"prepare: {file} has {pixels.shape[1]}×{pixels.shape[2]} pixels.")
-        part = "train" if k % test_every else "test"
-        high[part].append(pixels[:, :height, :width].contiguous())
-    root.mkdir(parents=True, exist_ok=True)
-    written = []
-    for part, images in high.items():
-        low = [F.avg_pool2d(image[None].float(), 2)[0].round().byte() for image in images]
-        for kind, content in (("low", low), ("high", images)):
-            path = root / f"{kind}_res_{part}.pt"
-            _save(path, content)
-            written.append(path)
-    return written
-
-
-def _save(path: Path, content: list[Tensor]) -> None:
-    """Written aside, then renamed."""
-    aside = path.with_name(path.name + ".part")
-    try:
-        torch.save(content, aside)
-        os.replace(aside, path)
-    except (OSError, RuntimeError) as error:
-        aside.unlink(missing_ok=True)
-        raise OSError(f"prepare: {path} can't be written ({error}).") from error

@@ -1,6 +1,6 @@
 """Gradients of single draws on one level, as rows of a matrix.
 
-All that is to be known about a telescoping sum are inner products of the gradients of single draws.
+All that must be known of a telescoping sum are inner products of the gradients of single draws.
 A linear map that keeps inner products therefore serves as well as the gradients themselves, and for
 large networks `Sketch` is one: with it a row has 16,384 numbers, however many parameters there are.
 """
@@ -17,9 +17,10 @@ from telegrad.mge import batches
 from telegrad.mge.coupling import StepRandomness
 
 EXACT = 2**16
-"""Up to so many parameters a gradient is kept as it is."""
+"""Up to this many parameters a gradient is kept as it is."""
 
 BUCKETS = 2**14
+"""Numbers in the sketch of a larger one."""
 
 
 class Sketch:
@@ -83,16 +84,16 @@ def trainable(parameters: Iterable[Tensor]) -> list[Tensor]:
         ValueError: if there are none.
     """
     several = isinstance(parameters, Iterable) and not isinstance(parameters, (Tensor, str))
-    given = list(parameters) if several else []
-    if not (several and all(isinstance(p, Tensor) for p in given)):
+    tensors = list(parameters) if several else []
+    if not (several and all(isinstance(p, Tensor) for p in tensors)):
         raise TypeError(
             f"level_statistics: parameters of type {type(parameters).__name__}; needs several "
             f"tensors, such as model.parameters()."
         )
-    found = [p for p in given if p.requires_grad]
-    if not found:
+    with_gradient = [p for p in tensors if p.requires_grad]
+    if not with_gradient:
         raise ValueError("level_statistics: none of the parameters requires a gradient.")
-    return found
+    return with_gradient
 
 
 def draw_gradients(

@@ -13,17 +13,18 @@ from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from telegrad.diagnostics.gradients import Sketch, draw_gradients, trainable
-from telegrad.diagnostics.statistics import FEWEST, LevelStatistics
+from telegrad.diagnostics.interval import FEWEST
+from telegrad.diagnostics.statistics import LevelStatistics
 from telegrad.mge import batches
-from telegrad.mge.allocation import is_number, is_whole
 from telegrad.mge.coupling import StepRandomness
-from telegrad.mge.estimator import Rules, check_level
-from telegrad.mge.grids import GridHierarchy, restrict
+from telegrad.mge.grids import GridHierarchy
+from telegrad.mge.numbers import is_number, is_whole
+from telegrad.mge.restriction import Rules, restrict
+from telegrad.mge.shells import check_level
 
 TIMED = 16
 """A level is timed on at most so many draws: about a training step's."""
@@ -62,7 +63,8 @@ def level_statistics(
         own: further draws, made directly on each level, coarsest first, None where there are none:
             to test that they are distributed as restricted ones.
         budget: work units of a step, for batch sizes.
-        timing: measurements of each level's seconds; their median counts. None with 0.
+        timing: how often each level is timed; the median counts. With 0, or a clock too coarse to
+            tell, no seconds are known.
         clock: in seconds.
         resamples: for confidence intervals, if there are 8 draws or more.
         seed: of dropout, sketch and resamples.
@@ -81,34 +83,21 @@ def level_statistics(
     Raises:
         TypeError: for a batch, grids, parameters or losses of another kind.
         ValueError: for fewer than 2 draws, a budget below one finest sample, images that don't lie
-            on the finest level, parameters without gradient, or losses of another shape.
+            on the finest level, parameters without a gradient, or losses of another shape.
         FloatingPointError: for a gradient that is not finite.
     """
+    for name, number in (("timing", timing), ("resamples", resamples), ("seed", seed)):
+        if not (is_whole(number) and number >= 0):
+            raise ValueError(f"level_statistics: {name}={number!r}; needs a whole number.")
     if not isinstance(grids, GridHierarchy):
         raise TypeError(
             f"level_statistics: grids of type {type(grids).__name__}; needs a GridHierarchy."
         )
-    for name, number in (("timing", timing), ("resamples", resamples), ("seed", seed)):
-        if not (is_whole(number) and number >= 0):
-            raise ValueError(f"level_statistics: {name}={number!r}; needs a whole number.")
-    wanted = trainable(parameters)
+    tensors = trainable(parameters)
     n = batches.count(batch)
-    if n < 2:
-        raise ValueError(f"level_statistics: {n} draw; a variance needs 2 or more, better 48.")
-    if not (is_number(budget) and budget >= grids.cost(grids.levels - 1)):
-        raise ValueError(
-            f"level_statistics: a budget of {budget} work units a step doesn't buy one sample on "
-            f"the finest level; needs {grids.cost(grids.levels - 1):g} or more."
-        )
-    check_level("level_statistics", batch, grids, grids.levels - 1)
-    of_levels = len(own) if isinstance(own, (list, tuple)) else 0
-    if own is not None and of_levels != grids.levels:
-        raise ValueError(
-            f"level_statistics: own draws for {of_levels} levels of {grids.levels}; give a list of "
-            f"one batch or None for each, coarsest first."
-        )
-    sketch = Sketch(wanted, seed)
-    with _randomness_restored(wanted):
+    _check_draws(batch, n, grids, own, budget)
+    sketch = Sketch(tensors, seed)
+    with _randomness_restored(tensors):
         torch.manual_seed(seed)
         on_level = [batch]
         for _ in range(grids.levels - 1):
@@ -116,8 +105,8 @@ def level_statistics(
         randomness, others = StepRandomness(), StepRandomness()
         rows, separable = [], True
         for level, draws in enumerate(on_level):
-            found, alone = draw_gradients(losses, draws, wanted, sketch, randomness, level)
-            rows.append(found)
+            gradients, alone = draw_gradients(losses, draws, tensors, sketch, randomness, level)
+            rows.append(gradients)
             if level == 0:
                 with torch.no_grad(), randomness.draws(0, n):
                     together = losses(draws).float().cpu()
@@ -126,22 +115,22 @@ def level_statistics(
         for level, draws in enumerate(own or ()):
             if draws is not None:
                 check_level("level_statistics", draws, grids, level)
-                found, _ = draw_gradients(losses, draws, wanted, sketch, others, level)
-                consistency[level] = _consistency(rows[level].double(), found.double())
+                gradients, _ = draw_gradients(losses, draws, tensors, sketch, others, level)
+                consistency[level] = _consistency(rows[level].double(), gradients.double())
         seconds = None
         if timing:
             timed = [batches.rows(draws, 0, min(n, TIMED)) for draws in on_level]
-            seconds = tuple(_seconds(losses, draws, wanted, timing, clock) for draws in timed)
+            measured = tuple(_seconds(losses, draws, tensors, timing, clock) for draws in timed)
+            seconds = measured if min(measured) > 0 else None
 
     gram = _gram(rows)
-    covariance, products = _moments(gram, np.ones((1, n)))
-    generator = np.random.default_rng(seed)
-    counts = generator.multinomial(n, np.full(n, 1 / n), resamples if n >= FEWEST else 0)
-    resampled_covariance, resampled_products = _moments(gram, counts.astype(float))
+    covariance, products = _moments(gram, gram.new_ones(1, n))
+    counts = _resampled_counts(n, resamples if n >= FEWEST else 0, seed)
+    resampled_covariance, resampled_products = _moments(gram, counts.to(gram.dtype))
     return LevelStatistics(
         grids=grids,
         draws=n,
-        parameters=sum(p.numel() for p in wanted),
+        parameters=sum(p.numel() for p in tensors),
         covariance=_tuples(covariance[0]),
         mean_products=_tuples(products[0]),
         kurtosis=tuple(_kurtosis(gram, level) for level in range(grids.levels)),
@@ -154,50 +143,80 @@ def level_statistics(
     )
 
 
+def _check_draws(
+    batch: Any, n: int, grids: GridHierarchy, own: Sequence[Any] | None, budget: float
+) -> None:
+    """Raises ValueError unless n draws lie on the levels and `budget` buys one on the finest."""
+    if n < 2:
+        raise ValueError(f"level_statistics: {n} draw; a variance needs 2 or more, better 48.")
+    least = grids.cost(grids.levels - 1)
+    if not (is_number(budget) and budget >= least):
+        raise ValueError(
+            f"level_statistics: a budget of {budget} work units a step doesn't buy one sample on "
+            f"the finest level; needs {least:g} or more."
+        )
+    check_level("level_statistics", batch, grids, grids.levels - 1)
+    of_levels = len(own) if isinstance(own, (list, tuple)) else 0
+    if own is not None and of_levels != grids.levels:
+        raise ValueError(
+            f"level_statistics: own draws for {of_levels} levels of {grids.levels}; pass a list "
+            f"with a batch or None for each, coarsest first."
+        )
+
+
 @contextmanager
 def _randomness_restored(parameters: Sequence[Tensor]) -> Iterator[None]:
+    """The random state of the CPU, and of the parameters' GPUs, is the same after as before."""
     gpus = {p.device.index or 0 for p in parameters if p.device.type == "cuda"}
     with torch.random.fork_rng(devices=sorted(gpus)):
         yield
 
 
-def _gram(rows: Sequence[Tensor]) -> np.ndarray:
+def _gram(rows: Sequence[Tensor]) -> Tensor:
     """⟨g_l(ω_i), g_m(ω_j)⟩ as (levels, n, levels, n), in double precision."""
     stacked = torch.cat(list(rows)).double()
     n = len(rows[0])
-    return (stacked @ stacked.T).reshape(len(rows), n, len(rows), n).numpy()
+    return (stacked @ stacked.T).reshape(len(rows), n, len(rows), n)
 
 
-def _moments(gram: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _resampled_counts(n: int, resamples: int, seed: int) -> Tensor:
+    """How often each of n draws is in each resample of n draws, (resamples, n)."""
+    generator = torch.Generator().manual_seed(seed)
+    picked = torch.randint(n, (resamples, n), generator=generator, device="cpu")
+    return torch.zeros_like(picked).scatter_add_(1, picked, torch.ones_like(picked))
+
+
+def _moments(gram: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Covariances and mean products, (resamples, levels, levels), of draws that count c_i times.
 
     Σ_{i,j} c_i c_j ⟨x_i, y_j⟩ and Σ_i c_i ⟨x_i, y_i⟩ give tr Cov; for the product of the means the
     pairs of a draw with itself are left out, in resamples too, so that it is unbiased.
     """
-    levels, n = gram.shape[:2]
-    first = (counts @ gram.transpose(1, 0, 2, 3).reshape(n, -1)).reshape(-1, levels, levels, n)
-    pairs = (first * counts[:, None, None, :]).sum(-1)
-    itself = np.einsum("limi->ilm", gram).reshape(n, -1)
-    once = (counts @ itself).reshape(-1, levels, levels)
-    twice = (counts**2 @ itself).reshape(-1, levels, levels)
+    n = gram.shape[1]
+    one_sum = torch.einsum("ri,limj->rlmj", counts, gram)
+    pairs = torch.einsum("rlmj,rj->rlm", one_sum, counts)
+    itself = gram.diagonal(dim1=1, dim2=3)  # (levels, levels, n)
+    once = torch.einsum("ri,lmi->rlm", counts, itself)
+    twice = torch.einsum("ri,lmi->rlm", counts**2, itself)
     different = n**2 - (counts**2).sum(1)
     # A resample of one draw alone has no pairs; for 8 draws or more that does not happen.
-    products = (pairs - twice) / np.maximum(different, 1)[:, None, None]
+    products = (pairs - twice) / different.clamp(min=1)[:, None, None]
     return (once - pairs / n) / (n - 1), products
 
 
-def _kurtosis(gram: np.ndarray, level: int) -> float:
+def _kurtosis(gram: Tensor, level: int) -> float:
     """E‖x − x̄‖⁴/(E‖x − x̄‖²)² of the correction; 1 if it does not vary."""
     h = gram[level, :, level]
     if level:
         coupled = gram[level, :, level - 1]
         h = h - coupled - coupled.T + gram[level - 1, :, level - 1]
-    squares = (np.diag(h) - 2 * h.mean(1) + h.mean()).clip(0)
+    squares = (h.diagonal() - 2 * h.mean(1) + h.mean()).clamp(min=0)
     mean = squares.mean()
-    return float((squares**2).mean() / mean**2) if mean > 0 else 1.0
+    return float(squares.square().mean() / mean**2) if mean > 0 else 1.0
 
 
 def _consistency(restricted: Tensor, own: Tensor) -> float:
+    """‖difference of the means‖ over three standard errors of it."""
     difference = (restricted.mean(0) - own.mean(0)).norm()
     samples = (restricted, own)
     squared = sum(float(x.var(0, correction=0).sum()) / max(len(x) - 1, 1) for x in samples)
@@ -226,9 +245,10 @@ def _seconds(
 
 
 def _wait(parameters: Sequence[Tensor]) -> None:
+    """Until the GPU has done its work, so that the clock counts it."""
     if any(p.is_cuda for p in parameters):
         torch.cuda.synchronize()
 
 
-def _tuples(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
+def _tuples(matrix: Tensor) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(row) for row in matrix.tolist())

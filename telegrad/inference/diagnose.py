@@ -1,22 +1,28 @@
-"""A network diagnosed on the draws that it trains on: from a recipe to statistics of the levels."""
+"""A network diagnosed on the draws that it trains on: from a run to statistics of the levels."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import nn
 
 from telegrad.data.stream import CropStream
-from telegrad.diagnostics.measure import level_statistics
-from telegrad.diagnostics.statistics import LevelStatistics
-from telegrad.runs.recipes import PATCH_OPTIONS, Device, Recipe
+from telegrad.diagnostics import LevelStatistics, level_statistics
+from telegrad.runs.build import (
+    Device,
+    build_objective,
+    build_schedule,
+    check_sizes,
+    training_pyramid,
+)
+from telegrad.runs.config import Config
+from telegrad.schedules import Multiscale
 from telegrad.training.draws import PROBE, draw_shell, seed_of
 
 
 def diagnose(
-    recipe: Recipe,
+    config: Config,
     network: nn.Module,
     draws: int = 48,
     budget: float = 16.0,
@@ -29,7 +35,7 @@ def diagnose(
     makes them, to test that the telescoping sum holds.
 
     Args:
-        recipe: task, images and levels; see `probing`.
+        config: task, loss, images and levels; see `all_levels`.
         network: to be diagnosed; it is put on the device, and left in the mode in which it was.
         draws: 2 or more.
         budget: work units of a step.
@@ -39,9 +45,9 @@ def diagnose(
     Raises:
         ValueError, OSError: for bad input.
     """
-    recipe.check_sizes(network)
-    task, grids = recipe.build_task(), recipe.build_grids()
-    stream = CropStream(recipe.build_pyramid(recipe.build_source().train), seed)
+    check_sizes(config, network)
+    objective, grids = build_objective(config), build_schedule(config).grids
+    stream = CropStream(training_pyramid(config, config.build_data().source().train), seed)
     noise = torch.Generator(device).manual_seed(seed_of(seed, PROBE))
 
     (finest,) = stream.take([draws], grids.levels - 1)
@@ -50,12 +56,12 @@ def diagnose(
     network.to(device).train()
     try:
         return level_statistics(
-            lambda draw: task.losses(network, draw),
-            draw_shell(device, task, finest, noise),
+            lambda draw: objective.losses(network, draw),
+            draw_shell(device, objective.task, finest, noise),
             grids,
             network.parameters(),
-            restriction=task.restriction,
-            own=[draw_shell(device, task, crops, noise) for crops in own],
+            restriction=objective.task.rules,
+            own=[draw_shell(device, objective.task, crops, noise) for crops in own],
             budget=budget,
             seed=seed,
         )
@@ -63,20 +69,18 @@ def diagnose(
         network.train(was_training)
 
 
-def probing(recipe: Recipe, **changes: Any) -> Recipe:
-    """The recipe with all its levels in use, and with those changes that are not None.
+def all_levels(config: Config, levels: int | None = None) -> Config:
+    """The run with all its levels in use at once, as a telescoping sum.
 
-    >>> probing(Recipe(img_size=32, batch_sizes=[4, 2], mode="cascadic")).build_grids().levels
+    >>> from telegrad.runs.compose import compose
+    >>> cascadic = compose({"size": 32, "batch_sizes": [4, 2], "strategy": "Cascadic"})
+    >>> build_schedule(all_levels(cascadic)).grids.levels
     2
+
+    Args:
+        config: of a run.
+        levels: how many; as many as the run has if not given.
     """
-    given = {name: value for name, value in changes.items() if value is not None}
-    if "dataset" in given:
-        given = {"data_dir": None, **dict.fromkeys(PATCH_OPTIONS), **given}
-    if "img_size" not in given and "dataset" not in given:
-        given = {"levels": recipe.build_grids().levels, **given}
-    else:
-        given = {"img_size": recipe.size, "levels": None, **given}
-    schedule = dict.fromkeys(
-        ("batch_size", "batch_sizes", "ratio", "iterations", "work_units", "budget", "shares")
-    )
-    return replace(recipe, mode="multiscale", **{**schedule, **given})
+    if levels is None:
+        levels = build_schedule(config).grids.levels
+    return replace(config, strategy=Multiscale(levels=levels))

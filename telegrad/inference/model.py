@@ -1,49 +1,57 @@
-"""A trained model: read back from its checkpoint, and measured on images."""
+"""A trained model, read back from its checkpoint."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from telegrad.data.pyramid import BadImages
-from telegrad.runs.recipes import Dataset, Device, Recipe
-from telegrad.tasks import Task
-from telegrad.training.checkpoint import read_checkpoint, reason
-from telegrad.training.validation import Quality
+from telegrad.errors import reason
+from telegrad.runs.build import Device, build_network, build_objective
+from telegrad.runs.component import Component
+from telegrad.runs.config import Config
+from telegrad.tasks import Objective, Task
+from telegrad.training.checkpoint import read_checkpoint
 
 
 @dataclass(frozen=True)
-class TrainedModel:
-    """A network with its best weights, in evaluation mode, and what it was trained for."""
+class Model:
+    """A network with its best weights, in evaluation mode, and the run that trained it."""
 
-    recipe: Recipe
-    task: Task
+    config: Config
+    objective: Objective
     network: nn.Module
 
     @property
-    def longest_time(self) -> float:
-        """The largest time of corruption it has seen; 0 for a task without times."""
-        return float(getattr(self.task, "t_max", 0.0))
+    def task(self) -> Task:
+        return self.objective.task
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
 
 
 def load_model(
-    checkpoint: str | Path, device: Device = "cpu", network: nn.Module | None = None
-) -> TrainedModel:
+    checkpoint: str | Path, device: Device = "cpu", network: Component | nn.Module | None = None
+) -> Model:
     """The model of a run's `_best.pt`. Nothing in the file is unpickled.
+
+    The file may be a stranger's: what it names must be classes of the kinds that a run has, and
+    nothing else is called.
 
     Args:
         checkpoint: the file.
         device: for the network.
-        network: for a run with a network of your own: one of the same kind, into which the weights
-            are put.
+        network: in place of the one that the file names: for a run whose network was made by a
+            function, or given from Python.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is not a checkpoint of this program, is damaged, or holds other weights
-            than its configuration says.
+        ValueError: if it is not a checkpoint of this program, is damaged, names something that is
+            not there, or holds other weights than its network has.
     """
     path = Path(checkpoint)
     if "\0" in str(path):
@@ -56,61 +64,39 @@ def load_model(
         raise ValueError(f"device={device} can't be used: {error}") from error
     try:
         content = read_checkpoint(path, device)
-        known = {field.name for field in fields(Recipe)}
-        configuration = content["configuration"]
-        recipe = Recipe(**{k: v for k, v in configuration.items() if k in known})
-        if recipe.network != "own":
-            network = recipe.build_network()
-        if network is not None:
-            network.load_state_dict(content["model_state_dict"])
+        described = content["configuration"]
+        weights = content["model_state_dict"]
     except Exception as error:  # a foreign or torn file can fail in any way
         raise ValueError(
             f"checkpoint {path}: not a model that `telegrad train` has written, or damaged "
             f"({reason(error)})."
         ) from error
-    if network is None:
+    instead = {} if network is None else {"network": Component.of("network", network)}
+    try:
+        _check_described(described, instead)
+        config = Config.from_dict(described, **instead)
+        objective, built = build_objective(config), build_network(config)
+        built.load_state_dict(weights)
+    except Exception as error:  # a network of the user's own can fail in any way
+        raise ValueError(f"checkpoint {path}: {' '.join(str(error).split())}") from error
+    built.to(device).eval()
+    return Model(config, objective, built)
+
+
+def _check_described(described: Any, instead: dict[str, Any]) -> None:
+    """Raises ValueError if the file does not say how the network is made, and nobody else does."""
+    if "network" in instead or not isinstance(described, dict):
+        return
+    network = described.get("network")
+    if network == "own":
         raise ValueError(
-            f"checkpoint {path}: of {recipe.task} with a network of your own; load it from Python: "
-            f"load_model(checkpoint, network=…)."
+            "of a network of your own, made by version 0.1, which did not note its class; name it: "
+            "--network my_module.MyNet, or load_model(checkpoint, network=…)."
         )
-    network.to(device).eval()
-    return TrainedModel(recipe, recipe.build_task(), network)
-
-
-def evaluate_model(
-    model: TrainedModel,
-    dataset: Dataset,
-    data_dir: str | None = None,
-    img_size: int | None = None,
-    images: int = 64,
-    bad_images: BadImages = "refuse",
-) -> tuple[Quality, Quality]:
-    """Quality of corrupted and of restored validation images, on the same draws for every model.
-
-    Args:
-        model: trained.
-        dataset, data_dir: whose validation images; see `Recipe`.
-        img_size: height and width of the crops; as in training if not given.
-        images: crops to evaluate on.
-        bad_images: what to do with images that can't be read or are smaller than the crops.
-    """
-    patches = dataset == "urban100"
-    recipe = replace(
-        model.recipe,
-        dataset=dataset,
-        data_dir=data_dir,
-        patch_size=model.recipe.patch_size if patches else None,
-        train_patches=model.recipe.train_patches if patches else None,
-        test_patches=model.recipe.test_patches if patches else None,
-        img_size=model.recipe.size if img_size is None else img_size,
-        val_images=images,
-        bad_images=bad_images,
-        mode="single",
-        levels=1,
-        batch_sizes=None,
-        shares=None,
-    )
-    recipe.check_sizes(model.network)
-    device = next(model.network.parameters()).device
-    validation = recipe.build_validation(recipe.build_source().val, device)
-    return validation.corrupted(), validation.evaluate(model.network)
+    if isinstance(network, dict) and network.get("init_args", {}) is None:
+        raise ValueError(
+            f"of a network that was given as an object of {network.get('class_path')}, with "
+            f"arguments that are not known; name it with them: --network "
+            f"{network.get('class_path')} --network.ARGUMENT …, or load_model(checkpoint, "
+            f"network=…)."
+        )

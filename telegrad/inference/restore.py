@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
 from telegrad.data.image_files import images_in, read_picture, write_picture
-from telegrad.inference.model import TrainedModel
+from telegrad.inference.model import Model
+from telegrad.inference.noise import estimate_noise
+from telegrad.inference.tiles import in_tiles
 from telegrad.networks import divisor_of
 
 LARGEST_TILE = 512
@@ -21,12 +21,12 @@ LARGEST_PICTURE = 2**20
 
 @torch.no_grad()
 def restore_image(
-    model: TrainedModel, image: Tensor, noise: float | None = None, tile: int | None = None
+    model: Model, image: Tensor, noise: float | None = None, tile: int | None = None
 ) -> Tensor:
-    """A restored image, (3, s·h, s·w) in [−1, 1] with s = 2 for super-resolution, else 1.
+    """A restored image, (3, s·h, s·w) in [−1, 1], where s is the task's `scale`.
 
     Training sees (1 − t)·Kx + t·z. A photograph Kx + σn is of that form after scaling by 1 − t with
-    t = σ/(1 + σ), which is how it is given to the network.
+    t = σ/(1 + σ); the task knows how an image is given to its network (`Task.prepare`).
 
     Args:
         model: trained.
@@ -35,8 +35,16 @@ def restore_image(
         tile: largest height and width that the network sees at once, in pixels. By default 512;
             the size of training's crops for a network with global statistics, such as the U-Net,
             which restores larger pieces worse (`benchmarks/results/tiles.md`).
+
+    Raises:
+        ValueError: for an image of another shape or range, noise outside 0 … 2, or a tile below 16.
     """
-    _check_options(noise, tile)
+    if noise is not None and not 0 <= noise <= 2:
+        raise ValueError(
+            f"restore_image: noise={noise:g}; needs a standard deviation from 0 to 2, on images in "
+            f"[−1, 1]. A standard deviation on 0 … 255 is to be divided by 127.5."
+        )
+    _check_tile(tile)
     if not (image.ndim == 3 and len(image) == 3 and image.numel() and image.is_floating_point()):
         raise ValueError(
             f"restore: image of shape {tuple(image.shape)} and type {image.dtype}; needs "
@@ -46,104 +54,25 @@ def restore_image(
         raise ValueError("restore: image has values that are not finite, or none at all.")
     if tile is None:
         local = getattr(model.network, "local", True)
-        tile = LARGEST_TILE if local else min(model.recipe.size, LARGEST_TILE)
-    device = next(model.network.parameters()).device
-    image = image[None].to(device)
-    if not model.task.timed:
-        image = F.interpolate(image, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return in_tiles(model.network, image, tile, divisor_of(model.network))[0]
-    sigma = estimate_noise(image[0]) if noise is None else noise
-    t = min(sigma / (1 + sigma), model.longest_time)
+        tile = LARGEST_TILE if local else min(model.config.build_data().crop, LARGEST_TILE)
+    image = image.to(model.device)
+    sigma = estimate_noise(image) if noise is None else noise
+    given, times = model.task.prepare(image[None], sigma)
 
     def network(x: Tensor) -> Tensor:
-        return model.network((1 - t) * x, torch.full((len(x),), t, device=device))
+        restored: Tensor = model.network(x) if times is None else model.network(x, times)
+        return restored
 
-    return in_tiles(network, image, tile, divisor_of(model.network))[0]
+    return in_tiles(network, given, tile, divisor_of(model.network))[0]
 
 
-def _check_options(noise: float | None, tile: int | None) -> None:
-    if noise is not None and not 0 <= noise <= 2:
-        raise ValueError(
-            f"restore: noise={noise * 127.5:g}, needs a standard deviation in 0 … 255."
-        )
+def _check_tile(tile: int | None) -> None:
     if tile is not None and not 16 <= tile <= LARGEST_PICTURE:
         raise ValueError(f"restore: tile={tile}, needs 16 pixels or more, up to {LARGEST_PICTURE}.")
 
 
-def in_tiles(
-    function: Callable[[Tensor], Tensor], images: Tensor, tile: int, divisor: int = 1
-) -> Tensor:
-    """`function` of images (n, c, h, w) → (n, c, h, w), in tiles of at most `tile` pixels a side.
-
-    Neighbouring tiles overlap by an eighth of their side, but 32 pixels where they can, and are
-    blended there by a linear ramp. For a function that looks at most 8 pixels around, the result is
-    that of the whole image; one with global statistics, such as the U-Net's group normalization and
-    attention, sees a tile as an image of its own. Images are continued by reflection to sizes that
-    `divisor` divides.
-    """
-    height, width = images.shape[-2:]
-    tile = max(tile // divisor, 1) * divisor
-    overlap = max(tile // 8, min(tile // 2, 32))
-    total, weight = torch.zeros_like(images), images.new_zeros(1, 1, height, width)
-    for top in _starts(height, tile, overlap):
-        for left in _starts(width, tile, overlap):
-            part = images[..., top : top + tile, left : left + tile]
-            h, w = part.shape[-2:]
-            out = function(_padded(part, divisor))[..., :h, :w]
-            down = _ramp(top, h, height, overlap, images)
-            across = _ramp(left, w, width, overlap, images)
-            ramp = down[:, None] * across
-            total[..., top : top + h, left : left + w] += ramp * out
-            weight[..., top : top + h, left : left + w] += ramp
-    return total / weight
-
-
-def _starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin so that they cover `length`, the last one flush with its end."""
-    if length <= tile:
-        return [0]
-    return [*range(0, length - tile, tile - overlap), length - tile]
-
-
-def _ramp(start: int, length: int, whole: int, overlap: int, like: Tensor) -> Tensor:
-    """Weights along a tile of `length` pixels that begins at `start` of `whole`.
-
-    Towards a neighbour they rise from 0 to 1 over the overlap. Its outer quarter, where a tile
-    misses its surroundings, weighs nothing.
-    """
-    place = torch.arange(length, device=like.device, dtype=like.dtype) + 0.5
-    from_start = place if start > 0 else torch.full_like(place, torch.inf)
-    from_end = length - place if start + length < whole else torch.full_like(place, torch.inf)
-    inside = torch.minimum(from_start, from_end)
-    return ((inside - overlap / 4) / (overlap / 2)).clamp(0, 1)
-
-
-def _padded(images: Tensor, divisor: int) -> Tensor:
-    """Continued below and to the right, by reflection, to a multiple of `divisor`."""
-    height, width = images.shape[-2:]
-    below, right = -height % divisor, -width % divisor
-    if not (below or right):
-        return images
-    mode = "reflect" if below < height and right < width else "replicate"
-    return F.pad(images, (0, right, 0, below), mode=mode)
-
-
-def estimate_noise(image: Tensor) -> float:
-    """Standard deviation of white noise in an image (3, h, w), on the scale of its values.
-
-    The median of the finest diagonal Haar details over 0.6745, which edges hardly change.
-    Source: Donoho and Johnstone, *Ideal spatial adaptation by wavelet shrinkage*, 1994.
-    """
-    height, width = (size // 2 * 2 for size in image.shape[-2:])
-    if not (height and width):
-        return 0.0
-    a, b = image[:, 0:height:2, 0:width:2], image[:, 0:height:2, 1:width:2]
-    c, d = image[:, 1:height:2, 0:width:2], image[:, 1:height:2, 1:width:2]
-    return float(((a - b - c + d) / 2).abs().median() / 0.6745)
-
-
 def restore_files(
-    model: TrainedModel,
+    model: Model,
     source: str | Path,
     out: str | Path,
     noise: float | None = None,
@@ -160,7 +89,7 @@ def restore_files(
         FileNotFoundError, ValueError: if there is nothing to restore.
         OSError: if `out` can't be written.
     """
-    _check_options(noise, tile)
+    _check_tile(tile)
     for name, path in (("source", source), ("out", out)):
         if not str(path).strip() or "\0" in str(path):
             raise ValueError(f"restore: {name}={str(path)!r}, needs the name of a file or folder.")

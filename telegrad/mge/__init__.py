@@ -1,26 +1,22 @@
 """The multiscale gradient, and nothing that it doesn't need: torch alone."""
 
-from telegrad.mge.allocation import (
-    Form,
-    geometric_batch_sizes,
-    optimal_batch_sizes,
-    optimal_nested_batch_sizes,
-    work_units,
-)
 from telegrad.mge.coupling import CoupledDropout
-from telegrad.mge.estimator import Estimate, Shells, multiscale_backward
-from telegrad.mge.grids import GridHierarchy, restrict
+from telegrad.mge.estimator import Estimate, multiscale_backward
+from telegrad.mge.grids import GridHierarchy
+from telegrad.mge.restriction import RESTRICTIONS, Restriction, restrict
+from telegrad.mge.shells import Shells
+from telegrad.mge.weights import Form, geometric_batch_sizes, work_units
 
 __all__ = [
+    "RESTRICTIONS",
     "CoupledDropout",
     "Estimate",
     "Form",
     "GridHierarchy",
+    "Restriction",
     "Shells",
     "geometric_batch_sizes",
     "multiscale_backward",
-    "optimal_batch_sizes",
-    "optimal_nested_batch_sizes",
     "restrict",
     "work_units",
 ]

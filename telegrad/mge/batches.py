@@ -33,20 +33,20 @@ def map_fields(function: Callable[..., Tensor], batch: Any, *others: Any, key: A
     where = "" if key is None else f" under {key!r}"
     raise TypeError(
         f"batch: got a {type(batch).__name__}{where}; a batch is a tensor, or a tuple, list or "
-        f"dictionary of tensors with the samples first. Take everything else out of it."
+        f"dictionary of tensors with the samples first. Remove everything else from it."
     )
 
 
 def fields(batch: Any) -> list[tuple[Any, Tensor]]:
     """The batch's fields with their keys, as `map_fields` gives them."""
-    found: list[tuple[Any, Tensor]] = []
+    keyed: list[tuple[Any, Tensor]] = []
 
-    def note(key: Any, field: Tensor) -> Tensor:
-        found.append((key, field))
+    def append(key: Any, field: Tensor) -> Tensor:
+        keyed.append((key, field))
         return field
 
-    map_fields(note, batch)
-    return found
+    map_fields(append, batch)
+    return keyed
 
 
 def count(batch: Any) -> int:
@@ -58,7 +58,9 @@ def count(batch: Any) -> int:
     counts = {key: len(field) if field.ndim else "no dimensions" for key, field in fields(batch)}
     numbers = set(counts.values())
     if len(numbers) != 1 or not all(isinstance(n, int) for n in numbers):
-        raise ValueError(f"batch: fields need the same number of samples, first; got {counts}.")
+        raise ValueError(
+            f"batch: fields need the same number of samples in their first dimension; got {counts}."
+        )
     return int(numbers.pop())
 
 
@@ -74,8 +76,8 @@ def join(first: Any, second: Any) -> Any:
         ValueError: if their fields differ in name, shape, type or device.
     """
     kinds = [
-        {key: (tuple(field.shape[1:]), field.dtype, str(field.device)) for key, field in found}
-        for found in (fields(first), fields(second))
+        {key: (tuple(field.shape[1:]), field.dtype, str(field.device)) for key, field in fields(b)}
+        for b in (first, second)
     ]
     if kinds[0] != kinds[1]:
         raise ValueError(

@@ -2,9 +2,9 @@
 
 The correction g_l − g_{l−1} is small only if everything random in it is shared by the two levels.
 A dropout layer that draws fresh masks in every pass breaks that: with element-wise dropout of 0.5
-the correction's noise was 1.8 times the gradient itself. `CoupledDropout` masks whole channels, so
-that a mask fits every resolution, and within one multiscale step it gives a draw the same mask on
-all levels.
+the correction's noise was 1.8 times as large as the gradient itself. `CoupledDropout` masks whole
+channels, so that a mask fits every resolution, and within one multiscale step it gives a draw the
+same mask on all levels.
 
 How it works: a step owns a list of seeds. The k-th random layer called in a pass takes the k-th
 seed, draws one row of numbers per sample from it, and uses the rows of the draws in this pass.
@@ -30,7 +30,7 @@ class StepRandomness:
     @contextmanager
     def draws(self, first: int, number: int) -> Iterator[None]:
         """Inside, the network sees the step's draws `first` … `first + number − 1`, in order."""
-        token = _current.set(_Pass(self, first, number))
+        token = _current.set(_CoupledDraws(self, first, number))
         try:
             yield
         finally:
@@ -38,7 +38,9 @@ class StepRandomness:
 
 
 @dataclass
-class _Pass:
+class _CoupledDraws:
+    """The draws that the network sees now, and how many of its random layers were called."""
+
     step: StepRandomness
     first: int
     number: int
@@ -51,7 +53,7 @@ class _Pass:
         return self.step.seeds[self.layers_called - 1]
 
 
-_current: ContextVar[_Pass | None] = ContextVar("multiscale_pass", default=None)
+_current: ContextVar[_CoupledDraws | None] = ContextVar("coupled_draws", default=None)
 
 
 @torch.compiler.disable  # masks are the same with and without torch.compile
@@ -61,17 +63,17 @@ def coupled_uniform(samples: int, numbers: int) -> Tensor:
     Inside `StepRandomness.draws` a draw's row does not depend on the level; outside, each call is
     independent. Seeds come from torch's default generator.
     """
-    here = _current.get()
-    if here is None:
-        here = _Pass(StepRandomness(), 0, samples)
-    if samples != here.number:
+    draws = _current.get()
+    if draws is None:
+        draws = _CoupledDraws(StepRandomness(), 0, samples)
+    if samples != draws.number:
         raise ValueError(
-            f"CoupledDropout: the network was given {samples} samples in a pass of {here.number} "
-            f"draws; call it with the pass's draws, all of them and in order, so that each keeps "
-            f"its mask on every level."
+            f"CoupledDropout: the network was given {samples} samples in a pass of {draws.number} "
+            f"draws; call it with all the draws of the pass, in order, so that each keeps its mask "
+            f"on every level."
         )
-    generator = torch.Generator().manual_seed(here.next_seed())
-    return torch.rand(here.first + samples, numbers, generator=generator)[here.first :]
+    generator = torch.Generator().manual_seed(draws.next_seed())
+    return torch.rand(draws.first + samples, numbers, generator=generator)[draws.first :]
 
 
 def _fresh_seed() -> int:

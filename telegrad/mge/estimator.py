@@ -9,7 +9,7 @@ depend on the samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -19,35 +19,16 @@ import torch
 from torch import Tensor
 
 from telegrad.mge import batches
-from telegrad.mge.allocation import Form, check_batch_sizes, level_coefficients, nested_weights
 from telegrad.mge.coupling import StepRandomness
-from telegrad.mge.grids import GridHierarchy, Restriction, restrict
-
-Rules = Restriction | Mapping[Any, Restriction]
-
-
-@dataclass(frozen=True)
-class Shells:
-    """A batch whose samples already lie on their own finest level: a part a level, coarsest first.
-
-    In nested form part l holds N_l − N_{l+1} samples (None where that is 0), in independent form
-    it holds N_l. A part must be distributed as finest-level samples restricted to its level, or the
-    sum does not telescope: coarsen stored images by the rule that `restriction` gives them.
-    """
-
-    parts: Sequence[Any]
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.parts, (tuple, list)):
-            raise TypeError(
-                f"Shells: parts of type {type(self.parts).__name__}; needs a tuple with a batch a "
-                f"level, coarsest first."
-            )
+from telegrad.mge.grids import GridHierarchy
+from telegrad.mge.restriction import Rules, restrict
+from telegrad.mge.shells import Shells, check_shells, split
+from telegrad.mge.weights import Form, check_batch_sizes, level_coefficients, nested_weights
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one multiscale step saw. Tensors stay on the device, detached; nothing waits for them.
+    """Losses and cost of one multiscale step. Tensors stay on the device, detached and not awaited.
 
     Attributes:
         loss: shape (), the telescoping estimate of the finest level's mean loss.
@@ -71,7 +52,7 @@ def multiscale_backward(
     restriction: Rules = "averaging",
     backward: Callable[[Tensor], object] = torch.Tensor.backward,
 ) -> Estimate:
-    """Adds the multiscale gradient to `.grad`; stands where `loss.backward()` stood.
+    """Adds the multiscale gradient to `.grad`; takes the place of `loss.backward()`.
 
     Nested form (default), S_L ⊂ … ⊂ S_0, one pass a level:
 
@@ -125,34 +106,34 @@ def multiscale_backward(
         shells = batch
     else:
         shells = split(batch, grids, batch_sizes, form, restriction)
-    _check_shells(shells, grids, batch_sizes, form)
+    check_shells(shells, grids, batch_sizes, form)
     walk = _nested if form == "nested" else _independent
 
     randomness = StepRandomness()
-    estimate: list[Tensor] = []
-    seen: dict[int, list[Tensor]] = {}
+    terms: list[Tensor] = []
+    of_level: dict[int, list[Tensor]] = {}
     work = 0.0
-    for level, first, fields, weights in walk(shells, batch_sizes, alphas, restriction):
+    for level, first, samples, weights in walk(shells, batch_sizes, alphas, restriction):
         number = sum(n for n, _ in weights)
         with randomness.draws(first, number):
-            values = losses(fields)
+            values = losses(samples)
         weighted = _weighted_sum(values, weights, mean_allowed=form == "independent")
         backward(weighted)
-        estimate.append(weighted.detach())
-        seen.setdefault(level, []).append(values.detach().reshape(-1))
+        terms.append(weighted.detach())
+        of_level.setdefault(level, []).append(values.detach().reshape(-1))
         work += number * grids.cost(level)
     return Estimate(
-        loss=torch.stack(estimate).sum(),
-        losses={level: torch.cat(values) for level, values in sorted(seen.items())},
+        loss=torch.stack(terms).sum(),
+        losses={level: torch.cat(values) for level, values in sorted(of_level.items())},
         work_units=work,
     )
 
 
-class _Pass(NamedTuple):
+class _LevelPass(NamedTuple):
     """One forward and backward pass over draws on one level.
 
-    `weights` holds runs (number of draws, weight of each), in the order of the draws; `first` is
-    the number of the pass's first draw in the step.
+    `first` is the place of its first draw among the draws of the step. `weights` holds pairs
+    (number of draws, weight of each), in the order of the draws.
     """
 
     level: int
@@ -163,8 +144,8 @@ class _Pass(NamedTuple):
 
 def _nested(
     shells: Shells, sizes: Sequence[int], alphas: Sequence[float] | None, rules: Rules
-) -> Iterator[_Pass]:
-    """One walk down the grids: restrict what was carried so far, join the level's own shell."""
+) -> Iterator[_LevelPass]:
+    """One walk down the grids: restrict the draws carried so far, join the level's own shell."""
     weights = nested_weights(sizes, alphas)
     carried, n_carried = None, 0
     for level in reversed(range(len(sizes))):
@@ -176,89 +157,23 @@ def _nested(
         shell = shells.parts[level]
         carried = shell if carried is None else batches.join(carried, shell)
         of_carried, of_shell = weights[level]
-        yield _Pass(level, 0, carried, ((n_carried, of_carried), (n_shell, of_shell)))
+        yield _LevelPass(level, 0, carried, ((n_carried, of_carried), (n_shell, of_shell)))
         n_carried = sizes[level]
 
 
 def _independent(
     shells: Shells, sizes: Sequence[int], alphas: Sequence[float] | None, rules: Rules
-) -> Iterator[_Pass]:
+) -> Iterator[_LevelPass]:
     """Each level's own samples, on that level and, subtracted, on the next coarser one."""
     coefficients = level_coefficients(len(sizes), alphas)
     first = 0
     for level in reversed(range(len(sizes))):
         n = sizes[level]
-        yield _Pass(level, first, shells.parts[level], ((n, coefficients[level] / n),))
+        yield _LevelPass(level, first, shells.parts[level], ((n, coefficients[level] / n),))
         if level:
             coarse = restrict(shells.parts[level], rules)
-            yield _Pass(level - 1, first, coarse, ((n, -coefficients[level - 1] / n),))
+            yield _LevelPass(level - 1, first, coarse, ((n, -coefficients[level - 1] / n),))
         first += n
-
-
-def split(
-    batch: Any,
-    grids: GridHierarchy,
-    batch_sizes: Sequence[int],
-    form: Form = "nested",
-    restriction: Rules = "averaging",
-) -> Shells:
-    """A finest-level batch as shells, each restricted to its own level."""
-    needed = shell_sizes(batch_sizes, form)
-    total, got = sum(needed), batches.count(batch)
-    if got != total:
-        why = "N_0, the coarsest level's" if form == "nested" else "Σ N_l, as no sample is shared"
-        raise ValueError(
-            f"multiscale_backward: the batch has {got} samples; batch_sizes={tuple(batch_sizes)} "
-            f"in {form} form needs {total} ({why}). Set the DataLoader's batch_size={total} and "
-            f"drop_last=True."
-        )
-    parts: list[Any] = []
-    rest = batch
-    for level in reversed(range(grids.levels)):
-        n = needed[level]
-        parts.append(batches.rows(rest, 0, n) if n else None)
-        rest = batches.rows(rest, n, batches.count(rest))
-        if level and sum(needed[:level]):
-            rest = restrict(rest, restriction)
-    return Shells(tuple(reversed(parts)))
-
-
-def shell_sizes(batch_sizes: Sequence[int], form: Form = "nested") -> tuple[int, ...]:
-    """How many samples have each level as their finest, coarsest first.
-
-    >>> shell_sizes((128, 64, 32, 16)), shell_sizes((128, 64, 32, 16), "independent")
-    ((64, 32, 16, 16), (128, 64, 32, 16))
-    """
-    if form == "independent":
-        return tuple(batch_sizes)
-    finer = (*batch_sizes[1:], 0)
-    return tuple(n - n_finer for n, n_finer in zip(batch_sizes, finer, strict=True))
-
-
-def _check_shells(shells: Shells, grids: GridHierarchy, sizes: Sequence[int], form: Form) -> None:
-    needed = shell_sizes(sizes, form)
-    got = tuple(0 if part is None else batches.count(part) for part in shells.parts)
-    if got != needed:
-        raise ValueError(
-            f"multiscale_backward: shells of {got} samples, coarsest first; "
-            f"batch_sizes={tuple(sizes)} in {form} form needs {needed}."
-        )
-
-    for level, part in enumerate(shells.parts):
-        if part is not None:
-            check_level("multiscale_backward", part, grids, level)
-
-
-def check_level(name: str, batch: Any, grids: GridHierarchy, level: int) -> None:
-    """Raises ValueError if the batch has images, and none of the size that `level` has."""
-    shapes = [tuple(field.shape[-2:]) for _, field in batches.fields(batch) if field.ndim == 4]
-    height, width = grids.shape(level)
-    if shapes and (height, width) not in shapes:
-        raise ValueError(
-            f"{name}: images of {shapes[0][0]}×{shapes[0][1]} where level {level} of the grids has "
-            f"{height}×{width}. Build the grids with the size of the batch's images: "
-            f"GridHierarchy(finest=(height, width), …)."
-        )
 
 
 def _weighted_sum(
@@ -280,6 +195,6 @@ def _weighted_sum(
             f"{sum(counts)} samples; needs ({sum(counts)},), one loss per sample: for example "
             f"F.mse_loss(output, target, reduction='none').mean((1, 2, 3))."
         )
-    runs = values.split(counts)
-    weighted = (w * run.sum() for run, (n, w) in zip(runs, weights, strict=True) if n)
+    parts = values.split(counts)
+    weighted = (w * part.sum() for part, (n, w) in zip(parts, weights, strict=True) if n)
     return reduce(add, weighted)

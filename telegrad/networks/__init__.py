@@ -1,28 +1,25 @@
-"""Networks for image restoration, by name. All are called as `network(images, times)`."""
+"""Networks for image restoration, one file each, and what makes those of others fit.
 
-from __future__ import annotations
+They are called as `network(images, times)`; see `accept_times` for those that take images alone.
+"""
 
-from collections.abc import Callable
-
-from telegrad.networks.adapters import WithNoiseLevel, WithoutTime, divisor_of
+from telegrad.networks.adapters import WithNoiseLevel, WithoutTime
+from telegrad.networks.calling import accept_times, takes_times
 from telegrad.networks.layers import RestorationNetwork
 from telegrad.networks.resnet import ResNet
+from telegrad.networks.sizes import check_network, divisor_of
 from telegrad.networks.srnet import SRNet
 from telegrad.networks.unet import UNet
 
-NETWORKS: dict[str, Callable[..., RestorationNetwork]] = {
-    "unet": UNet,
-    "resnet": ResNet,
-    "srnet": SRNet,
-}
-
 __all__ = [
-    "NETWORKS",
     "ResNet",
     "RestorationNetwork",
     "SRNet",
     "UNet",
     "WithNoiseLevel",
     "WithoutTime",
+    "accept_times",
+    "check_network",
     "divisor_of",
+    "takes_times",
 ]

@@ -52,8 +52,3 @@ class WithNoiseLevel(RestorationNetwork):
     def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
         sigma = x.new_zeros(len(x)) if t is None else t / 2
         return 2 * self.model((x + 1) / 2, sigma) - 1
-
-
-def divisor_of(network: nn.Module) -> int:
-    """What the heights and widths of its images must be multiples of; 1 unless it says so."""
-    return int(getattr(network, "divisor", 1))

@@ -1,0 +1,16 @@
+"""What a run leaves on disk, and where it lies."""
+
+from telegrad.records.directory import RunDirectory, run_directories
+from telegrad.records.environment import environment, processor
+from telegrad.records.records import NoRecords, Records
+from telegrad.records.tables import last_row
+
+__all__ = [
+    "NoRecords",
+    "Records",
+    "RunDirectory",
+    "environment",
+    "last_row",
+    "processor",
+    "run_directories",
+]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
-
-from telegrad.runs.recipes import Recipe
+from telegrad.runs.config import Config
 from telegrad.runs.run import prepare
 from telegrad.schedules.schedule import Schedule
 from telegrad.training.forecast import Forecast
@@ -44,27 +42,26 @@ class Plan:
         )
         memory = "" if self.peak_memory is None else f" Peak memory {self.peak_memory:,.0f} MiB."
         lines.append(
-            f"Predicted: {self.seconds:,.3g} s, of which validations take "
+            f"Estimated: {self.seconds:,.3g} s, of which validations take "
             f"{self.seconds - training:,.3g} s.{memory}"
         )
         return "\n".join(lines)
 
 
-def plan(recipe: Recipe, network: nn.Module | None = None, rounds: int = 6) -> Plan:
+def plan(config: Config, rounds: int = 6) -> Plan:
     """Makes a few steps of every stage and a batch of validation; writes nothing but image caches.
 
     Args:
-        recipe: of the run; one that is to be resumed is planned from its beginning to its end.
-        network: your own, as for `run`.
+        config: of the run.
         rounds: steps of each stage, the first of which only warms up; 2 or more.
 
     Raises:
         ValueError, OSError: for bad input, as `run` does.
         MemoryError: if a stage needs more memory than there is; names level and batch size.
     """
-    prepared = prepare(recipe, network)
+    prepared = prepare(config)
     fabric, state, validation = prepared.fabric, prepared.state, prepared.validation
-    of_steps = seconds_per_step(fabric, state, prepared.task, rounds)
+    of_steps = seconds_per_step(fabric, state, prepared.objective, rounds)
     of_validation = seconds_per_validation(validation, state.evaluated, rounds)
-    expected = Forecast.of(state.schedule, of_steps, of_validation, recipe.number_of_validations)
+    expected = Forecast.of(state.schedule, of_steps, of_validation, config.validations)
     return Plan(state.schedule, expected, peak_memory(fabric.device))

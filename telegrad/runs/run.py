@@ -1,27 +1,23 @@
-"""A run: from a recipe to a trained model, its records, and what it came to."""
+"""A run: from its description to a trained model, its records, and the figures it ends with."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
 from lightning_fabric import Fabric
 from torch import nn
 
 from telegrad.data.stream import CropStream
-from telegrad.records.records import Records, last_state
-from telegrad.runs.options import in_units
+from telegrad.records import RunDirectory
+from telegrad.runs import build
+from telegrad.runs.config import Config
 from telegrad.runs.picture import save_comparison
-from telegrad.runs.recipes import Recipe
-from telegrad.schedules.adaptation import Adaptation
-from telegrad.schedules.early_stop import Controller
-from telegrad.schedules.schedule import Schedule, Stage
-from telegrad.tasks import Task
-from telegrad.training.checkpoint import read_checkpoint, read_state
+from telegrad.runs.resume import lengthened, stopped_run
+from telegrad.schedules import Schedule, Stage
+from telegrad.tasks import Objective
+from telegrad.training.checkpoint import read_checkpoint
 from telegrad.training.forecast import progress_bar
 from telegrad.training.loop import train
 from telegrad.training.state import Progress, TrainingState, moving_average
@@ -35,32 +31,24 @@ from telegrad.training.validation import Quality, Validation
 
 
 @dataclass(frozen=True)
-class Files:
-    """Where a run's results are."""
-
-    directory: Path
-    best: Path
-    last: Path
-    picture: Path
-
-
-@dataclass(frozen=True)
 class Report:
-    """A finished run: what it came to, and the quality of its best model on validation images.
+    """A finished run: its figures, and the quality of its best model on validation images.
 
     Attributes:
-        outcome: of the whole run.
-        took: seconds with validations and saves, of the part since the run was last resumed.
-        foretold: the same before it began; None where timing would have cost too much.
+        progress: of the whole run.
+        corrupted, restored: quality of the images that the network was given, and of its own.
+        files: where everything lies.
+        wall_seconds: with validations and saves, of the part since the run was last resumed.
+        estimated_seconds: the same before it began; None where timing would have cost too much.
         peak_memory: in MiB; see `timing.peak_memory`.
     """
 
-    outcome: Progress
+    progress: Progress
     corrupted: Quality
     restored: Quality
-    records: Files
-    took: float
-    foretold: float | None
+    files: RunDirectory
+    wall_seconds: float
+    estimated_seconds: float | None
     peak_memory: float | None
 
 
@@ -68,120 +56,134 @@ class Report:
 class Prepared:
     """A run before its first step, or before the next one of a run that is resumed."""
 
-    recipe: Recipe
+    config: Config
     network: nn.Module
     fabric: Fabric
-    task: Task
+    objective: Objective
     state: TrainingState
     validation: Validation
     resumed: str | None
 
 
-def run(recipe: Recipe, network: nn.Module | None = None) -> Report:
-    """Trains what the recipe describes; writes logs, the best model and a picture.
+def run(config: Config, *, resume: bool = False) -> Report:
+    """Trains what is described; writes logs, the best model and a picture.
 
     Args:
-        recipe: all about the run.
-        network: your own, called as network(images, times), or network(images) for a task without
-            times; for recipes with network="own". `telegrad.networks` adapts others by one line.
+        config: all about the run.
+        resume: go on with a run of the same name that was stopped, from where it was last saved;
+            it begins if there is none.
 
     Raises:
         ValueError, OSError: for bad input, before training begins.
     """
-    prepared = prepare(recipe, network)
-    fabric, state, task = prepared.fabric, prepared.state, prepared.task
+    prepared = prepare(config, resume=resume)
+    fabric, state, objective = prepared.fabric, prepared.state, prepared.objective
     fabric.barrier()  # nothing is written before all have read
     first = fabric.is_global_zero
-    records = recipe.build_records(state.progress) if first else recipe.no_records()
+    records = (
+        build.build_records(config, state.progress, resume) if first else build.no_records(config)
+    )
     if prepared.resumed is not None:
         records.event(prepared.resumed)
     fabric.print(state.schedule)
-    validations, done = recipe.number_of_validations, state.progress.work_units
+    validations, done = config.validations, state.progress.work_units
     with records:
-        expected = forecast(fabric, state, task, prepared.validation, validations)
-        foretold = None if expected is None else expected.seconds_left(done, 0.0, done)
+        expected = forecast(fabric, state, objective, prepared.validation, validations)
+        estimated = None if expected is None else expected.seconds_left(done, 0.0, done)
         started = time.perf_counter()
         with progress_bar(state.schedule, done, first, expected) as bar:
             train(
                 fabric,
                 state,
-                task,
+                objective,
                 prepared.validation,
                 records,
                 bar,
                 validations=validations,
-                skips=recipe.skip_updates,
-                save_every=recipe.save_every,
+                skips=config.runtime.skip_updates,
+                save_every=config.runtime.save_every,
             )
-        took = time.perf_counter() - started
+        wall_seconds = time.perf_counter() - started
 
-    report = conclude(prepared, records, took, foretold) if first else None
+    report = _report(prepared, wall_seconds, estimated) if first else None
+    if report is not None:
+        records.finished(
+            **asdict(report.progress),
+            probe_work_units=state.adaptation.spent if state.adaptation else 0.0,
+            wall_seconds=wall_seconds,
+            estimated_seconds=estimated,
+            peak_memory=report.peak_memory,
+            corrupted=report.corrupted.means,
+            restored=report.restored.means,
+        )
     report = fabric.broadcast(report)
     assert report is not None
     return report
 
 
-def prepare(recipe: Recipe, network: nn.Module | None = None) -> Prepared:
+def prepare(config: Config, *, resume: bool = False) -> Prepared:
     """All that a run needs; only image caches are written. Arguments and errors as for `run`."""
-    fabric, task = recipe.build_fabric(), recipe.build_task()
-    if (network is None) is (recipe.network == "own"):
-        raise ValueError(f"run: network={recipe.network}; give a network of your own with 'own'.")
-    if network is None:
-        network = recipe.build_network()
-    recipe.check_sizes(network)
-    saved, changes = stopped_run(recipe, fabric.device) if recipe.resume else (None, [])
-    source = recipe.build_source()
-    stream = CropStream(recipe.build_pyramid(source.train), recipe.seed)
-    validation = recipe.build_validation(source.val, fabric.device)
+    fabric, objective = build.build_fabric(config), build.build_objective(config)
+    network = build.build_network(config)
+    build.check_sizes(config, network)
+    build.check_loss(config, objective, network)
+    saved, changes = stopped_run(config, fabric.device) if resume else (None, [])
+    source = config.build_data().source()
+    stream = CropStream(build.training_pyramid(config, source.train), config.seed)
+    validation = build.build_validation(config, objective, source.val, fabric.device)
 
-    learning_rate = recipe.build_learning_rate()
-    adam = torch.optim.Adam(network.parameters(), lr=learning_rate.highest, fused=True)
+    learning_rate = build.build_learning_rate(config)
+    optimizer = build.build_optimizer(config, network, learning_rate.highest)
     network.to(memory_format=torch.channels_last)
-    average = None if recipe.ema is None else moving_average(network, recipe.ema)
-    if recipe.compile:
+    ema = config.validation.ema
+    average = None if ema is None else moving_average(network, ema)
+    if config.runtime.compile:
         compile_every_shape(network)
-    model, optimizer = fabric.setup(network, adam)
-    controller = Controller() if recipe.mode == "auto" else None
-    schedule = recipe.build_schedule()
-    adaptation = None if recipe.adapt is None else Adaptation.of(schedule, recipe.adapt)
+    model, optimizer = fabric.setup(network, optimizer)
+    strategy, schedule = config.build_strategy(), build.build_schedule(config)
     state = TrainingState(
         *(model, optimizer, learning_rate, schedule, stream, Progress()),
         average=average,
-        controller=controller,
-        adaptation=adaptation,
+        early_stop=strategy.early_stop(),
+        adaptation=strategy.adaptation(schedule),
     )
     resumed = None
     if saved is not None:
         state.load_state_dict(saved)
         stages = [Stage(**stage) for stage in saved["stages"]]
-        state.schedule = recipe.lengthened(stages, saved["probes"] or 0.0)
+        state.schedule = lengthened(config, stages, saved["probes"] or 0.0)
         after = f"resumed after iteration {state.progress.iteration}"
-        where = f"device {recipe.device}", f"{fabric.world_size} processes"
+        where = f"device {config.runtime.device}", f"{fabric.world_size} processes"
         resumed = "; ".join([after, *changes, *where])
-    elif recipe.limits[1] is not None:
-        state.schedule = in_time(recipe, fabric, state, task, validation)
-    return Prepared(recipe, network, fabric, task, state, validation, resumed)
+    elif strategy.time_limit is not None:
+        state.schedule = within_time(config, fabric, state, objective, validation)
+    return Prepared(config, network, fabric, objective, state, validation, resumed)
 
 
-def in_time(
-    recipe: Recipe, fabric: Fabric, state: TrainingState, task: Task, validation: Validation
+def within_time(
+    config: Config,
+    fabric: Fabric,
+    state: TrainingState,
+    objective: Objective,
+    validation: Validation,
 ) -> Schedule:
-    """The state's schedule in the recipe's seconds, by timing a few steps of every stage.
+    """The state's schedule in the budget's seconds, by timing a few steps of every stage.
 
     All processes follow the first one's clock.
     """
-    _, seconds = recipe.limits
+    strategy = config.build_strategy()
+    seconds = strategy.time_limit
     assert seconds is not None
-    of_steps = seconds_per_step(fabric, state, task, rounds=4)
+    of_steps = seconds_per_step(fabric, state, objective, rounds=4)
     one = seconds_per_validation(validation, state.evaluated)
-    validating = one * (recipe.number_of_validations + len(of_steps))
+    validating = one * (config.validations + len(of_steps))
     if validating > seconds / 2:
         raise ValueError(
-            f"budget={recipe.budget}: its {recipe.number_of_validations} validations alone take "
-            f"{validating:.2g} s, more than half of it; use fewer validations or val_images, or a "
-            f"larger budget."
+            f"budget={strategy.budget}: its {config.validations} validations alone take "
+            f"{validating:.2g} s, more than half of it; use fewer validations "
+            f"(--validation.times) or images (--validation.images), or a larger budget."
         )
-    schedule = state.schedule.with_seconds(seconds - validating, of_steps, recipe.stage_shares)
+    schedule = state.schedule.with_seconds(seconds - validating, of_steps, strategy.stage_shares)
     return fabric.broadcast(schedule)
 
 
@@ -191,72 +193,20 @@ def compile_every_shape(network: nn.Module) -> None:
     network.compile(dynamic=False)
 
 
-def conclude(prepared: Prepared, records: Records, took: float, foretold: float | None) -> Report:
-    """Measures the best model, draws a picture of what it does, and writes all figures down."""
-    recipe, network, validation = prepared.recipe, prepared.network, prepared.validation
-    network.load_state_dict(read_checkpoint(records.best)["model_state_dict"])
-    examples = validation.examples(network, number=min(4, recipe.val_images))
+def _report(prepared: Prepared, wall_seconds: float, estimated: float | None) -> Report:
+    """Measures the best model, and draws a picture of what it does."""
+    config, network, validation = prepared.config, prepared.network, prepared.validation
+    files = config.directory
+    network.load_state_dict(read_checkpoint(files.best)["model_state_dict"])
+    examples = validation.examples(network, number=min(4, config.validation.images))
     columns = dict(zip(("corrupted", "restored", "clean"), examples, strict=True))
-    save_comparison(records.picture, columns, title=recipe.name)
-    report = Report(
-        outcome=prepared.state.progress,
+    save_comparison(files.picture, columns, title=config.name)
+    return Report(
+        progress=prepared.state.progress,
         corrupted=validation.corrupted(),
         restored=validation.evaluate(network),
-        records=Files(records.directory, records.best, records.last, records.picture),
-        took=took,
-        foretold=foretold,
+        files=files,
+        wall_seconds=wall_seconds,
+        estimated_seconds=estimated,
         peak_memory=peak_memory(prepared.fabric.device),
     )
-    adaptation = prepared.state.adaptation
-    records.concluded(
-        **asdict(report.outcome),
-        probe_work_units=0.0 if adaptation is None else adaptation.spent,
-        took=took,
-        foretold=foretold,
-        peak_memory=report.peak_memory,
-        corrupted=report.corrupted.means,
-        restored=report.restored.means,
-    )
-    return report
-
-
-_MAY_CHANGE = {"iterations", "work_units", "budget", "validations", "skip_updates", "save_every"}
-_DOES_NOT_MATTER = {
-    *("resume", "overwrite", "device", "processes", "label"),
-    *("data_dir", "results_dir", "cache_dir", "memory"),
-}
-
-
-def stopped_run(recipe: Recipe, device: torch.device) -> tuple[dict[str, Any] | None, list[str]]:
-    """The last state of the recipe's run, None if nothing was saved, and what has changed since.
-
-    Raises:
-        ValueError: if it was another run, or none of its states is whole.
-    """
-    last = last_state(recipe.results_dir, recipe.name)
-    saved = read_state(last, device)
-    if saved is None:
-        return None, []
-    before = yaml.safe_load(last.with_name("config.yaml").read_text())
-    changed = differences(before, recipe)
-    if "budget" in changed and in_units(recipe.budget or "0.1wu")[1] == "s":
-        raise ValueError(
-            f"resume: {recipe.name} had another budget ({changed['budget']}); a budget of time is "
-            f"counted once, when a run begins. Use the same budget as then, or more work: "
-            f"budget=…wu."
-        )
-    if refused := [text for name, text in changed.items() if name not in _MAY_CHANGE]:
-        raise ValueError(
-            f"resume: {recipe.name} was another run ({'; '.join(refused)}). Use its own options, "
-            f"another run_id, or overwrite=true without resume to start anew."
-        )
-    return saved, list(changed.values())
-
-
-def differences(before: dict[str, Any], recipe: Recipe) -> dict[str, str]:
-    """Options that decide a run's outcome, and are others than in that configuration, in words."""
-    return {
-        name: f"{name}: {before.get(name)} then, {value} now"
-        for name, value in asdict(recipe).items()
-        if before.get(name) != value and name not in _DOES_NOT_MATTER
-    }

@@ -1,5 +1,46 @@
-"""Which level, how many samples, for how long."""
+"""Which level, how many samples, for how long: schedules, and the strategies that make them.
 
-from telegrad.schedules.schedule import Schedule, Stage
+A strategy is one file: a function that returns its `Schedule` on any grids, and a class that
+answers all that a run asks of it.
+"""
 
-__all__ = ["Schedule", "Stage"]
+from telegrad.schedules.adaptation import Adaptation
+from telegrad.schedules.auto import Auto, auto
+from telegrad.schedules.cascadic import Cascadic, cascadic
+from telegrad.schedules.early_stop import EarlyStop
+from telegrad.schedules.fullmultiscale import FullMultiscale, fullmultiscale
+from telegrad.schedules.growing_patches import GrowingPatches, growing_patches
+from telegrad.schedules.learning_rate import LearningRate
+from telegrad.schedules.multiscale import Multiscale, multiscale
+from telegrad.schedules.progressive_resizing import ProgressiveResizing, progressive_resizing
+from telegrad.schedules.random_patches import RandomPatches, random_patches
+from telegrad.schedules.schedule import Schedule
+from telegrad.schedules.single import Single, single
+from telegrad.schedules.stage import Stage
+from telegrad.schedules.strategy import Problem, Strategy
+
+__all__ = [
+    "Adaptation",
+    "Auto",
+    "Cascadic",
+    "EarlyStop",
+    "FullMultiscale",
+    "GrowingPatches",
+    "LearningRate",
+    "Multiscale",
+    "Problem",
+    "ProgressiveResizing",
+    "RandomPatches",
+    "Schedule",
+    "Single",
+    "Stage",
+    "Strategy",
+    "auto",
+    "cascadic",
+    "fullmultiscale",
+    "growing_patches",
+    "multiscale",
+    "progressive_resizing",
+    "random_patches",
+    "single",
+]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from telegrad.diagnostics.gain import Allocation
 from telegrad.diagnostics.statistics import LevelStatistics
-from telegrad.schedules.schedule import Schedule, Stage
+from telegrad.schedules.schedule import Schedule
+from telegrad.schedules.stage import Stage
 
 
 @dataclass
@@ -51,7 +52,9 @@ class Adaptation:
         )
 
 
-def chosen(statistics: LevelStatistics, schedule: Schedule, budget: float) -> Allocation | None:
+def best_allocation_of(
+    statistics: LevelStatistics, schedule: Schedule, budget: float
+) -> Allocation | None:
     """The allocation predicted to be the best in the schedule's form; None for one level.
 
     One level it is where the draws don't show, with 95 % confidence, that several are better.

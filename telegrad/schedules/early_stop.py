@@ -9,7 +9,7 @@ from telegrad.schedules.schedule import Schedule
 
 
 @dataclass
-class Controller:
+class EarlyStop:
     """Leaves a coarse level that lowers the finest loss no more, before its share is used up.
 
     A stage has its share of the work as an upper bound. It is left earlier when the finest loss has

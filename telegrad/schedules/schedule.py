@@ -1,7 +1,4 @@
-"""Which levels, how many samples on each, for how many steps: a schedule is a list of stages.
-
-The strategies differ only in their stages; the training loop does not know their names.
-"""
+"""A schedule: stages on one hierarchy of grids, one after the other."""
 
 from __future__ import annotations
 
@@ -9,70 +6,19 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
+import torch
 
-from telegrad.mge.allocation import (
-    Form,
-    check_batch_sizes,
-    geometric_batch_sizes,
-    is_number,
-    is_whole,
-    work_units,
-)
 from telegrad.mge.grids import GridHierarchy
-
-PAPER_STEPS = (2000, 1000, 500, 250)
-"""Steps of the paper's full multiscale training on levels 0 … 3."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """`steps` steps with the finest level `finest`; `batch_sizes` end there, coarsest first.
-
-    One batch size is ordinary training on level `finest`; more are the multiscale gradient, with
-    the coefficients `alphas`, one for each pair of levels, coarsest first; 1 by default. With
-    `random_level` each step is ordinary training on one of these levels, drawn at random. With
-    `shape`, (height, width) in pixels, images of the one level are resized to it.
-    """
-
-    steps: int
-    finest: int
-    batch_sizes: tuple[int, ...]
-    alphas: tuple[float, ...] | None = None
-    random_level: bool = False
-    shape: tuple[int, int] | None = None
-
-    def __post_init__(self) -> None:
-        if not (is_whole(self.steps) and is_whole(self.finest)):
-            raise ValueError(
-                f"Stage: steps={self.steps!r}, finest={self.finest!r}; needs whole numbers."
-            )
-        if not isinstance(self.batch_sizes, (tuple, list)):
-            raise TypeError(
-                f"Stage: batch_sizes={self.batch_sizes!r}; needs a tuple of whole numbers."
-            )
-        if self.alphas is not None:
-            pairs = len(self.batch_sizes) - 1
-            several = isinstance(self.alphas, (tuple, list)) and len(self.alphas) == pairs
-            if not (several and all(is_number(a) for a in self.alphas)):
-                raise ValueError(
-                    f"Stage: alphas={self.alphas!r}; needs {pairs} numbers, one for each pair of "
-                    f"levels."
-                )
-
-    @property
-    def coarsest(self) -> int:
-        return self.finest - len(self.batch_sizes) + 1
-
-    def on_level(self, level: int) -> Stage:
-        """The same steps on one of its levels alone."""
-        return Stage(self.steps, level, (self.batch_sizes[level - self.coarsest],))
+from telegrad.mge.numbers import is_number, is_whole
+from telegrad.mge.weights import Form, check_batch_sizes, work_units
+from telegrad.schedules.stage import Stage
 
 
 @dataclass(frozen=True, repr=False)
 class Schedule:
     """Stages on one hierarchy of grids, one after the other.
 
+    >>> from telegrad.schedules import fullmultiscale
     >>> fullmultiscale(GridHierarchy(finest=(64, 64), levels=4), form="independent")
     Schedule: 3,750 steps, 28,750 work units, independent form
     stage    steps     levels           batch sizes  per step  work units
@@ -179,12 +125,13 @@ class Schedule:
             first += stage.steps
             if 0 <= step < first:
                 if stage.random_level:
-                    draw = np.random.default_rng(step)
-                    stage = stage.on_level(int(draw.integers(stage.coarsest, stage.finest + 1)))
+                    draw = torch.Generator().manual_seed(step)
+                    levels = stage.coarsest, stage.finest + 1
+                    stage = stage.on_level(int(torch.randint(*levels, (), generator=draw)))
                 return number, stage
         raise ValueError(f"Schedule: no step {step}; there are {self.steps}, counted from 0.")
 
-    def moved_on(self, done: int) -> Schedule:
+    def next_stage(self, done: int) -> Schedule:
         """The schedule of a run that leaves its stage after `done` steps in all.
 
         What the stage had left is spread over the later ones as their own work is.
@@ -337,201 +284,7 @@ def _number(x: float) -> str:
     return f"{x:,.0f}" if round(x, 1) == round(x) else f"{x:,.1f}"
 
 
-def single(grids: GridHierarchy, steps: int = 2000, batch_size: int = 16) -> Schedule:
-    """Ordinary training on the finest level.
-
-    >>> single(GridHierarchy((64, 64), levels=4), steps=2000, batch_size=240).work_units
-    480000.0
-    """
-    return Schedule(grids, (Stage(steps, grids.levels - 1, (batch_size,)),))
-
-
-def multiscale(
-    grids: GridHierarchy,
-    steps: int = 2000,
-    batch_sizes: Sequence[int] | None = None,
-    form: Form = "nested",
-) -> Schedule:
-    """The multiscale gradient on all levels from the first step on; paper's batches by default.
-
-    >>> multiscale(GridHierarchy((64, 64), levels=4), form="independent").work_units
-    74000.0
-    """
-    sizes = _sizes(grids, batch_sizes)
-    return Schedule(grids, (Stage(steps, grids.levels - 1, sizes),), form)
-
-
-def fullmultiscale(
-    grids: GridHierarchy,
-    steps: Sequence[int] | None = None,
-    batch_sizes: Sequence[int] | None = None,
-    form: Form = "nested",
-) -> Schedule:
-    """Coarse to fine, stage j with the multiscale gradient on levels 0 … j.
-
-    Args:
-        grids: all levels.
-        steps: of each stage, coarsest first; the paper's 2000, 1000, 500, 250 (halved at each
-            level) by default.
-        batch_sizes: on each level, coarsest first, the same in every stage; by default the paper's
-            16 on the finest and twice as many on each coarser one.
-
-    >>> fullmultiscale(GridHierarchy((64, 64), levels=4), form="independent").work_units
-    28750.0
-    """
-    sizes = _sizes(grids, batch_sizes)
-    lengths = _steps(grids, steps)
-    stages = (Stage(n, finest, sizes[: finest + 1]) for finest, n in enumerate(lengths))
-    return Schedule(grids, tuple(stages), form)
-
-
-def cascadic(
-    grids: GridHierarchy,
-    steps: Sequence[int] | None = None,
-    batch_sizes: Sequence[int] | None = None,
-) -> Schedule:
-    """Coarse to fine, ordinary training on one level a stage (progressive resizing).
-
-    Arguments as for `fullmultiscale`, whose stages these are, without the coarser levels' samples.
-
-    >>> cascadic(GridHierarchy((64, 64), levels=4)).work_units
-    16000.0
-    """
-    sizes = _sizes(grids, batch_sizes)
-    lengths = _steps(grids, steps)
-    stages = (Stage(n, finest, (sizes[finest],)) for finest, n in enumerate(lengths))
-    return Schedule(grids, tuple(stages))
-
-
-def auto(
-    grids: GridHierarchy, budget: float = 5000.0, batch_sizes: Sequence[int] | None = None
-) -> Schedule:
-    """Coarse to fine, one level a stage; each coarser level takes twice the work.
-
-    With twice as many samples a step as well, that makes four times as many steps. A run in mode
-    `auto` leaves a stage before its share is used up if the level has nothing more to give
-    (`Controller`).
-
-    Args:
-        grids: all levels.
-        budget: in work units.
-        batch_sizes: on each level, coarsest first; by default 1 on the finest and twice as many on
-            each coarser one.
-
-    >>> auto(GridHierarchy(finest=(64, 64), levels=4), budget=1500)
-    Schedule: 8,500 steps, 1,500 work units, nested form
-    stage    steps     levels           batch sizes  per step  work units
-        0    6,400          0                     8     0.125         800
-        1    1,600          1                     4      0.25         400
-        2      400          2                     2       0.5         200
-        3      100          3                     1         1         100
-    """
-    sizes = batch_sizes or geometric_batch_sizes(grids.levels, finest=1)
-    shares = [2.0**halvings for halvings in reversed(range(grids.levels))]
-    return cascadic(grids, batch_sizes=sizes).with_work(budget, shares)
-
-
-def progressive_resizing(
-    grids: GridHierarchy, steps: int = 2000, batch_size: int = 16, increment: int = 4
-) -> Schedule:
-    """From half of the finest height and width to all of it, in sizes between the levels as well.
-
-    Half of the steps are made at half the size, the last fifth at full size, and between them the
-    size grows evenly, as by default in Composer's progressive resizing (MosaicML 2021).
-
-    Args:
-        grids: of two levels or more.
-        steps: in all.
-        batch_size: the same at every size.
-        increment: sizes are multiples of it, in pixels, but for those of the levels.
-
-    >>> progressive_resizing(GridHierarchy((64, 64), levels=2), steps=1000)
-    Schedule: 1,000 steps, 7,950 work units, nested form
-    stage    steps     levels           batch sizes  per step  work units
-        0      500          0                    16         4       2,000
-        1      100      40×40                    16      6.25         625
-        2      100      48×48                    16         9         900
-        3      100      56×56                    16     12.25       1,225
-        4      200          1                    16        16       3,200
-
-    Raises:
-        ValueError: for grids of one level.
-    """
-    finest = grids.levels - 1
-    if finest < 1:
-        raise ValueError("progressive_resizing: grids of one level; needs two or more.")
-
-    def shape(eighths: int) -> tuple[int, int]:
-        height, width = (
-            max(round(n * eighths / 8 / increment) * increment, n // 2) for n in grids.finest
-        )
-        return height, width
-
-    stages = [
-        Stage(5, finest - 1, (batch_size,)),
-        *(Stage(1, finest, (batch_size,), shape=shape(eighths)) for eighths in (5, 6, 7)),
-        Stage(2, finest, (batch_size,)),
-    ]
-    return Schedule(grids, tuple(stages)).with_steps(steps)
-
-
-def growing_patches(
-    grids: GridHierarchy,
-    steps: Sequence[int] | None = None,
-    batch_sizes: Sequence[int] | None = None,
-) -> Schedule:
-    """From small patches of the finest images to whole crops of them (Restormer, Zamir 2022).
-
-    Arguments as for `cascadic`, of which this is the counterpart: the stages have the same shapes
-    and cost, but a coarse level shows a part of the scene instead of all of it in less detail.
-
-    >>> growing_patches(GridHierarchy((64, 64), levels=4)).work_units
-    16000.0
-    """
-    return replace(cascadic(grids, steps, batch_sizes), patches=1.0)
-
-
-def random_patches(
-    grids: GridHierarchy, steps: int = 2000, batch_sizes: Sequence[int] | None = None
-) -> Schedule:
-    """Patches of a size drawn at random for every step, of the finest images.
-
-    By default the batch is as many times larger as a patch is smaller, 16 of the largest, so that
-    every step costs the same (variable batch sampler, Mehta et al. 2022, MobileViT).
-
-    >>> random_patches(GridHierarchy((64, 64), levels=4))
-    Schedule: 2,000 steps, 32,000 work units, patches
-    stage    steps     levels           batch sizes  per step  work units
-        0    2,000       0..3        1024|256|64|16        16      32,000
-    """
-    sizes = _sizes(grids, batch_sizes or geometric_batch_sizes(grids.levels, ratio=4))
-    stage = Stage(steps, grids.levels - 1, sizes, random_level=True)
-    return Schedule(grids, (stage,), patches=1.0)
-
-
-def _sizes(grids: GridHierarchy, batch_sizes: Sequence[int] | None) -> tuple[int, ...]:
-    if batch_sizes is None:
-        return geometric_batch_sizes(grids.levels)
-    if len(batch_sizes) != grids.levels:
-        raise ValueError(
-            f"batch_sizes={tuple(batch_sizes)}: got {len(batch_sizes)} for {grids.levels} levels; "
-            f"needs one a level, coarsest first."
-        )
-    return tuple(batch_sizes)
-
-
 def _lengths(budget: float, shares: Sequence[float], costs: Sequence[float]) -> list[int]:
     """Steps of each stage, one or more, for its share of the budget at so much a step."""
     part = budget / sum(shares)
     return [max(1, round(part * share / cost)) for share, cost in zip(shares, costs, strict=True)]
-
-
-def _steps(grids: GridHierarchy, steps: Sequence[int] | None) -> tuple[int, ...]:
-    if steps is None:
-        return tuple(max(1, PAPER_STEPS[0] // 2**level) for level in range(grids.levels))
-    if len(steps) != grids.levels:
-        raise ValueError(
-            f"steps={tuple(steps)}: got {len(steps)} for {grids.levels} stages; needs one for each "
-            f"level, coarsest first."
-        )
-    return tuple(steps)

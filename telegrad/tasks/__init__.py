@@ -1,26 +1,20 @@
-"""Restoration tasks, by name."""
-
-from __future__ import annotations
+"""Restoration tasks, one file each."""
 
 from telegrad.tasks.base import Draw, LevelRule, Network, Task
 from telegrad.tasks.deblurring import Deblurring
 from telegrad.tasks.denoising import Denoising
 from telegrad.tasks.inpainting import Inpainting
-from telegrad.tasks.superresolution import SuperResolution, similarity
-
-TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Denoising, Deblurring, Inpainting, SuperResolution)
-}
+from telegrad.tasks.objective import Objective
+from telegrad.tasks.superresolution import SuperResolution
 
 __all__ = [
-    "TASKS",
     "Deblurring",
     "Denoising",
     "Draw",
     "Inpainting",
     "LevelRule",
     "Network",
+    "Objective",
     "SuperResolution",
     "Task",
-    "similarity",
 ]

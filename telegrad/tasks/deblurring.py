@@ -3,61 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, get_args
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from telegrad.mge.allocation import is_number
-from telegrad.mge.grids import Restriction
-from telegrad.tasks.base import (
-    Draw,
-    LevelRule,
-    Task,
-    at_time,
-    averaged_images_and_white_noise,
-    check_t_max,
-    draw_noise_and_time,
-)
+from telegrad.options import option
+from telegrad.tasks.base import Draw, LevelRule, at_time, draw_noise_and_time, t_max_option
+from telegrad.tasks.sized import SizedTask
 
 
-@dataclass(frozen=True)
-class Deblurring(Task):
-    """x_t = (1 − t)·Kx + t·z, K a Gaussian blur; the target is x, the loss the MSE.
-
-    Args:
-        finest: (height, width) in pixels of the finest level, where `sigma` is meant.
-        sigma: standard deviations of the blur down and across, in pixels of the finest level.
-        level_rule: the blur on a coarse level. `pixel` (default): the same sigma in that level's
-            pixels. `physical`: the same blur of the scene, sigma_l = sigma·2^(l − L).
-        t_max: largest time, in (0, 1].
-        restriction: how each field of a draw is carried to the next coarser level.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Deblurring(SizedTask):
+    """x_t = (1 − t)·Kx + t·z, K a Gaussian blur; the target is x."""
 
     name: ClassVar[str] = "deblurring"
-    finest: tuple[int, int]
-    sigma: tuple[float, float] = (3.0, 3.0)
-    level_rule: LevelRule = "pixel"
-    t_max: float = 0.1
-    restriction: Mapping[Any, Restriction] = field(default_factory=averaged_images_and_white_noise)
+    default_rule: ClassVar[LevelRule] = "pixel"
 
-    def __post_init__(self) -> None:
-        check_t_max("Deblurring", self.t_max)
-        if len(self.sigma) != 2 or not all(is_number(s) and 0 <= s <= 1e6 for s in self.sigma):
-            raise ValueError(
-                f"Deblurring: sigma={self.sigma}, needs two lengths of at least 0, in pixels."
-            )
-        if self.level_rule not in get_args(LevelRule):
-            raise ValueError(
-                f"Deblurring: level_rule={self.level_rule!r}, needs physical or pixel."
-            )
+    sigma: float | tuple[float, float] = option(
+        3.0,
+        "standard deviation of the blur on the finest level, or those down and across",
+        unit="pixels",
+        least=0,
+        most=1e6,
+    )
+    level_rule: LevelRule | None = option(
+        None,
+        "the blur on a coarse level: pixel: of the same width in pixels; physical: in the scene",
+    )
+    t_max: float = t_max_option()
+
+    @property
+    def sigmas(self) -> tuple[float, float]:
+        """Down and across, in pixels of the finest level."""
+        down, across = self.sigma if isinstance(self.sigma, (tuple, list)) else 2 * (self.sigma,)
+        return down, across
 
     @property
     def smallest_useful(self) -> int:
         """Five standard deviations; a blur as wide as the image leaves little but its mean."""
-        of_blur = 5 * max(self.sigma) if self.level_rule == "pixel" else 0.0
+        of_blur = 5 * max(self.sigmas) if self.rule == "pixel" else 0.0
         return max(super().smallest_useful, math.ceil(of_blur))
 
     def draw(self, clean: Tensor, generator: torch.Generator) -> Draw:
@@ -69,9 +55,9 @@ class Deblurring(Task):
 
     def sigma_on(self, shape: tuple[int, ...]) -> tuple[float, float]:
         """Standard deviations in pixels on the level of that shape."""
-        if self.level_rule == "pixel":
-            return self.sigma
-        (height, width), (down, across) = self.finest, self.sigma
+        if self.rule == "pixel":
+            return self.sigmas
+        (height, width), (down, across) = self.finest_size, self.sigmas
         return down * shape[0] / height, across * shape[1] / width
 
 

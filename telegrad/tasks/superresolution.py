@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
-from telegrad.mge.grids import Restriction
-from telegrad.tasks.base import Draw, Network, Task, check_draw, check_images, check_restored
-
-
-def both_averaged() -> dict[Any, Restriction]:
-    return {"clean": "averaging", "low": "averaging"}
+from telegrad.losses import SSIM, Loss
+from telegrad.losses.ssim import SMALLEST
+from telegrad.mge.restriction import Restriction
+from telegrad.tasks.base import Draw, Task, check_draw, check_images
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SuperResolution(Task):
     """The network refines the bilinear upsampling of a low-resolution image; the loss is −SSIM.
 
     A draw is a pair of images, high resolution (`clean`) and half of it (`low`), which are
     restricted together. Where a dataset has no low one, it is the bilinear downsampling of the high
-    one, which at a factor of two is the mean of 2×2 pixels. Training is on −SSIM (11×11 Gaussian
-    window, σ = 1.5 pixels).
-
-    Args:
-        restriction: how each image of the pair is carried to the next coarser level.
+    one, which at a factor of two is the mean of 2×2 pixels.
     """
 
     name: ClassVar[str] = "superresolution"
-    smallest: ClassVar[int] = 16  # SSIM's window and its margins leave nothing of a smaller image
+    smallest: ClassVar[int] = SMALLEST
     divisor: ClassVar[int] = 2
     timed: ClassVar[bool] = False
     pairs: ClassVar[bool] = True
-    restriction: Mapping[Any, Restriction] = field(default_factory=both_averaged)
+    default_network: ClassVar[str] = "SRNet"
+    network_arguments: ClassVar[Mapping[str, Any]] = {"time": False}
+
+    @property
+    def rules(self) -> Mapping[Any, Restriction]:
+        return {"clean": self.restriction, "low": self.restriction}
+
+    @property
+    def default_loss(self) -> Loss:
+        return SSIM()
 
     def draw(self, clean: Tensor, generator: torch.Generator, low: Tensor | None = None) -> Draw:
         """Pairs of `clean` and `low` (n, 3, h/2, w/2), which is made from `clean` if not given."""
@@ -50,23 +52,12 @@ class SuperResolution(Task):
         if "clean" in draw:
             n, c, height, width = draw["clean"].shape
             check_draw("SuperResolution.observe", draw, low=(n, c, height // 2, width // 2))
-        return F.interpolate(draw["low"], scale_factor=2.0, mode="bilinear", align_corners=False)
+        return _enlarged(draw["low"])
 
-    def restore(self, network: Network, draw: Draw) -> Tensor:
-        return network(self.observe(draw))
-
-    def errors(self, restored: Tensor, draw: Draw) -> Tensor:
-        check_restored(restored, draw)
-        return -similarity(restored, draw["clean"])
+    def prepare(self, image: Tensor, noise: float) -> tuple[Tensor, Tensor | None]:
+        """The photographs at twice their height and width."""
+        return _enlarged(image), None
 
 
-def similarity(images: Tensor, clean: Tensor) -> Tensor:
-    """SSIM of each image (n, 3, h, w) in [−1, 1] with its clean one, shape (n,); 1 for equals.
-
-    Source: Wang et al., *Image quality assessment*, IEEE Trans. Image Process. 2004.
-    """
-    found = structural_similarity_index_measure(
-        images.float(), clean, sigma=1.5, kernel_size=11, data_range=2.0, reduction="none"
-    )
-    assert isinstance(found, Tensor)
-    return found.reshape(-1)
+def _enlarged(images: Tensor) -> Tensor:
+    return F.interpolate(images, scale_factor=2.0, mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""Batch sizes and coefficients chosen anew in the midst of a run, from a probe of the gradients."""
+"""Batch sizes and coefficients chosen anew while a run trains, from a few draws' gradients."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ import torch
 from lightning_fabric import Fabric
 
 from telegrad.data.stream import CropStream
-from telegrad.diagnostics.measure import level_statistics
-from telegrad.diagnostics.statistics import LevelStatistics
-from telegrad.records.records import Records
-from telegrad.schedules.adaptation import chosen
-from telegrad.schedules.schedule import Stage
-from telegrad.tasks import Task
+from telegrad.diagnostics import LevelStatistics, level_statistics
+from telegrad.records import Records
+from telegrad.schedules import Stage
+from telegrad.schedules.adaptation import best_allocation_of
+from telegrad.tasks import Objective
 from telegrad.training.draws import PROBE, draw_shell, seed_of
 from telegrad.training.state import TrainingState
 
 
-def adapt(fabric: Fabric, state: TrainingState, task: Task, records: Records) -> bool:
-    """Probes if it may, and gives the steps that follow the batch sizes found best.
+def adapt(fabric: Fabric, state: TrainingState, objective: Objective, records: Records) -> bool:
+    """Measures if it may, and gives the steps that follow the batch sizes predicted to be the best.
 
-    The work of the probe is taken from the stage. Returns whether the schedule has changed.
+    The work of measuring is taken from the stage. Returns whether the schedule has changed.
     """
     adaptation, schedule, progress = state.adaptation, state.schedule, state.progress
     done, work_units = progress.iteration, progress.work_units
@@ -32,12 +31,12 @@ def adapt(fabric: Fabric, state: TrainingState, task: Task, records: Records) ->
     started, cost = time.perf_counter(), adaptation.cost(schedule, stage)
     adaptation.spent += cost
     try:
-        statistics = probed(fabric, state, task, stage)
+        statistics = statistics_up_to(stage, fabric, state, objective)
     except FloatingPointError as error:
         records.event(f"iteration {progress.iteration}: batches stay as they are: {error}")
         return False
     budget = adaptation.budgets[stage.finest]
-    best = chosen(statistics, schedule, budget)
+    best = best_allocation_of(statistics, schedule, budget)
     sizes: tuple[int, ...]
     alphas: tuple[float, ...] | None
     if best is None:
@@ -55,11 +54,13 @@ def adapt(fabric: Fabric, state: TrainingState, task: Task, records: Records) ->
         f"iteration {progress.iteration}: batches {'/'.join(map(str, new.batch_sizes))} on levels "
         f"{new.coarsest}..{new.finest}{with_alphas}: {reason}"
     )
-    records.probed(progress.iteration, statistics)
+    records.level_statistics(progress.iteration, statistics)
     return True
 
 
-def probed(fabric: Fabric, state: TrainingState, task: Task, stage: Stage) -> LevelStatistics:
+def statistics_up_to(
+    stage: Stage, fabric: Fabric, state: TrainingState, objective: Objective
+) -> LevelStatistics:
     """Statistics of the levels up to the stage's finest one, on draws of their own."""
     adaptation, step, seed = state.adaptation, state.progress.iteration, state.stream.seed
     assert adaptation is not None
@@ -68,11 +69,11 @@ def probed(fabric: Fabric, state: TrainingState, task: Task, stage: Stage) -> Le
     stream = CropStream(state.stream.pyramid, draws_seed)
     (crops,) = stream.take([adaptation.draws], stage.finest)
     return level_statistics(
-        lambda draw: task.losses(state.network, draw),
-        draw_shell(fabric.device, task, crops, noise),
+        lambda draw: objective.losses(state.network, draw),
+        draw_shell(fabric.device, objective.task, crops, noise),
         state.schedule.grids.between(0, stage.finest),
         state.network.parameters(),
-        restriction=task.restriction,
+        restriction=objective.task.rules,
         budget=adaptation.budgets[stage.finest],
         timing=0,
         seed=draws_seed % 2**32,

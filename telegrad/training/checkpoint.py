@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,13 @@ import torch
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 
+from telegrad.atomic import write_whole
+from telegrad.errors import reason
+
 
 def save_best(
-    path: Path,
+    best: Path,
+    weights: Path,
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     *,
@@ -26,17 +29,17 @@ def save_best(
     valid_loss: float,
     configuration: dict[str, Any],
 ) -> None:
-    """The best model, as `path` and, weights alone, beside it with the suffix .safetensors.
+    """The best model, as `best`, and its weights alone in the safetensors format, as `weights`.
 
-    The file holds `model_state_dict`, `optimizer_state_dict`, `level`, `iteration`, `train_loss`,
+    `best` holds `model_state_dict`, `optimizer_state_dict`, `level`, `iteration`, `train_loss`,
     `valid_loss`, the run's `configuration`, and a `checksum` of all that.
 
     Raises:
-        OSError: if it can't be written; nothing on disk has changed then.
+        OSError: if one can't be written; it is unchanged then.
     """
-    weights = network.state_dict()
+    tensors = network.state_dict()
     content = {
-        "model_state_dict": weights,
+        "model_state_dict": tensors,
         "optimizer_state_dict": optimizer.state_dict(),
         "level": level,
         "iteration": iteration,
@@ -44,17 +47,20 @@ def save_best(
         "valid_loss": valid_loss,
         "configuration": configuration,
     }
-    write_checkpoint(path, content)
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    write_checkpoint(best, content)
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     facts = {"configuration": json.dumps(configuration), "iteration": str(iteration)}
-    encoded = safetensors_bytes(plain, metadata=facts)
-    _replace(path.with_suffix(".safetensors"), lambda file: file.write(encoded))
+    write_whole(weights, safetensors_bytes(plain, metadata=facts))
 
 
 def write_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Saves `content` with its checksum: aside, flushed to disk, then renamed."""
+    """Saves `content` with its checksum.
+
+    Raises:
+        OSError: if it can't be written; what was there is unchanged.
+    """
     checked = {**content, "checksum": checksum(content)}
-    _replace(path, lambda file: torch.save(checked, file))
+    write_whole(path, lambda file: torch.save(checked, file))
 
 
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -73,26 +79,37 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     return _on(device, content)
 
 
-def write_state(path: Path, content: dict[str, Any]) -> None:
-    """As `write_checkpoint`, and what was there before stays beside it as `previous_of(path)`."""
-    aside = path.with_name(path.name + ".new")
+def write_state(last: Path, previous: Path, content: dict[str, Any]) -> None:
+    """Saves a run's state as `last`; the one that was there stays, as `previous`.
+
+    At every instant at least one of the two is whole.
+
+    Raises:
+        OSError: if it can't be written; the states on disk remain.
+    """
+    aside = last.with_name(last.name + ".new")
     write_checkpoint(aside, content)
     try:
-        if path.exists():
-            os.replace(path, previous_of(path))
-        os.replace(aside, path)
+        if last.exists():
+            os.replace(last, previous)
+        os.replace(aside, last)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise OSError(
+            f"{last} can't be written ({error}); make its directory writable, or choose another "
+            f"with --out. The states that were there remain."
+        ) from error
 
 
-def read_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-    """The newest whole state: `path`, or the one before it with a warning; None if there is none.
+def read_state(
+    last: Path, previous: Path, device: torch.device | str = "cpu"
+) -> dict[str, Any] | None:
+    """The newest whole state: `last`, or else `previous` with a warning; None if there is none.
 
     Raises:
         ValueError: if there are states, and none of them is whole.
     """
     damaged = []
-    for candidate in (path, previous_of(path)):
+    for candidate in (last, previous):
         if not candidate.exists():
             continue
         try:
@@ -110,15 +127,6 @@ def read_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]
             f"resume: no state can be used ({'; '.join(damaged)}). Remove them to start anew."
         )
     return None
-
-
-def reason(error: Exception) -> str:
-    """An error in one line."""
-    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
-
-
-def previous_of(path: Path) -> Path:
-    return path.with_name("previous.pt")
 
 
 def checksum(content: Any) -> str:
@@ -154,24 +162,3 @@ def _on(device: torch.device | str, value: Any) -> Any:
     if isinstance(value, list):
         return [_on(device, part) for part in value]
     return value
-
-
-def _replace(path: Path, save: Callable[[Any], object]) -> None:
-    """Writes aside, flushes to disk, then renames: an older file stays whole until then."""
-    aside = path.with_name(path.name + ".part")
-    try:
-        with aside.open("wb") as file:
-            save(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except (OSError, RuntimeError) as error:
-        aside.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: Exception) -> OSError:
-    return OSError(
-        f"checkpoint {path}: can't be written ({error}); free some space or choose another "
-        f"results_dir. What was there before is unchanged."
-    )

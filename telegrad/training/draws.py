@@ -8,7 +8,8 @@ from lightning_fabric import Fabric
 
 from telegrad.data.stream import Crops, resized, to_images
 from telegrad.mge.batches import map_fields
-from telegrad.mge.estimator import Shells, shell_sizes
+from telegrad.mge.shells import Shells
+from telegrad.mge.weights import shell_sizes
 from telegrad.tasks import Draw, Task
 from telegrad.training.state import TrainingState
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from telegrad.schedules.schedule import Schedule
+from telegrad.schedules import Schedule
 
 
 def validation_steps(schedule: Schedule, validations: int) -> set[int]:
@@ -31,8 +31,8 @@ class Forecast:
     A step of a coarse stage costs more seconds per work unit than one of the finest, so that work
     alone does not tell time.
 
-    >>> from multiscale import GridHierarchy
-    >>> from telegrad.schedules.schedule import cascadic
+    >>> from telegrad.mge import GridHierarchy
+    >>> from telegrad.schedules import cascadic
     >>> schedule = cascadic(GridHierarchy((64, 64), levels=2), steps=(20, 10), batch_sizes=(4, 2))
     >>> forecast = Forecast.of(schedule, [0.03, 0.04], validation_seconds=0.5, validations=1)
     >>> round(forecast.total, 6), round(forecast.seconds_left(spent=20.0, elapsed=2.2), 6)
@@ -111,7 +111,7 @@ class ProgressBar(tqdm):
 
     @property
     def format_dict(self) -> MutableMapping[str, Any]:
-        """What is shown; the rate is the one at which the work left takes the time foretold."""
+        """What is shown; the rate is the one at which the work left takes the seconds estimated."""
         shown = super().format_dict
         shown["total"] = max(self.total or 0.0, self.n)  # steps of random levels may take more
         work_left = (self.total or 0.0) - self.n

@@ -11,9 +11,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from telegrad.data.stream import CropStream
-from telegrad.schedules.adaptation import Adaptation
-from telegrad.schedules.early_stop import Controller
-from telegrad.schedules.schedule import Schedule
+from telegrad.schedules import Adaptation, EarlyStop, LearningRate, Schedule
 
 
 @dataclass
@@ -45,11 +43,11 @@ class TrainingState:
         network: called in training; as Fabric has set it up.
         optimizer: likewise.
         learning_rate: set before every update.
-        schedule: of the run; it changes where a controller moves on.
+        schedule: of the run; it changes where a stage ends early, or batch sizes are chosen anew.
         stream: of crops; its seed is also that of the noise and of the network's randomness.
         progress: how far the run is.
         average: exponential moving average of the weights, which is then what is evaluated.
-        controller: ends stages early, if there is one.
+        early_stop: ends stages early, if there is one.
         adaptation: chooses batch sizes anew, if there is one.
     """
 
@@ -60,7 +58,7 @@ class TrainingState:
     stream: CropStream
     progress: Progress
     average: AveragedModel | None = None
-    controller: Controller | None = None
+    early_stop: EarlyStop | None = None
     adaptation: Adaptation | None = None
 
     @property
@@ -69,7 +67,7 @@ class TrainingState:
         return self.network if self.average is None else self.average.module
 
     def state_dict(self) -> dict[str, Any]:
-        """Plain tensors and numbers."""
+        """Plain tensors and numbers, under the names that states of version 0.1 have as well."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -77,7 +75,7 @@ class TrainingState:
             "position": self.stream.position,
             "progress": asdict(self.progress),
             "average": None if self.average is None else self.average.state_dict(),
-            "controller": None if self.controller is None else asdict(self.controller),
+            "controller": None if self.early_stop is None else asdict(self.early_stop),
             "probes": None if self.adaptation is None else self.adaptation.spent,
         }
 
@@ -89,8 +87,8 @@ class TrainingState:
         self.progress = Progress(**state["progress"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        if self.controller is not None:
-            self.controller = Controller(**state["controller"])
+        if self.early_stop is not None:
+            self.early_stop = EarlyStop(**state["controller"])
         if self.adaptation is not None:
             self.adaptation.spent = state["probes"]
 
@@ -98,29 +96,3 @@ class TrainingState:
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:
     """An exponential moving average of the weights (torch's own `AveragedModel`)."""
     return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
-
-
-@dataclass(frozen=True)
-class LearningRate:
-    """The learning rate at any moment of a run; a run with more work is on a longer curve at once.
-
-    Attributes:
-        highest: at the beginning.
-        lowest: at the end.
-        decay: None: half a cosine over all steps. Else the last part of the work, in (0, 1], over
-            which it falls linearly; before that it is constant, so that stages may change length.
-    """
-
-    highest: float
-    lowest: float = 1e-6
-    decay: float | None = None
-
-    def at(self, schedule: Schedule, progress: Progress) -> float:
-        """Of the next step."""
-        if self.decay is None:
-            past = min(progress.iteration / schedule.steps, 1.0)
-            height = (1 + math.cos(math.pi * past)) / 2
-        else:
-            left = 1 - progress.work_units / schedule.work_units
-            height = min(max(left / self.decay, 0.0), 1.0)
-        return self.lowest + (self.highest - self.lowest) * height

@@ -1,4 +1,4 @@
-"""How long a run takes: a few steps of every stage are timed before it, and undone."""
+"""How many seconds a run takes: a few steps of every stage are timed before it, and undone."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from telegrad.mge import batches
-from telegrad.records.records import NoRecords
-from telegrad.tasks import Task
+from telegrad.records import NoRecords, RunDirectory
+from telegrad.tasks import Objective
 from telegrad.training.forecast import Forecast
 from telegrad.training.loop import take_step
 from telegrad.training.state import TrainingState
@@ -28,7 +28,7 @@ except ModuleNotFoundError:  # Windows
     resource = None  # type: ignore[assignment]
 
 SHARE = 0.01
-"""What timing may cost, of the work that it foretells."""
+"""What timing may cost, of the work whose seconds it estimates."""
 
 MOST_ROUNDS = 6
 """Steps of each stage that are enough."""
@@ -37,11 +37,11 @@ MOST_ROUNDS = 6
 def forecast(
     fabric: Fabric,
     state: TrainingState,
-    task: Task,
+    objective: Objective,
     validation: Validation,
     validations: int,
 ) -> Forecast | None:
-    """What the run takes; None where timing would cost more than its `SHARE` of the work left."""
+    """Seconds of the run; None where timing would cost more than `SHARE` of the work left."""
     schedule = state.schedule
     left = schedule.work_units - state.progress.work_units
     evaluated = min(validation.batch_size, len(validation.draw["clean"]))
@@ -49,13 +49,13 @@ def forecast(
     rounds = min(int(SHARE * left / one_round), MOST_ROUNDS)
     if rounds < 2:
         return None
-    of_steps = seconds_per_step(fabric, state, task, rounds)
+    of_steps = seconds_per_step(fabric, state, objective, rounds)
     of_validation = seconds_per_validation(validation, state.evaluated, rounds)
     return Forecast.of(schedule, of_steps, of_validation, validations)
 
 
 def seconds_per_step(
-    fabric: Fabric, state: TrainingState, task: Task, rounds: int = 3
+    fabric: Fabric, state: TrainingState, objective: Objective, rounds: int = 3
 ) -> list[float]:
     """Seconds of one step of each stage, made whole: crops, passes and update.
 
@@ -68,19 +68,20 @@ def seconds_per_step(
     Raises:
         MemoryError: if a stage needs more memory than there is; names level and batch size.
     """
-    unwritten, any_number, whole = NoRecords("", ""), sys.maxsize, state.schedule
-    step = partial(take_step, fabric, state, task, unwritten)
-    before, found = copy.deepcopy(state.state_dict()), []
+    unwritten, any_number = NoRecords(RunDirectory("", "")), sys.maxsize
+    step = partial(take_step, fabric, state, objective, unwritten)
+    before, whole = copy.deepcopy(state.state_dict()), state.schedule
+    seconds = []
     state.network.train()
     try:
         for stage in whole.stages:
             state.schedule = replace(whole, stages=(replace(stage, steps=any_number),))
-            found.append(median_seconds(partial(step, skips=any_number), rounds))
+            seconds.append(median_seconds(partial(step, skips=any_number), rounds))
     finally:
         state.optimizer.zero_grad(set_to_none=True)
         state.load_state_dict(before)
         state.schedule = whole
-    return found
+    return seconds
 
 
 def seconds_per_validation(validation: Validation, network: nn.Module, rounds: int = 3) -> float:

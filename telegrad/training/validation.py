@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torchmetrics.functional.image import peak_signal_noise_ratio
 
+from telegrad.losses import similarity
+from telegrad.losses.ssim import SMALLEST
 from telegrad.mge.batches import rows
-from telegrad.tasks import Draw, SuperResolution, Task, similarity
+from telegrad.tasks import Draw, Objective
 
 EVALUATION_SEED = 20260101
 """Noise and times of an evaluation come from this seed, whatever the seed of the run."""
@@ -22,7 +23,7 @@ class Quality:
     """How near images are to the clean ones.
 
     Attributes:
-        loss: the task's loss, averaged over the images.
+        loss: what is trained on, averaged over the images.
         mse: (n,) mean squared error of each image, on [−1, 1].
         psnr: (n,) peak signal-to-noise ratio of each image in dB, at a range of 2.
         ssim: (n,) structural similarity of each image; not a number for images below 16×16.
@@ -67,28 +68,32 @@ class Validation:
     """A fixed set of draws on the finest level, and what a network makes of them.
 
     Args:
-        task: makes the draws.
+        objective: task and loss.
         images: `clean` (n, 3, h, w) in [−1, 1], on the device of the network, and what else the
             task's `draw` takes.
         batch_size: images per pass.
     """
 
-    def __init__(self, task: Task, images: Mapping[str, Tensor], batch_size: int = 32) -> None:
+    def __init__(
+        self, objective: Objective, images: Mapping[str, Tensor], batch_size: int = 32
+    ) -> None:
         generator = torch.Generator(images["clean"].device).manual_seed(EVALUATION_SEED)
-        self.task = task
-        self.draw: Draw = task.draw(**images, generator=generator)
+        self.objective = objective
+        self.draw: Draw = objective.task.draw(**images, generator=generator)
         self.batch_size = batch_size
 
     def evaluate(self, network: nn.Module) -> Quality:
         """Quality of the restored images; the network is left in the mode it was in."""
+        from torchmetrics.functional.image import peak_signal_noise_ratio
+
         restored, clean = self._restored(network, self.draw), self.draw["clean"]
         psnr = peak_signal_noise_ratio(
             restored, clean, data_range=2.0, dim=(1, 2, 3), reduction="none"
         )
-        large = min(clean.shape[-2:]) >= SuperResolution.smallest
+        large = min(clean.shape[-2:]) >= SMALLEST
         ssim = similarity(restored, clean) if large else torch.full_like(psnr, float("nan"))
         mse = (restored - clean).square().mean((1, 2, 3))
-        loss = self.task.errors(restored, self.draw).mean().item()
+        loss = self.objective.losses_of(restored, clean).mean().item()
         return Quality(loss, mse.cpu(), psnr.cpu(), ssim.cpu())
 
     def corrupted(self) -> Quality:
@@ -101,7 +106,7 @@ class Validation:
         places = (torch.arange(number) + 0.5) / number * len(by_quality)
         chosen = by_quality[places.long()].to(self.draw["clean"].device)
         draw = {name: field[chosen] for name, field in self.draw.items()}
-        return self.task.observe(draw), self._restored(network, draw), draw["clean"]
+        return self.objective.task.observe(draw), self._restored(network, draw), draw["clean"]
 
     @torch.no_grad()
     def _restored(self, network: nn.Module, draw: Draw) -> Tensor:
@@ -109,6 +114,6 @@ class Validation:
         network.eval()
         starts = range(0, len(draw["clean"]), self.batch_size)
         parts = (rows(draw, start, start + self.batch_size) for start in starts)
-        restored = torch.cat([self.task.restore(network, part) for part in parts])
+        restored = torch.cat([self.objective.task.restore(network, part) for part in parts])
         network.train(was_training)
         return restored.float()

@@ -1,5 +1,0 @@
-import sys
-
-from telegrad.cli.main import main
-
-sys.exit(main())

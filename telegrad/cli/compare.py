@@ -1,0 +1,84 @@
+"""`telegrad compare`: strategies at one budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+from telegrad.cli.arguments import Command
+from telegrad.cli.guard import guarded
+from telegrad.cli.report import reported
+from telegrad.errors import reason
+from telegrad.experiments.comparison import PRESETS, comparison_of
+from telegrad.experiments.launch import launch_comparison
+from telegrad.options import option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare(Command):
+    usage: ClassVar[str] = "telegrad compare [options]"
+    description: ClassVar[str] = (
+        "Train tasks × networks × strategies × seeds at one budget, several runs at a time, and "
+        "compare them. Finished runs are not made again, stopped ones go on. Other options are "
+        "those of `telegrad train`, for all runs; all can stand in a YAML file."
+    )
+    example: ClassVar[str] = "telegrad compare --preset quick --out comparison"
+
+    tasks: list[str] | None = option(None, "what is undone: denoising, …")
+    networks: list[str] | None = option(None, "each task is trained with each of them")
+    strategies: dict[str, Any] | list[str] | None = option(
+        None, "their names; or, in a file, options of a run by the strategy's name"
+    )
+    seeds: list[int] | None = option(None, "three or more tell differences from chance", least=0)
+    learning_rates: list[float] | None = option(
+        None, "every strategy is tuned over them, with the first seed", above=0
+    )
+    of_task: dict[str, Any] | None = option(None, "in a file: options of one task's runs")
+    equal_budgets: bool | None = option(None, "whether strategies must cost the same, to 2 %")
+    preset: str | None = option(None, "options under a name: quick")
+    config: str | None = option(None, "YAML file with these options")
+    out: str | None = option(None, "all runs and the report go here; comparison by default")
+    parallel: int | None = option(None, "runs at a time; else as many as cores", least=1)
+    threads: int | None = option(None, "of each run; else the cores divided among them", least=1)
+
+
+def main(words: Sequence[str]) -> int:
+    return guarded("telegrad compare", lambda: compare(words))
+
+
+def compare(words: Sequence[str]) -> int:
+    if "--help" in words or "-h" in words:
+        print(Compare.help())
+        return 0
+    own, rest = Compare.parse(words, others=None)
+    options: dict[str, Any] = {}
+    if own.preset is not None:
+        if own.preset not in PRESETS:
+            raise ValueError(f"--preset={own.preset}: needs one of {', '.join(PRESETS)}.")
+        options |= PRESETS[own.preset]
+    if own.config is not None:
+        options |= read_options(own.config)
+    directory = Path(own.out or options.pop("out", "comparison"))
+    launching = ("preset", "config", "out", "parallel", "threads")
+    said = {n: v for n, v in vars(own).items() if v is not None and n not in launching}
+    comparison = comparison_of(**{**options, **said, **rest})
+    return reported(directory, launch_comparison(comparison, directory, own.parallel, own.threads))
+
+
+def read_options(file: str) -> Mapping[str, Any]:
+    """Options by name from a YAML file.
+
+    Raises:
+        ValueError, OSError: if it can't be read, or holds something else.
+    """
+    try:
+        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"--config {file}: not a file of options ({reason(error)}).") from error
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise ValueError(f"--config {file}: needs options by name.")
+    return content

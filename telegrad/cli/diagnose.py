@@ -1,0 +1,89 @@
+"""`telegrad diagnose`: whether levels pay, for a trained network or a new one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from telegrad.atomic import write_whole
+from telegrad.cli.arguments import Command, scan
+from telegrad.cli.guard import guarded
+from telegrad.cli.network_option import model_of
+from telegrad.inference.diagnose import all_levels, diagnose
+from telegrad.options import NEEDED, option
+from telegrad.runs.build import build_network, problem_of
+from telegrad.runs.component import KINDS
+from telegrad.runs.compose import compose
+from telegrad.runs.config import Config
+from telegrad.schedules import Multiscale
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnose(Command):
+    positional: ClassVar[tuple[str, ...]] = ("what",)
+    usage: ClassVar[str] = "telegrad diagnose MODEL_OR_TASK [options]"
+    description: ClassVar[str] = (
+        "Measure on every level how the gradient varies, how it is coupled with the finest "
+        "level's and what it costs; predict what the multiscale gradient saves, and advise. Of a "
+        "trained network, or of a new one; options of task, network and data as for `telegrad "
+        "train`."
+    )
+    example: ClassVar[str] = "telegrad diagnose denoising --network ResNet --network.channels 32"
+
+    what: str = option(NEEDED, "a run's models/…_best.pt; or a task, for a new network")
+    draws: int = option(48, "to measure on; 8 or more for confidence intervals", least=2)
+    work: float = option(16.0, "of a step, for batch sizes", unit="work units", above=0)
+    levels: int | None = option(None, "of the grids; as in training by default", least=1, most=16)
+    json: str | None = option(None, "file to write all numbers into")
+    seed: int = option(0, "of draws and dropout", least=0, most=2**63 - 1)
+    device: str = option("cpu", "cpu, cuda, cuda:1, mps, …")
+
+
+def main(words: Sequence[str]) -> int:
+    return guarded("telegrad diagnose", lambda: show(words))
+
+
+def show(words: Sequence[str]) -> int:
+    if "--help" in words or "-h" in words:
+        print(Diagnose.help())
+        return 0
+    positional, options = scan(words)
+    own_names = {"what", "draws", "work", "levels", "json", "seed", "device"}
+    rest = {name: value for name, value in options.items() if name not in own_names}
+    own, _ = Diagnose.parse(
+        [*positional, *(f"--{n}={v}" for n, v in options.items() if n in own_names)]
+    )
+    if _is_task(own.what):
+        config = compose({"task": own.what, **rest})
+        config = all_levels(config, own.levels or _default_levels(config))
+        network = build_network(config)
+    else:
+        of_network = {n: v for n, v in rest.items() if n.partition(".")[0] == "network"}
+        model = model_of(own.what, own.device, of_network)
+        parts = {name: getattr(model.config, name) for name in KINDS if getattr(model.config, name)}
+        of_run = {n: v for n, v in rest.items() if n not in of_network}
+        config = compose(of_run, {**parts, "strategy": all_levels(model.config).strategy})
+        changed = "size" in of_run or "data" in of_run
+        config = all_levels(config, own.levels or (_default_levels(config) if changed else None))
+        network = model.network
+    statistics = diagnose(config, network, own.draws, own.work, own.device, own.seed)
+    data, name = config.build_data(), config.network.short_name
+    print(f"{config.build_task().name}, {name}, {own.what}, images of {data.name}:")
+    print(statistics)
+    if own.json is not None:
+        text = json.dumps(statistics.to_dict(), indent=2, allow_nan=False)
+        write_whole(Path(own.json), text + "\n")
+    return 0
+
+
+def _default_levels(config: Config) -> int:
+    """As many as suit the images, at most four."""
+    return Multiscale().grids(problem_of(config)).levels
+
+
+def _is_task(what: str) -> bool:
+    """Whether it names a task, rather than a file."""
+    return not Path(what).is_file() and not what.endswith(".pt")

@@ -1,0 +1,30 @@
+"""A network named on the command line, in place of the one that a model's file names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from telegrad.inference.model import Model, load_model
+from telegrad.runs.component import Component, resolve
+from telegrad.runs.compose import arguments_of
+
+
+def model_of(checkpoint: str, device: str, options: Mapping[str, str]) -> Model:
+    """The checkpoint's model; with another network, if the options name one.
+
+    Args:
+        checkpoint: a run's `_best.pt`.
+        device: for the network.
+        options: `network` and its arguments, or nothing.
+
+    Raises:
+        ValueError, OSError: as `load_model`.
+    """
+    if not options:
+        return load_model(Path(checkpoint), device)
+    if "network" not in options:
+        raise ValueError(f"--{next(iter(options))} needs --network beside it.")
+    what = resolve("network", options["network"], functions=True)
+    arguments = arguments_of("network", what, options)
+    return load_model(Path(checkpoint), device, Component.of("network", what, **arguments))

@@ -1,0 +1,60 @@
+"""`telegrad reproduce`: the paper's experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from telegrad.atomic import write_whole
+from telegrad.cli.arguments import Command
+from telegrad.cli.guard import guarded
+from telegrad.cli.report import reported
+from telegrad.experiments.launch import launch_comparison
+from telegrad.experiments.reproduce import paper_table, reproduction
+from telegrad.experiments.summary import summarize
+from telegrad.options import option
+from telegrad.records import environment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce(Command):
+    usage: ClassVar[str] = "telegrad reproduce [options]"
+    description: ClassVar[str] = (
+        "The paper's experiments: four tasks by two networks by three strategies, with its batch "
+        "sizes and numbers of steps, or a part of these. Writes the report, and a table in the "
+        "paper's form. Other options are those of `telegrad train`, for all runs."
+    )
+    example: ClassVar[str] = "telegrad reproduce --scale 0.01 --size 64"
+
+    scale: float = option(1.0, "of all numbers of steps; 1 is the paper's", above=0, most=1)
+    tasks: list[str] | None = option(None, "to be reproduced")
+    networks: list[str] | None = option(None, "for super-resolution, SRNet takes UNet's place")
+    seeds: list[int] | None = option(None, "one is the paper's; three or more are better", least=0)
+    own_datasets: bool = option(False, "each task on the dataset of the authors' script")
+    out: str = option("reproduction", "all runs and the report go here")
+    parallel: int | None = option(None, "runs at a time; else as many as cores", least=1)
+    threads: int | None = option(None, "of each run; else the cores divided among them", least=1)
+
+
+def main(words: Sequence[str]) -> int:
+    return guarded("telegrad reproduce", lambda: reproduce(words))
+
+
+def reproduce(words: Sequence[str]) -> int:
+    if "--help" in words or "-h" in words:
+        print(Reproduce.help())
+        return 0
+    own, rest = Reproduce.parse(words, others=None)
+    directory, failures = Path(own.out), []
+    launching = ("out", "parallel", "threads")
+    said = {n: v for n, v in vars(own).items() if v is not None and n not in launching}
+    for comparison in reproduction(**said, **rest):
+        failures += launch_comparison(comparison, directory, own.parallel, own.threads)
+    code = reported(directory, failures)
+    table = paper_table(summarize(directory))
+    made = "\n".join(f"- {name}: {value}" for name, value in environment().items() if value)
+    write_whole(directory / "reproduction.md", f"{table}\n\n{made}\n")
+    print(f"Table    {directory / 'reproduction.md'}\n\n{table}")
+    return code

@@ -1,0 +1,61 @@
+"""`telegrad restore`: images of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from telegrad.cli.arguments import Command
+from telegrad.cli.guard import guarded
+from telegrad.cli.network_option import model_of
+from telegrad.inference.restore import restore_files
+from telegrad.options import NEEDED, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restore(Command):
+    positional: ClassVar[tuple[str, ...]] = ("model", "source")
+    usage: ClassVar[str] = "telegrad restore MODEL IMAGE_OR_FOLDER [options]"
+    description: ClassVar[str] = (
+        "Restore images of any size, one or a folder of them, into PNG files. Color, grey, alpha, "
+        "16 bits and EXIF orientation are kept; super-resolution doubles the size."
+    )
+    example: ClassVar[str] = "telegrad restore results/models/NAME_best.pt PHOTOS --out restored"
+
+    model: str = option(NEEDED, "a run's models/…_best.pt")
+    source: str = option(NEEDED, "an image, or a folder of images")
+    out: str = option("restored", "folder to write into")
+    noise: float | None = option(
+        None,
+        "standard deviation of the images' noise, on 0 … 255; else estimated",
+        least=0,
+        most=255,
+    )
+    tile: int | None = option(
+        None,
+        "side of what the network sees at once; else 512, or as in training for a network with "
+        "global statistics",
+        unit="pixels",
+        least=16,
+        most=2**20,
+    )
+    device: str = option("cpu", "cpu, cuda, cuda:1, mps, …")
+
+
+def main(words: Sequence[str]) -> int:
+    return guarded("telegrad restore", lambda: restore(words))
+
+
+def restore(words: Sequence[str]) -> int:
+    if "--help" in words or "-h" in words:
+        print(Restore.help())
+        return 0
+    own, rest = Restore.parse(words, others=("network",))
+    model = model_of(own.model, own.device, rest)
+    noise = None if own.noise is None else own.noise / 127.5
+    written, failed = restore_files(model, own.source, own.out, noise, own.tile)
+    print(f"Restored {len(written)} image{'s' * (len(written) != 1)} into {own.out}.")
+    for what in failed:
+        print(f"Left out {what}")
+    return 1 if failed else 0

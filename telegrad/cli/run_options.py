@@ -1,0 +1,98 @@
+"""Options of a run on the command line: files of options, everyday ones, help."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from telegrad.errors import reason
+from telegrad.runs.compose import EVERYDAY, compose, names_of, parser_for, selected
+from telegrad.runs.config import SETTINGS, Config, parts_from_file
+
+HEAD = {
+    "data": "folder of images; or a dataset: Photographs (the default), CIFAR10, …",
+    "size": "height and width of the crops on the finest level, in pixels",
+    "network": "UNet, ResNet, SRNet, or the dotted path of your own",
+    "strategy": "Single, Multiscale, FullMultiscale, Cascadic, Auto, …, or your own",
+    "budget": "of work or time: 5000wu, 90s, 10min, 2h",
+    "steps": "optimizer steps, instead",
+    "work_units": "forward and backward passes of one full-size image, instead",
+    "batch_sizes": "samples on every level, coarsest first: 8,4,2,1",
+    "device": "auto, cpu, cuda, cuda:1, mps, …",
+    "seed": "of crops, noise and weights",
+    "out": "directory for models, logs and runs",
+    "resume": "go on with the stopped run in this directory",
+}
+"""What most people need, and what it means."""
+
+
+def read_parts(file: str) -> dict[str, Any]:
+    """The parts of a run that a file of options describes.
+
+    Raises:
+        ValueError, OSError: if it can't be read, or is not one.
+    """
+    try:
+        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"--config {file}: not a file of options ({reason(error)}).") from error
+    except OSError as error:
+        raise OSError(f"--config {file}: can't be read ({error}).") from error
+    try:
+        return parts_from_file(content or {})
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"--config {file}: {error}") from error
+
+
+def composed(options: Mapping[str, Any]) -> Config:
+    """The run of these options, over those of the file that `config` names."""
+    options = dict(options)
+    base = read_parts(options.pop("config")) if "config" in options else {}
+    return compose(options, base)
+
+
+def help_of_run(usage: str, description: str, example: str, options: Mapping[str, Any]) -> str:
+    """What `--help` says: everyday options first, then those of each chosen part."""
+    kept = {
+        name: value for name, value in options.items() if name not in ("help", "config", "resume")
+    }
+    chosen = selected(kept)
+    names = names_of(parser_for(chosen))
+    width = max(map(len, [*names, *HEAD])) + 2
+    lines = [f"usage: {usage}", "", description, ""]
+    lines += [f"  --{name:<{width}}{meaning}" for name, meaning in HEAD.items()]
+    short = {whole: name for name, whole in EVERYDAY.items()}
+    for part in (*chosen, *SETTINGS):
+        own = {n: a for n, a in names.items() if n.startswith(f"{part}.")}
+        what = chosen.get(part)
+        title = part if what is None else f"{part} {what.__name__}"
+        if part in chosen and what is None:
+            title = f"{part}: the task's own"
+        lines += ["", f"{title}:"]
+        direct = part in ("task", "strategy", *SETTINGS)
+        for name, action in own.items():
+            shown = short.get(name) or (name.partition(".")[2] if direct else name)
+            meaning = " ".join(str(action.help or "").split()).partition(". ")[0]
+            default = "" if action.default is None else f" [{_shown(action.default)}]"
+            lines.append(f"  --{shown:<{width}}{meaning}{default}")
+    lines += [
+        "",
+        "Options can also stand in a YAML file: --config FILE; those on the command line go first.",
+        f"example: {example}",
+    ]
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    return str(value) if not inspect.isclass(value) else value.__name__
+
+
+def refused(name: str, error: Exception) -> int:
+    """Says what is wrong with the words of a command; its exit code."""
+    print(f"telegrad {name}: {error}", file=sys.stderr)
+    return 2

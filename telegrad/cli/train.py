@@ -1,0 +1,107 @@
+"""`telegrad train`: a network for one task."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from telegrad.cli.arguments import scan
+from telegrad.cli.guard import guarded
+from telegrad.cli.run_options import composed, help_of_run
+from telegrad.cli.summary import summary
+from telegrad.records import RunDirectory
+from telegrad.runs.compose import EVERYDAY, compose
+from telegrad.runs.config import Config, parts_from_file
+from telegrad.runs.resume import DOES_NOT_MATTER, MAY_CHANGE, stored_content
+from telegrad.runs.run import run
+from telegrad.training.interruptions import Interrupted
+
+USAGE = "telegrad train TASK [options]; or telegrad train --resume RUN_DIR [options]"
+DESCRIPTION = (
+    "Train a network for one task: denoising, deblurring, inpainting, superresolution, or the "
+    "dotted path of your own. The task's options are direct ones, such as --t_max."
+)
+EXAMPLE = "telegrad train denoising --data PHOTOS --network ResNet --strategy Auto --budget 10min"
+
+
+def main(words: Sequence[str]) -> int:
+    return guarded("telegrad train", lambda: train(words))
+
+
+def train(words: Sequence[str]) -> int:
+    positional, options = scan(words)
+    options = with_task(positional, options)
+    if "help" in options:
+        print(help_of_run(USAGE, DESCRIPTION, EXAMPLE, options))
+        return 0
+    resume = options.pop("resume", None)
+    config = stored(resume, options) if resume else chosen(options)
+    try:
+        report = run(config, resume=resume is not None)
+    except Interrupted:
+        print(f"\nGo on with: telegrad train --resume {config.directory.path}", file=sys.stderr)
+        raise
+    if is_first_process():
+        print(summary(config, report, resumed=resume is not None))
+    return 0
+
+
+def with_task(positional: Sequence[str], options: Mapping[str, str]) -> dict[str, str]:
+    """The options with the task among them.
+
+    Raises:
+        ValueError: for more than one positional word.
+    """
+    if len(positional) > 1:
+        raise ValueError(f"{positional[1]!r} is one word too many; {USAGE}.")
+    return {**({"task": positional[0]} if positional else {}), **options}
+
+
+def chosen(options: Mapping[str, Any]) -> Config:
+    """The run of the options on the command line; they must name a task, or a file that does.
+
+    Raises:
+        ValueError: if there is no task, or something else is wrong.
+    """
+    if "task" not in options and "config" not in options:
+        raise ValueError(
+            "which task? One of denoising, deblurring, inpainting, superresolution, or the dotted "
+            "path of your own."
+        )
+    return composed(options)
+
+
+def stored(directory: str, options: Mapping[str, Any]) -> Config:
+    """The run in a directory, with those options changed that may change.
+
+    Raises:
+        ValueError: for another option, or a directory that is not a run's.
+    """
+    files = RunDirectory.at(Path(directory))
+    try:
+        base = parts_from_file({k: v for k, v in stored_content(files).items() if k not in options})
+    except (TypeError, ValueError) as error:
+        said = str(error).removeprefix("resume: ")
+        raise ValueError(f"resume: {files.config}: {said}") from error
+    output = {**base.get("output", {}), "directory": str(files.results)}
+    changed = compose(options, {**base, "output": output})
+    allowed = MAY_CHANGE | DOES_NOT_MATTER | {"network"}
+    for name in options:
+        whole = EVERYDAY.get(name, name)
+        if not any(
+            whole in (key, key.partition(".")[2]) for key in allowed
+        ) and not whole.startswith("network."):
+            raise ValueError(
+                f"resume: --{name} can't change in a run that goes on; only length, validations, "
+                f"saves, device and the directory of the data can. Leave it out, or begin another "
+                f"run."
+            )
+    return changed
+
+
+def is_first_process() -> bool:
+    """Of those that torchrun, or Fabric's launcher, has started."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))) == 0

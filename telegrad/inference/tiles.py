@@ -1,0 +1,67 @@
+"""A function of images, applied in tiles that are blended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def in_tiles(
+    function: Callable[[Tensor], Tensor], images: Tensor, tile: int, divisor: int = 1
+) -> Tensor:
+    """`function` of images (n, c, h, w) → (n, c, h, w), in tiles of at most `tile` pixels a side.
+
+    Neighbouring tiles overlap by an eighth of their side, but 32 pixels where they can, and are
+    blended there by a linear ramp. For a function that looks at most 8 pixels around, the result is
+    that of the whole image; one with global statistics, such as the U-Net's group normalization and
+    attention, sees a tile as an image of its own. Images are continued by reflection to sizes that
+    `divisor` divides.
+    """
+    height, width = images.shape[-2:]
+    tile = max(tile // divisor, 1) * divisor
+    overlap = max(tile // 8, min(tile // 2, 32))
+    total, weight = torch.zeros_like(images), images.new_zeros(1, 1, height, width)
+    for top in _starts(height, tile, overlap):
+        for left in _starts(width, tile, overlap):
+            part = images[..., top : top + tile, left : left + tile]
+            h, w = part.shape[-2:]
+            out = function(_padded(part, divisor))[..., :h, :w]
+            down = _ramp(top, h, height, overlap, images)
+            across = _ramp(left, w, width, overlap, images)
+            ramp = down[:, None] * across
+            total[..., top : top + h, left : left + w] += ramp * out
+            weight[..., top : top + h, left : left + w] += ramp
+    return total / weight
+
+
+def _starts(length: int, tile: int, overlap: int) -> list[int]:
+    """Where tiles begin so that they cover `length`, the last one flush with its end."""
+    if length <= tile:
+        return [0]
+    return [*range(0, length - tile, tile - overlap), length - tile]
+
+
+def _ramp(start: int, length: int, whole: int, overlap: int, like: Tensor) -> Tensor:
+    """Weights along a tile of `length` pixels that begins at `start` of `whole`.
+
+    Towards a neighbour they rise from 0 to 1 over the overlap. Its outer quarter, where a tile
+    misses its surroundings, weighs nothing.
+    """
+    place = torch.arange(length, device=like.device, dtype=like.dtype) + 0.5
+    from_start = place if start > 0 else torch.full_like(place, torch.inf)
+    from_end = length - place if start + length < whole else torch.full_like(place, torch.inf)
+    inside = torch.minimum(from_start, from_end)
+    return ((inside - overlap / 4) / (overlap / 2)).clamp(0, 1)
+
+
+def _padded(images: Tensor, divisor: int) -> Tensor:
+    """Continued below and to the right, by reflection, to a multiple of `divisor`."""
+    height, width = images.shape[-2:]
+    below, right = -height % divisor, -width % divisor
+    if not (below or right):
+        return images
+    mode = "reflect" if below < height and right < width else "replicate"
+    return F.pad(images, (0, right, 0, below), mode=mode)

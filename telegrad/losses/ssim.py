@@ -1,0 +1,34 @@
+"""Structural similarity, and its negative as a loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from telegrad.losses.base import Loss
+
+SMALLEST = 16
+"""Least height and width of an image: the window and its margins leave nothing of a smaller one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SSIM(Loss):
+    """The negative structural similarity of each image: 11×11 Gaussian window, σ = 1.5 pixels."""
+
+    def __call__(self, restored: Tensor, clean: Tensor) -> Tensor:
+        return -similarity(restored, clean)
+
+
+def similarity(images: Tensor, clean: Tensor) -> Tensor:
+    """SSIM of each image (n, 3, h, w) in [−1, 1] with its clean one, shape (n,); 1 for equals.
+
+    Source: Wang et al., *Image quality assessment*, IEEE Trans. Image Process. 2004.
+    """
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    values = structural_similarity_index_measure(
+        images.float(), clean, sigma=1.5, kernel_size=11, data_range=2.0, reduction="none"
+    )
+    assert isinstance(values, Tensor)
+    return values.reshape(-1)

@@ -1,0 +1,59 @@
+"""Whether a network takes times: looked up in its signature, never guessed."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from torch import nn
+
+TIMES = ("t", "time", "times", "timestep", "timesteps")
+"""Names of a second argument that is taken for the times."""
+
+_MARK = "_telegrad_takes_images_alone"
+
+
+def accept_times(network: nn.Module) -> nn.Module:
+    """The same network, callable as network(images, times).
+
+    One that takes images alone, or further arguments that are optional and not named as times are,
+    is called with the images. Its weights keep their names.
+
+    Raises:
+        ValueError: if its second argument is needed and is something else, such as a noise level.
+    """
+    if takes_times(network) or hasattr(network, _MARK):
+        return network
+    network.register_forward_pre_hook(_images_alone)
+    setattr(network, _MARK, True)
+    return network
+
+
+def takes_times(network: nn.Module) -> bool:
+    """Whether times are passed to the network's own forward.
+
+    Raises:
+        ValueError: see `accept_times`.
+    """
+    positional = [
+        parameter
+        for parameter in inspect.signature(network.forward).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(positional) < 2:
+        return False
+    second = positional[1]
+    if second.name in TIMES:
+        return True
+    if second.default is second.empty:
+        name = type(network).__name__
+        raise ValueError(
+            f"{name}: its second argument is {second.name!r}, which is not known to be the times; "
+            f"needs forward(images) or forward(images, times). Of a noise level on [0, 1], use "
+            f"telegrad.networks.WithNoiseLevel(model)."
+        )
+    return False
+
+
+def _images_alone(network: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    return arguments[:1]

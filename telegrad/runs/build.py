@@ -1,0 +1,277 @@
+"""From the description of a run to its parts, ready to train."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+from torch import nn
+from torch.distributed import is_torchelastic_launched
+
+from telegrad.data import NamedImage
+from telegrad.data.pyramid import GIBIBYTE, Pyramid, build_pyramid
+from telegrad.data.stream import grid_of_crops, to_images
+from telegrad.mge.batches import map_fields
+from telegrad.mge.grids import GridHierarchy
+from telegrad.networks import accept_times, check_network
+from telegrad.records import NoRecords, Records
+from telegrad.runs.config import Config
+from telegrad.schedules import LearningRate, Problem, Schedule
+from telegrad.tasks import Objective, Task
+from telegrad.training.draws import NETWORK, seed_of
+from telegrad.training.state import Progress
+from telegrad.training.validation import Validation
+
+MOST_WEIGHTS = 2**30
+"""Of a network: 4 GiB, and three times as much again for gradients and Adam."""
+
+Device = torch.device | str
+
+
+def problem_of(config: Config) -> Problem:
+    """What the run's strategy must know of task, network and images."""
+    task = config.build_task()
+    return Problem(
+        size=config.build_data().crop,
+        divisor=math.lcm(task.divisor, int(getattr(config.network.factory, "divisor", 1))),
+        smallest=task.smallest,
+        smallest_useful=task.smallest_useful,
+        pixelwise=task.pixelwise,
+        name=f"{task.name} with {config.network.short_name}",
+    )
+
+
+def build_schedule(config: Config) -> Schedule:
+    """The stages, in the length that was asked for."""
+    return config.build_strategy().schedule(problem_of(config))
+
+
+def build_learning_rate(config: Config) -> LearningRate:
+    """Its course over the run."""
+    return config.build_strategy().learning_rate(config.optimizer.init_args.get("lr"))
+
+
+def build_objective(config: Config) -> Objective:
+    """The task as it is posed on the run's levels, and the loss."""
+    task, schedule = config.build_task(), build_schedule(config)
+    if schedule.patches:
+        task = task.for_patches()
+    loss = None if config.loss is None else config.loss.build()
+    return Objective(task.at_size(schedule.grids.finest), loss)
+
+
+def build_network(config: Config) -> nn.Module:
+    """The network with its initial weights, which depend on the seed alone.
+
+    Raises:
+        ValueError: if its arguments are not its own, it is too large, or it can't be called as the
+            task needs it.
+    """
+    task = config.build_task()
+    factory = config.network.factory
+    more = {
+        name: value
+        for name, value in task.network_arguments.items()
+        if name in inspect.signature(factory).parameters
+    }
+    if config.network.instance is None:
+        with torch.device("meta"):  # counted before any memory is taken
+            try:
+                counted = config.network.build(**more)
+            except (NotImplementedError, RuntimeError):
+                counted = nn.Module()  # it computes with its weights when it is made
+        weights = sum(parameter.numel() for parameter in counted.parameters())
+        if weights > MOST_WEIGHTS:
+            raise ValueError(
+                f"{config.network}: it would have {weights:.2g} weights; needs at most "
+                f"{MOST_WEIGHTS:,}. Make it smaller."
+            )
+    torch.manual_seed(seed_of(config.seed, NETWORK))
+    network: nn.Module = config.network.build(**more)
+    return accept_times(network) if task.timed else network
+
+
+def check_sizes(config: Config, network: nn.Module) -> None:
+    """One forward pass at the size of every stage.
+
+    Raises:
+        ValueError: if images of some stage are too small, can't be divided, or come out otherwise.
+    """
+    task, schedule = config.build_task(), build_schedule(config)
+    shapes: dict[tuple[int, int], str] = {}
+    for stage in schedule.stages:
+        grids = schedule.stage_grids(stage)
+        for level in range(grids.levels):
+            where = f"level {level + stage.coarsest} of {schedule.grids.levels}"
+            shapes.setdefault(grids.shape(level), where if stage.shape is None else "a stage")
+    divisors = ((config.network.short_name, int(getattr(network, "divisor", 1))),
+                (task.name, task.divisor))  # fmt: skip
+    for (height, width), where in sorted(shapes.items()):
+        way_out = (
+            "fewer levels or a larger size"
+            if where != "a stage"
+            else "a size with more factors of 2"
+        )
+        for name, divisor in divisors:
+            if height % divisor or width % divisor:
+                raise ValueError(
+                    f"{name} needs sizes divisible by {divisor}; {where} is {height}×{width}. Use "
+                    f"{way_out}."
+                )
+        if min(height, width) < task.smallest:
+            raise ValueError(
+                f"{task.name} needs levels of at least {task.smallest}×{task.smallest} pixels; "
+                f"{where} is {height}×{width}. Use {way_out}."
+            )
+    named = [(where, shape) for shape, where in sorted(shapes.items())]
+    check_network(network, named, timed=task.timed)
+
+
+def check_loss(config: Config, objective: Objective, network: nn.Module) -> None:
+    """The loss of two images of the coarsest size.
+
+    Raises:
+        ValueError: if it is not one loss per sample, or can't be computed.
+    """
+    if config.loss is None:
+        return
+    side = build_schedule(config).grids.shape(0)
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            images = torch.zeros(2, 3, *side)
+            objective.losses(network, objective.task.draw(images, torch.Generator().manual_seed(0)))
+    except Exception as error:  # a loss of the user's own can fail in any way
+        raise ValueError(f"{config.loss}: {error}") from error
+    finally:
+        network.train(was_training)
+
+
+def build_optimizer(config: Config, network: nn.Module, lr: float) -> torch.optim.Optimizer:
+    """The optimizer of the network's weights; fused where it can be, unless it is told not to."""
+    arguments: dict[str, Any] = {"lr": lr}
+    trained = [p for p in network.parameters() if p.requires_grad]
+    if not trained:
+        raise ValueError(f"{config.network} has no weights to train.")
+    takes = inspect.signature(config.optimizer.factory).parameters
+    said = any(
+        config.optimizer.init_args.get(name)
+        for name in ("fused", "foreach", "capturable", "differentiable")
+    )
+    if "fused" in takes and not said and config.optimizer.init_args.get("fused") is None:
+        arguments["fused"] = True
+    return config.optimizer.build(trained, **arguments)
+
+
+def pyramid_of(
+    config: Config,
+    images: Sequence[NamedImage],
+    grids: GridHierarchy,
+    task: Task,
+    restriction: Any = "averaging",
+) -> Pyramid:
+    """The images on every level, in memory or in a cache on disk."""
+    runtime = config.runtime
+    return build_pyramid(
+        images,
+        grids,
+        restriction,
+        config.build_data().bad_images,
+        pairs=task.pairs,
+        memory=runtime.memory * GIBIBYTE,
+        cache_dir=runtime.cache_dir or Path(config.output.directory) / "cache",
+        progress=True,
+    )
+
+
+def training_pyramid(config: Config, images: Sequence[NamedImage]) -> Pyramid:
+    """Images to train on, on every level, restricted by the task's own rule."""
+    task, grids = config.build_task(), build_schedule(config).grids
+    return pyramid_of(config, images, grids, task, task.rules["clean"])
+
+
+def build_validation(
+    config: Config, objective: Objective, images: Sequence[NamedImage], device: Device
+) -> Validation:
+    """Crops to validate on, the same for every number of levels; of many images, some."""
+    size, number = config.build_data().crop, config.validation.images
+    grids = GridHierarchy((size, size), levels=1)
+    step = max(len(images) // number, 1)
+    pyramid = pyramid_of(config, images[::step], grids, objective.task)
+    crops = map_fields(lambda _, crop: crop.to(device), grid_of_crops(pyramid, number))
+    return Validation(objective, to_images(crops))
+
+
+def build_records(config: Config, progress: Progress, resumed: bool) -> Records:
+    """What the run writes; after `progress`, if it is resumed."""
+    strategy = config.build_strategy()
+    return Records(
+        config.directory,
+        config.to_dict(),
+        overwrite=config.output.overwrite,
+        logs_ssim=config.build_task().logs_ssim,
+        logs_levels=strategy.adaptation(build_schedule(config)) is not None,
+        keep=progress.iteration if resumed else None,
+    )
+
+
+def no_records(config: Config) -> Records:
+    """For all processes but the first."""
+    return NoRecords(config.directory)
+
+
+def build_fabric(config: Config) -> Fabric:
+    """Device and precision.
+
+    Raises:
+        ValueError: for a device that can't be used, or batches that can't be shared.
+    """
+    runtime = config.runtime
+    accelerator, colon, index = runtime.device.partition(":")
+    if colon and not index.isdecimal():
+        raise ValueError(f"device={runtime.device}: needs a number after the colon, as cuda:1.")
+    if runtime.precision == "16-mixed" and not torch.cuda.is_available():
+        raise ValueError("precision=16-mixed needs a GPU; use bf16-mixed or 32-true.")
+    nodes, processes = 1, runtime.processes
+    if is_torchelastic_launched():
+        processes = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = int(os.environ["WORLD_SIZE"]) // processes
+    several = nodes * processes > 1
+    if index and several:
+        raise ValueError(f"device={runtime.device} is one; processes={processes} need as many.")
+    schedule = build_schedule(config)
+    if several and config.build_strategy().adaptation(schedule) is not None:
+        raise ValueError(
+            f"adapt works in one process, and there are {nodes * processes}; leave it out, or use "
+            f"processes=1."
+        )
+    _check_divisible(schedule, nodes * processes)
+    try:
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=[int(index)] if index else processes,
+            num_nodes=nodes,
+            strategy=DDPStrategy(broadcast_buffers=False) if several else "auto",
+            precision=runtime.precision,
+        )
+    except Exception as error:  # each accelerator raises a kind of its own
+        raise ValueError(f"device={runtime.device} can't be used: {error}") from error
+    fabric.launch()
+    return fabric
+
+
+def _check_divisible(schedule: Schedule, processes: int) -> None:
+    for number, stage in enumerate(schedule.stages):
+        if any(n % processes for n in stage.batch_sizes):
+            raise ValueError(
+                f"batch sizes {list(stage.batch_sizes)} of stage {number} can't be divided among "
+                f"{processes} processes; use multiples of {processes} on every level."
+            )

@@ -1,0 +1,177 @@
+"""A run is a value, composed of parts: everything that decides its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from telegrad import __version__
+from telegrad.data import Data
+from telegrad.errors import did_you_mean
+from telegrad.records import RunDirectory
+from telegrad.runs.component import KINDS, Component
+from telegrad.runs.settings import Output, Runtime, ValidationSettings
+from telegrad.runs.version_0_1 import converted, is_of_0_1
+from telegrad.schedules import Strategy
+from telegrad.tasks import Task
+
+SETTINGS: dict[str, type] = {
+    "validation": ValidationSettings,
+    "runtime": Runtime,
+    "output": Output,
+}
+MOST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One training run.
+
+    Each component is given as its name, its class, an object of it, or a `Component` with
+    arguments; a network's weights depend on the seed, so name the network rather than build it.
+
+    >>> from telegrad.schedules import Auto
+    >>> config = Config(task="Denoising", network=Component.of("network", "ResNet", channels=8),
+    ...                 strategy=Auto(budget="500wu"))
+    >>> config.name
+    'denoising_photographs_resnet_auto_run1'
+
+    Attributes:
+        task: what is undone.
+        network: that undoes it.
+        data: images to train on and to validate on.
+        loss: of a restored image; the task's own if not given.
+        optimizer: and its arguments; its `lr` is the highest learning rate, the strategy's own if
+            not given.
+        strategy: which levels, how many samples on each, for how long.
+        validation: when, on how many images.
+        runtime: device, precision, memory.
+        output: where everything goes.
+        seed: of crops, noise and weights, as separate streams.
+
+    Raises:
+        ValueError: for parts that can't be, or don't suit each other.
+    """
+
+    task: Any = "Denoising"
+    network: Any = None
+    data: Any = "Photographs"
+    loss: Any = None
+    optimizer: Any = "Adam"
+    strategy: Any = "Single"
+    validation: ValidationSettings = field(default_factory=ValidationSettings)
+    runtime: Runtime = field(default_factory=Runtime)
+    output: Output = field(default_factory=Output)
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        for name in KINDS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, Component.of(name, getattr(self, name)))
+        if self.network is None:
+            default = Component.of("network", self.build_task().default_network)
+            object.__setattr__(self, "network", default)
+        for name, kind in SETTINGS.items():
+            if not isinstance(getattr(self, name), kind):
+                raise ValueError(f"{name}={getattr(self, name)!r}: needs {kind.__name__}(…).")
+        whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
+        if not whole or not 0 <= self.seed <= MOST_SEED:
+            raise ValueError(f"seed={self.seed!r}: needs a whole number from 0 to {MOST_SEED}.")
+        self.build_data()
+        self.build_strategy()
+
+    def build_task(self) -> Task:
+        return self.task.build()
+
+    def build_data(self) -> Data:
+        return self.data.build()
+
+    def build_strategy(self) -> Strategy:
+        return self.strategy.build()
+
+    @property
+    def name(self) -> str:
+        """Of the run, and of its files."""
+        parts = (
+            *(self.build_task().name, self.build_data().name, self.network.short_name.lower()),
+            *(self.build_strategy().name, f"run{self.output.run_id}"),
+        )
+        return "_".join(parts)
+
+    @property
+    def label(self) -> str:
+        """By which a comparison or a report lists it."""
+        return self.output.label or self.build_strategy().name
+
+    @property
+    def directory(self) -> RunDirectory:
+        """What the run writes."""
+        return RunDirectory(self.output.directory, self.name)
+
+    @property
+    def validations(self) -> int:
+        """How many."""
+        return self.validation.times or self.build_strategy().default_validations
+
+    def with_output(self, **changes: Any) -> Config:
+        """The same run, written elsewhere or under another number."""
+        return replace(self, output=replace(self.output, **changes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a file: the whole of the run, as plain data."""
+        content: dict[str, Any] = {"telegrad": __version__}
+        for part in fields(self):
+            value = getattr(self, part.name)
+            if isinstance(value, Component):
+                value = value.to_dict()
+            elif part.name in SETTINGS:
+                value = asdict(value)
+            content[part.name] = value
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any], **instead: Any) -> Config:
+        """The run that a file describes, which may be a stranger's, or of version 0.1.
+
+        Args:
+            content: what `to_dict` gave.
+            instead: parts that take the place of the file's.
+
+        Raises:
+            ValueError: if it is not the description of a run, or names something that can't be
+                imported or is not a class of the kind needed; nothing else is called.
+        """
+        parts = parts_from_file({k: v for k, v in content.items() if k not in instead})
+        for name, kind in SETTINGS.items():
+            if name in parts:
+                parts[name] = kind(**parts[name])
+        return cls(**parts, **instead)
+
+
+def parts_from_file(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a run as a file describes them: components, settings as dictionaries, the seed.
+
+    Raises:
+        ValueError: see `Config.from_dict`.
+    """
+    if not isinstance(content, Mapping):
+        raise ValueError(f"not the description of a run: {type(content).__name__}.")
+    if is_of_0_1(content):
+        content = converted(content)
+    names = [part.name for part in fields(Config)]
+    if unknown := [name for name in content if name not in (*names, "telegrad")]:
+        guess = did_you_mean(str(unknown[0]), names) or f"; parts are {', '.join(names)}."
+        raise ValueError(f"not a part of a run: {unknown[0]!r}{guess}")
+    parts: dict[str, Any] = {}
+    for name, value in content.items():
+        if name in KINDS and value is not None:
+            parts[name] = Component.from_file(name, value)
+        elif name in SETTINGS:
+            known = [part.name for part in fields(SETTINGS[name])]
+            if not isinstance(value, Mapping) or not set(value) <= set(known):
+                raise ValueError(f"{name}={value!r}: needs some of {', '.join(known)}.")
+            parts[name] = dict(value)
+        elif name != "telegrad":
+            parts[name] = value
+    return parts

@@ -1,0 +1,82 @@
+"""How a run validates, where it computes, and what it writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from telegrad.options import check_options, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationSettings:
+    """When a run validates, on how many images, and which weights."""
+
+    times: int | None = option(
+        None,
+        "how often, evenly spread over the work; else as the strategy likes it",
+        least=1,
+        most=10**6,
+    )
+    images: int = option(64, "crops to validate on", least=1, most=10**5)
+    ema: float | None = option(
+        None,
+        "decay of an exponential moving average of the weights, such as 0.999, which is then what "
+        "is validated and kept",
+        above=0,
+        below=1,
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Where and how a run computes."""
+
+    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps, …")
+    processes: int = option(
+        1, "on this machine, each with a device of its own, or all on the CPU", least=1, most=10**4
+    )
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = option(
+        "32-true", "of the passes; 16-mixed on GPUs only"
+    )
+    compile: bool = option(False, "compile the network, one shape for each level and batch size")
+    skip_updates: int = option(
+        0,
+        "updates that may be left out because loss or gradient is not finite",
+        least=0,
+        most=10**8,
+    )
+    save_every: float = option(
+        300.0, "after which the run is saved at the latest", unit="seconds", least=0
+    )
+    memory: float = option(
+        4.0,
+        "that the training images may take; if they take more, all go to a cache on disk",
+        unit="GiB",
+        least=0,
+        most=2**20,
+    )
+    cache_dir: str | None = option(
+        None, "where that cache lies, and stays for the next run; else in the output's directory"
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What a run writes, and where."""
+
+    directory: str = option("results", "logs, models and pictures go here")
+    run_id: int = option(1, "distinguishes runs of one configuration", most=2**63 - 1)
+    label: str | None = option(
+        None, "by which a comparison or a report lists the run; else its strategy"
+    )
+    overwrite: bool = option(False, "replace an earlier run of the same name")
+
+    def __post_init__(self) -> None:
+        check_options(self)

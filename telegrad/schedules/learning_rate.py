@@ -1,0 +1,34 @@
+"""The learning rate at any moment of a run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from telegrad.schedules.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class LearningRate:
+    """The learning rate at any moment of a run; a run with more work is on a longer curve at once.
+
+    Attributes:
+        highest: at the beginning.
+        lowest: at the end.
+        decay: None: half a cosine over all steps. Else the last part of the work, in (0, 1], over
+            which it falls linearly; before that it is constant, so that stages may change length.
+    """
+
+    highest: float
+    lowest: float = 1e-6
+    decay: float | None = None
+
+    def at(self, schedule: Schedule, iteration: int, work_units: float) -> float:
+        """Of the next step, after so many steps and work units."""
+        if self.decay is None:
+            past = min(iteration / schedule.steps, 1.0)
+            height = (1 + math.cos(math.pi * past)) / 2
+        else:
+            left = 1 - work_units / schedule.work_units
+            height = min(max(left / self.decay, 0.0), 1.0)
+        return self.lowest + (self.highest - self.lowest) * height

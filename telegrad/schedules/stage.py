@@ -1,0 +1,51 @@
+"""A part of a schedule: so many steps on the same levels with the same batch sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from telegrad.mge.numbers import is_number, is_whole
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`steps` steps with the finest level `finest`; `batch_sizes` end there, coarsest first.
+
+    One batch size is ordinary training on level `finest`; more are the multiscale gradient, with
+    the coefficients `alphas`, one for each pair of levels, coarsest first; 1 by default. With
+    `random_level` each step is ordinary training on one of these levels, drawn at random. With
+    `shape`, (height, width) in pixels, images of the one level are resized to it.
+    """
+
+    steps: int
+    finest: int
+    batch_sizes: tuple[int, ...]
+    alphas: tuple[float, ...] | None = None
+    random_level: bool = False
+    shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not (is_whole(self.steps) and is_whole(self.finest)):
+            raise ValueError(
+                f"Stage: steps={self.steps!r}, finest={self.finest!r}; needs whole numbers."
+            )
+        if not isinstance(self.batch_sizes, (tuple, list)):
+            raise TypeError(
+                f"Stage: batch_sizes={self.batch_sizes!r}; needs a tuple of whole numbers."
+            )
+        if self.alphas is not None:
+            pairs = len(self.batch_sizes) - 1
+            several = isinstance(self.alphas, (tuple, list)) and len(self.alphas) == pairs
+            if not (several and all(is_number(a) for a in self.alphas)):
+                raise ValueError(
+                    f"Stage: alphas={self.alphas!r}; needs {pairs} numbers, one for each pair of "
+                    f"levels."
+                )
+
+    @property
+    def coarsest(self) -> int:
+        return self.finest - len(self.batch_sizes) + 1
+
+    def on_level(self, level: int) -> Stage:
+        """The same steps on one of its levels alone."""
+        return Stage(self.steps, level, (self.batch_sizes[level - self.coarsest],))

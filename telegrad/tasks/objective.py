@@ -1,0 +1,41 @@
+"""What is trained: a task, and the loss of what a network makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from telegrad.losses import Loss, per_sample
+from telegrad.tasks.base import Draw, Network, Task
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A task and a loss.
+
+    >>> from telegrad.tasks import Denoising
+    >>> Objective(Denoising()).loss
+    MSE()
+
+    Attributes:
+        task: makes the draws and observes them.
+        loss: of restored and clean images, see `per_sample`; the task's own if none is given.
+    """
+
+    task: Task
+    loss: Loss | Callable[[Tensor, Tensor], Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        if self.loss is None:
+            object.__setattr__(self, "loss", self.task.default_loss)
+
+    def losses(self, network: Network, draw: Draw) -> Tensor:
+        """The loss of the network on each draw, shape (n,)."""
+        return self.task.losses(network, draw, self.loss)
+
+    def losses_of(self, restored: Tensor, clean: Tensor) -> Tensor:
+        """The loss of each restored image (n, 3, h, w), shape (n,)."""
+        assert self.loss is not None
+        return per_sample(self.loss, restored, clean)

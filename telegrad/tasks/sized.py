@@ -1,0 +1,63 @@
+"""Tasks whose corruption has a length, in pixels or in the scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, TypeVar
+
+from telegrad.tasks.base import LevelRule, Task
+
+Sized = TypeVar("Sized", bound="SizedTask")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedTask(Task):
+    """A task whose corruption has a length, which a rule carries to coarse levels.
+
+    Attributes:
+        default_rule: where none is said.
+        finest: (height, width) in pixels of the level where lengths are meant; see `at_size`.
+    """
+
+    default_rule: ClassVar[LevelRule]
+
+    level_rule: LevelRule | None = None
+    finest: tuple[int, int] | None = field(default=None, init=False)
+
+    @property
+    def rule(self) -> LevelRule:
+        """The level rule that holds."""
+        return self.level_rule or self.default_rule
+
+    @property
+    def finest_size(self) -> tuple[int, int]:
+        """(height, width) of the finest level.
+
+        Raises:
+            ValueError: if the task was not put on one.
+        """
+        if self.finest is None:
+            raise ValueError(
+                f"{type(self).__name__}: level_rule={self.rule} needs the size of the finest "
+                f"level: task.at_size((height, width))."
+            )
+        return self.finest
+
+    def at_size(self: Sized, finest: tuple[int, int]) -> Sized:
+        """The task with its lengths meant on a finest level of (height, width) pixels."""
+        sized = replace(self)
+        object.__setattr__(sized, "finest", tuple(finest))
+        return sized
+
+    def for_patches(self: Sized) -> Sized:
+        """The task by the pixel rule.
+
+        Raises:
+            ValueError: if the physical rule was asked for.
+        """
+        if self.level_rule == "physical":
+            raise ValueError(
+                f"{self.name}: patches have the finest level's pixels, and level_rule=physical is "
+                f"for restricted images; use level_rule=pixel, or leave it out."
+            )
+        return replace(self, level_rule="pixel")

@@ -1,0 +1,82 @@
+"""The gradient of one step: draws, telescoping sum, the mean of all processes."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from telegrad.mge.estimator import Estimate, multiscale_backward
+from telegrad.tasks import Draw, Objective
+from telegrad.training.draws import draw_shells
+from telegrad.training.state import TrainingState
+
+
+def gradient(fabric: Fabric, state: TrainingState, objective: Objective) -> Estimate:
+    """Adds the gradient of one step to `.grad`, averaged over all processes.
+
+    Batch sizes are those of all processes together; each takes an equal part on every level. The
+    mean of their estimates is the estimate of all draws, since its weights go as 1/N_l. They
+    synchronize once, after the last pass, which is the cheapest: nothing is lost by waiting for it.
+
+    Raises:
+        MemoryError: when a pass needs more memory than there is; names level and batch size.
+    """
+    world, schedule = fabric.world_size, state.schedule
+    _, stage = schedule.at(state.progress.iteration)
+    sizes = tuple(n // world for n in stage.batch_sizes)
+    shells = draw_shells(fabric, state, objective.task)
+    last_pass: list[tuple[int, ...]] = []
+
+    def losses(draw: Draw) -> Tensor:
+        last_pass[:] = [tuple(draw["clean"].shape)]
+        return objective.losses(state.network, draw)
+
+    state.optimizer.zero_grad(set_to_none=True)
+    alone = fabric.no_backward_sync(state.network) if world > 1 else nullcontext()  # type: ignore[arg-type]
+    try:
+        with alone:
+            estimate = multiscale_backward(
+                losses,
+                shells,
+                schedule.stage_grids(stage),
+                sizes,
+                form=schedule.form,
+                alphas=stage.alphas,
+                restriction=objective.task.rules,
+                backward=fabric.backward,
+            )
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "not enough memory" not in str(error):
+            raise
+        n, _, height, width = last_pass[0]
+        raise MemoryError(
+            f"out of memory at iteration {state.progress.iteration + 1}, in the pass of {n} images "
+            f"of {height}×{width}; batch_sizes={list(stage.batch_sizes)}, coarsest first, up to "
+            f"level {stage.finest}. Lower that level's batch size, size, or the channels of the "
+            f"network. What was saved is kept."
+        ) from error
+    return averaged(fabric, state, estimate) if world > 1 else estimate
+
+
+def averaged(fabric: Fabric, state: TrainingState, estimate: Estimate) -> Estimate:
+    """The mean of gradient and loss over all processes, in one exchange."""
+    gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
+    flat = torch.cat([estimate.loss.reshape(1).float(), *(g.flatten() for g in gradients)])
+    mean_of_all = fabric.all_reduce(flat, reduce_op="mean")
+    assert isinstance(mean_of_all, Tensor)
+    loss, *parts = mean_of_all.split([1, *(g.numel() for g in gradients)])
+    for own, mean in zip(gradients, parts, strict=True):
+        own.copy_(mean.view_as(own))
+    work_units = estimate.work_units * fabric.world_size
+    return replace(estimate, loss=loss.squeeze(0), work_units=work_units)
+
+
+def gradient_norm(state: TrainingState) -> Tensor:
+    """Norm of the whole gradient, not waited for."""
+    trained = (p for group in state.optimizer.param_groups for p in group["params"])
+    gradients = [p.grad for p in trained if p.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients)

@@ -1,0 +1,41 @@
+import pytest
+from PIL import Image
+
+from telegrad.data import Folder
+
+
+def test_a_folder_without_a_split_keeps_every_tenth_image_for_validation(directory):
+    source = Folder(path=str(directory)).source()
+    names = [[i.name[-6:-4] for i in part] for part in (source.val, source.train)]
+    assert names[0] == ["00", "10"]
+    assert names[1] == [f"{k:02}" for k in range(12) if k not in (0, 10)]
+
+
+def test_a_folder_with_train_and_val_uses_them_with_their_subfolders(tmp_path, photograph):
+    for place in ("train/a/1.png", "train/b/2.JPG", "val/3.png", "4.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(photograph(0)).save(tmp_path / place)
+    source = Folder(path=str(tmp_path)).source()
+    assert [i.name.rsplit("/", 1)[1] for i in source.train] == ["1.png", "2.JPG"]
+    assert [i.name.rsplit("/", 1)[1] for i in source.val] == ["3.png"]
+
+
+def test_folders_without_images_are_refused(tmp_path, photograph):
+    with pytest.raises(FileNotFoundError, match="is not a directory"):
+        Folder(path=str(tmp_path / "nowhere")).source()
+    with pytest.raises(ValueError, match=r"no images in .*needs files ending in .*\.jpg"):
+        Folder(path=str(tmp_path)).source()
+    Image.fromarray(photograph(0)).save(tmp_path / "one.png")
+    with pytest.raises(ValueError, match="only one image"):
+        Folder(path=str(tmp_path)).source()
+
+
+@pytest.mark.parametrize("path", ["", "  ", "a\0b", None, 3])
+def test_a_path_that_names_nothing_is_refused_at_once(path):
+    with pytest.raises(ValueError, match="path=.*: needs a text"):
+        Folder(path=path)
+
+
+def test_a_folder_without_a_path_is_refused_at_once():
+    with pytest.raises(TypeError, match="'path'"):
+        Folder()

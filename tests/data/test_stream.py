@@ -1,0 +1,104 @@
+"""The stream of crops: seeded, resumable, fair to all images."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from telegrad.data import NamedImage
+from telegrad.data.pyramid import build_pyramid
+from telegrad.data.stream import CropStream, grid_of_crops, resized, to_images
+from telegrad.mge.grids import GridHierarchy
+
+GRIDS = GridHierarchy((32, 32), levels=3)
+
+
+def test_two_halves_of_a_run_joined_by_the_state_give_the_same_batches(pyramid):
+    numbers = [(8, 4, 2), (3, 0, 1), (5, 5, 5), (1, 0, 0)] * 3
+    whole, images = CropStream(pyramid(), seed=3), pyramid()
+    batches = [whole.take(n) for n in numbers]
+    first = CropStream(images, seed=3)
+    joined = [first.take(n) for n in numbers[:5]]
+    second = CropStream(images, seed=3, position=first.position)
+    joined += [second.take(n) for n in numbers[5:]]
+    for a, b in zip(batches, joined, strict=True):
+        for x, y in zip(a, b, strict=True):
+            assert (x is None and y is None) or torch.equal(x["clean"], y["clean"])
+
+
+def test_shapes_types_and_levels_of_a_batch(pyramid):
+    stream = CropStream(pyramid(), seed=0)
+    middle, finest = (part["clean"] for part in stream.take((4, 2), first_level=1))
+    assert middle.shape == (4, 3, 16, 16)
+    assert finest.shape == (2, 3, 32, 32)
+    assert middle.dtype == torch.uint8
+    assert to_images({"clean": middle})["clean"].min() >= -1
+    assert to_images({"a": torch.tensor([0, 255], dtype=torch.uint8)})["a"].tolist() == [-1, 1]
+    assert stream.position == 6
+
+
+@pytest.mark.parametrize(("part", "expected"), [(0.0, 0), (0.25, 3), (0.5, 6), (1.0, 12)])
+def test_patches_are_that_part_of_the_crops_evenly_spread(part, expected):
+    white_noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    built = build_pyramid([NamedImage("noise", lambda: white_noise)], GRIDS)
+    stream = CropStream(built, seed=0)
+    crops = torch.cat([stream.take((n,), patches=part)[0]["clean"] for n in (4, 1, 5, 2)])
+    spread = crops.float().std((1, 2, 3))  # of pixels; averaging twice makes it a quarter
+    assert (spread > 50).sum() == expected
+    assert ((spread > 50) | (spread < 30)).all()
+    of_eight = (spread[:8] > 50).sum()
+    assert of_eight == int(8 * part)
+    with pytest.raises(ValueError, match=r"patches=2; needs a part in \[0, 1\]"):
+        stream.take((1,), patches=2)
+
+
+def test_each_image_serves_once_before_any_serves_again_whatever_the_batch_sizes(pyramid):
+    stream = CropStream(pyramid(5), seed=1)
+    served = []
+    for n in (3, 4, 1, 2, 7, 3):
+        served += stream._next_images(n)
+        stream.position += n
+    assert len(served) == 20
+    rounds = [served[k : k + 5] for k in range(0, 20, 5)]
+    assert all(sorted(r) == [0, 1, 2, 3, 4] for r in rounds)
+    assert len({tuple(r) for r in rounds}) > 1
+
+
+def test_crops_vary_and_half_of_them_are_mirrored():
+    ramp = np.repeat(np.arange(90, dtype=np.uint8)[None, :, None], 70, 0).repeat(3, 2)
+    built = build_pyramid([NamedImage("ramp", lambda: ramp)], GRIDS)
+    crops = CropStream(built, seed=0).take((400,), first_level=2)[0]["clean"]
+    rising = crops[:, 0, 0, -1].int() > crops[:, 0, 0, 0].int()
+    assert 0.4 < rising.float().mean() < 0.6
+    corners = Counter(crops[rising][:, 0, 0, 0].tolist())
+    assert set(corners) == set(range(0, 60, 4))  # multiples of the coarsest mesh width
+
+
+def test_another_seed_gives_other_crops(pyramid):
+    images = pyramid()
+    (a,), (b,) = (CropStream(images, seed).take((6,)) for seed in (0, 1))
+    assert not torch.equal(a["clean"], b["clean"])
+
+
+def test_evaluation_crops_are_the_same_every_time_and_cover_all_images(pyramid):
+    images = pyramid(3)
+    crops = grid_of_crops(images, 10)["clean"]
+    assert crops.shape == (10, 3, 32, 32)
+    assert torch.equal(crops, grid_of_crops(images, 10)["clean"])
+    assert len({c.numpy().tobytes() for c in crops}) == 10
+
+
+def test_resized_images_are_the_same_scene_and_pairs_stay_pairs():
+    down, across = torch.meshgrid(
+        torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 48), indexing="ij"
+    )
+    clean = torch.stack([down, across, down * across]).expand(2, 3, 64, 48)
+    smaller = resized({"clean": clean, "low": clean[..., ::2, ::2]}, (40, 30))
+    assert {name: tuple(image.shape[2:]) for name, image in smaller.items()} == {
+        "clean": (40, 30),
+        "low": (20, 15),
+    }
+    assert smaller["clean"].mean((0, 2, 3)) == pytest.approx(clean.mean((0, 2, 3)), abs=1e-2)
+    half = resized({"clean": clean}, (32, 24))["clean"][..., 1:-1, 1:-1]
+    assert torch.allclose(half[:, 0, :, 0], clean[0, 0, 2:-2, 0].reshape(-1, 2).mean(1), atol=1e-5)

@@ -1,0 +1,166 @@
+"""What a part of a run may be: classes of the kinds needed, by name, with plain arguments."""
+
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from telegrad.networks import ResNet
+from telegrad.runs.component import KINDS, Component, resolve
+from telegrad.tasks import Deblurring, Denoising
+
+MODULE = """
+import torch
+from torch import nn
+
+class TinyNet(nn.Module):
+    def __init__(self, width=8, act=nn.ReLU):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), act(), nn.Conv2d(width, 3, 3, padding=1))
+    def forward(self, x):
+        return x + self.body(x)
+
+class NoNet:
+    pass
+
+def make(width):
+    return TinyNet(width)
+
+def make_none(width):
+    return 3
+"""
+
+
+@pytest.fixture
+def my_nets(tmp_path, monkeypatch):
+    """A module of a user's own in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_nets_of_test.py").write_text(MODULE)
+    before = list(sys.path)
+    yield "my_nets_of_test"
+    sys.path[:] = before
+    sys.modules.pop("my_nets_of_test", None)
+
+
+@pytest.mark.parametrize("name", ["ResNet", "resnet", "RESNET", "telegrad.networks.ResNet"])
+def test_our_own_go_by_short_names(name):
+    assert resolve("network", name, functions=False) is ResNet
+
+
+def test_optimizers_are_torch_s():
+    assert resolve("optimizer", "AdamW", functions=False) is torch.optim.AdamW
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "says"),
+    [
+        ("network", "ResNte", "did you mean ResNet"),
+        ("task", "denoise", "did you mean Denoising"),
+        ("strategy", "ful_multiscale", "did you mean FullMultiscale"),
+        ("optimizer", "AdmW", "did you mean"),
+        ("loss", "Huber", "Losses: "),
+        ("data", "ImageNet", "a dotted path to a class of your own"),
+    ],
+)
+def test_a_misspelled_name_gets_the_nearest(kind, name, says):
+    with pytest.raises(ValueError, match=says):
+        resolve(kind, name, functions=True)
+
+
+@pytest.mark.parametrize(
+    "path", ["os.system", "builtins.eval", "builtins.exec", "subprocess.Popen", "torch.optim.Adam",
+             "telegrad.tasks.Denoising", "builtins.dict", "torch.hub.load"],
+)  # fmt: skip
+def test_a_file_may_name_classes_of_the_kind_alone(path):
+    with pytest.raises(ValueError, match="needs a class derived from torch.nn.Module"):
+        Component.from_file("network", {"class_path": path, "init_args": {}})
+
+
+@pytest.mark.parametrize("path", ["builtins.eval", "os.system", "torch.nn.Linear"])
+@pytest.mark.parametrize("kind", ["task", "data", "strategy", "optimizer"])
+def test_so_for_every_kind(kind, path):
+    with pytest.raises(ValueError, match="needs a class derived from"):
+        Component.from_file(kind, path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"class_path": "telegrad.networks.ResNet", "init_args": {"channels": object()}},
+        {"class_path": "telegrad.networks.ResNet", "init_args": [1]},
+        {"class_path": "telegrad.networks.ResNet", "call": "os.system"},
+        {"class_path": 3},
+        {},
+        7,
+        {"class_path": "no_such_module_here.Net"},
+        {"class_path": "telegrad.networks.ResNet.nothing"},
+        {"class_path": "..x"},
+    ],
+)
+def test_other_descriptions_are_refused(content):
+    with pytest.raises(ValueError, match="network"):
+        Component.from_file("network", content)
+
+
+def test_nested_classes_in_a_file_are_never_made():
+    nested = {"class_path": "os.system", "init_args": {"command": "true"}}
+    component = Component.from_file(
+        "network", {"class_path": "telegrad.networks.ResNet", "init_args": {"channels": nested}}
+    )
+    with pytest.raises((ValueError, TypeError)):
+        component.build()
+
+
+def test_a_class_of_one_s_own_beside_one(my_nets):
+    component = Component.of("network", f"{my_nets}.TinyNet", width=4)
+    assert component.init_args == {"width": 4}  # the other default is no plain data
+    assert component.build().body[0].out_channels == 4
+    again = Component.from_file("network", component.to_dict())
+    assert again == component
+
+
+def test_a_function_is_for_the_command_line(my_nets):
+    made = Component.of("network", f"{my_nets}.make", width=4)
+    assert isinstance(made.build(), nn.Module)
+    with pytest.raises(ValueError, match="needs a class derived from"):
+        Component.from_file("network", made.to_dict())
+    with pytest.raises(ValueError, match="a int from my_nets_of_test.make_none"):
+        Component.of("network", f"{my_nets}.make_none", width=4).build()
+
+
+def test_what_a_module_lacks_is_named(my_nets, tmp_path):
+    with pytest.raises(ValueError, match="network=my_nets_of_test.Tiny: can't be imported"):
+        resolve("network", f"{my_nets}.Tiny", functions=True)
+    with pytest.raises(ValueError, match="not of the right kind"):
+        resolve("network", f"{my_nets}.NoNet", functions=True)
+    (tmp_path / "broken_of_test.py").write_text("import no_such_package_at_all\n")
+    with pytest.raises(ValueError, match="no_such_package_at_all"):
+        resolve("network", "broken_of_test.Net", functions=True)
+
+
+def test_wrong_arguments_name_the_class(my_nets):
+    with pytest.raises(ValueError, match="network ResNet.*unexpected keyword argument 'widht'"):
+        Component.of("network", "ResNet", widht=3).build()
+    with pytest.raises(ValueError, match="needs plain data"):
+        Component.of("network", f"{my_nets}.TinyNet", act=nn.GELU)
+
+
+def test_objects_of_dataclasses_are_their_arguments():
+    component = Component.of("task", Deblurring(sigma=2.0))
+    assert component.class_path == "telegrad.tasks.Deblurring"
+    assert component.init_args["sigma"] == 2.0
+    assert component.build() == Deblurring(sigma=2.0)
+    assert Component.of("task", Denoising) == Component.of("task", "denoising")
+
+
+def test_an_object_of_unknown_arguments_says_so():
+    network = ResNet(channels=4)
+    component = Component.of("network", network)
+    assert component.build() is network
+    assert component.to_dict() == {"class_path": "telegrad.networks.ResNet", "init_args": None}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_room_offers_what_its_kind_says(kind):
+    assert KINDS[kind].names()

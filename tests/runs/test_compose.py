@@ -1,0 +1,139 @@
+"""Runs composed of options by name."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from telegrad.runs.component import Component
+from telegrad.runs.compose import compose
+from telegrad.runs.config import Config, parts_from_file
+from telegrad.runs.settings import Output
+from telegrad.schedules import Auto
+from telegrad.tasks import Denoising
+
+
+def test_a_run_of_nothing_is_the_default():
+    config = compose({})
+    assert config == Config()
+    assert config.name == "denoising_photographs_unet_single_run1"
+
+
+def test_everyday_options_are_short():
+    config = compose(
+        {
+            "task": "deblurring", "network": "ResNet", "network.channels": "32",
+            "optimizer": "AdamW", "optimizer.weight_decay": "1e-4", "loss": "Charbonnier",
+            "strategy": "auto", "budget": "10min", "batch_sizes": "8,4,2,1", "size": "64",
+            "learning_rate": "2e-3", "device": "cpu", "seed": "7", "out": "r", "sigma": "2",
+        }
+    )  # fmt: skip
+    assert config.network.init_args["channels"] == 32
+    assert config.optimizer.class_path == "torch.optim.AdamW"
+    assert config.optimizer.init_args["weight_decay"] == 1e-4
+    assert config.optimizer.init_args["lr"] == 2e-3
+    assert config.loss.class_path == "telegrad.losses.Charbonnier"
+    assert config.build_strategy() == Auto(budget="10min", batch_sizes=[8, 4, 2, 1])
+    assert (config.build_data().size, config.seed, config.output.directory) == (64, 7, "r")
+    assert config.build_task().sigma == 2
+
+
+@pytest.mark.parametrize("sizes", ["8,4", "[8,4]", "[8, 4]", [8, 4], (8, 4)])
+def test_lists_may_stand_without_brackets(sizes):
+    config = compose({"strategy": "Cascadic", "batch_sizes": sizes})
+    assert config.build_strategy().batch_sizes == [8, 4]
+    assert compose({"strategy": "Cascadic", "batch_sizes": "8"}).build_strategy().batch_sizes == [8]
+
+
+def test_a_directory_is_short_for_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "PHOTOS").mkdir()
+    config = compose({"data": "PHOTOS"})
+    assert config.data.class_path == "telegrad.data.Folder"
+    assert config.data.init_args["path"] == "PHOTOS"
+    with pytest.raises(ValueError, match="no such directory"):
+        compose({"data": "./PHOTO"})
+    with pytest.raises(ValueError, match="no directory of that name either"):
+        compose({"data": "PHOTO"})
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"network.chanels": 8}, "no option --network.chanels; did you mean --network.channels?"),
+        ({"stepps": 8}, "did you mean --steps?"),
+        ({"t_max": 2}, "t_max=2"),
+        ({"t_mux": 1}, "did you mean --t_max?"),
+        ({"steps": "many"}, "--steps=many: needs a whole number"),
+        ({"sigma": 2}, "no option --sigma"),
+        ({"batch_sizes": "4,x"}, "--batch_sizes=4,x: "),
+        ({"mode": "auto"}, "it is --strategy now"),
+        ({"img_size": 64}, "it is --size now"),
+        ({"steps": 4, "strategy.steps": 5}, "--strategy.steps and --steps are one option"),
+        ({"strategy": "Auto"}, "auto needs a budget"),
+        ({"device": ""}, "device=''"),
+        ({"seed": -1}, "seed=-1"),
+        ({"optimizer": "AdamW", "optimizer.lrr": 3}, "did you mean --optimizer.lr?"),
+        ({"data": "Folder"}, "path"),
+        ({"precision": "8-bit"}, "--precision=8-bit"),
+    ],
+)
+def test_wrong_options_get_one_line_with_the_way_out(options, says):
+    with pytest.raises(ValueError) as error:
+        compose(options)
+    assert says in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_file_and_options_over_it():
+    base = parts_from_file(
+        {"network": {"class_path": "ResNet", "init_args": {"channels": 8}}, "strategy": "Auto",
+         "validation": {"images": 4}, "seed": 3}
+    )  # fmt: skip
+    config = compose({"budget": "100wu", "network.blocks": 1}, base)
+    assert config.network.init_args["channels"] == 8
+    assert config.network.init_args["blocks"] == 1
+    assert (config.validation.images, config.seed) == (4, 3)
+    other = compose({"budget": "100wu", "network": "SRNet"}, base)
+    assert other.network.init_args["channels"] == 64  # its own default
+
+
+def test_one_length_takes_another_s_place():
+    base = parts_from_file(compose({"work_units": 300}).to_dict())
+    assert compose({"steps": 7}, base).build_strategy().steps == 7
+
+
+def test_a_description_goes_through_a_file_and_back():
+    config = compose({"task": "inpainting", "strategy": "Cascadic", "steps": 9, "ema": 0.9})
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_from_python_parts_are_objects():
+    config = Config(
+        task=Denoising(t_max=0.5),
+        network=Component.of("network", "ResNet", channels=8),
+        optimizer=Component.of("optimizer", torch.optim.SGD, momentum=0.9),
+        strategy=Auto(budget="1h"),
+        output=Output(directory="here"),
+    )
+    assert config.build_task() == Denoising(t_max=0.5)
+    assert config.optimizer.init_args["momentum"] == 0.9
+    assert "lr" not in config.optimizer.init_args
+    assert replace(config, seed=1) != config
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"tusk": "denoising"},
+        {"task": "os.system"},
+        {"validation": {"imagess": 4}},
+        {"output": 3},
+        {"mode": "auto", "task": "denoising", "network": "x", "dataset": "photographs"},
+        [1, 2],
+    ],
+)
+def test_a_file_of_something_else_is_refused(content):
+    with pytest.raises(ValueError):
+        Config.from_dict(content)

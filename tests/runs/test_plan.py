@@ -1,0 +1,95 @@
+"""What a run will cost, before it is made; and the prediction beside the outcome."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from kills import recipe
+
+from telegrad.cli.main import main, summary
+from telegrad.runs import plan as planning
+from telegrad.runs import run as runs
+from telegrad.runs.plan import plan
+from telegrad.runs.run import run
+from telegrad.training.forecast import Forecast, validation_steps
+
+STEP_SECONDS, VALIDATION_SECONDS = [0.5, 0.25], 2.0
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Steps and validations take what is said here."""
+    for module in (planning, runs):
+        monkeypatch.setattr(module, "seconds_per_step", lambda *_, **__: STEP_SECONDS)
+        monkeypatch.setattr(module, "seconds_per_validation", lambda *_: VALIDATION_SECONDS)
+
+
+def test_a_plan_is_the_schedule_with_its_seconds_and_memory(clock, tmp_path):
+    whole = recipe(tmp_path / "results", strategy="cascadic")
+    planned, schedule = plan(whole), build_schedule(whole)
+    validations = len(validation_steps(schedule, whole.number_of_validations))
+    of_stages = [n * s for n, s in zip(schedule.lengths, STEP_SECONDS, strict=True)]
+    assert planned.schedule == schedule
+    assert planned.seconds == pytest.approx(sum(of_stages) + validations * VALIDATION_SECONDS)
+    assert planned.peak_memory > 50
+    lines = str(planned).splitlines()
+    for line, seconds, stage in zip(lines[2:4], of_stages, STEP_SECONDS, strict=True):
+        assert line.split()[-2:] == [f"{1e3 * stage:.3g}", f"{seconds:.3g}"]
+    assert lines[-1].startswith(f"Predicted: {planned.seconds:.3g} s, of which validations take")
+    assert len({len(line) for line in lines[1:4]}) == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_budget_of_time_is_what_is_planned(clock, tmp_path):
+    whole = recipe(tmp_path, strategy="auto", work_units=None, budget="40s")
+    assert plan(whole).seconds == pytest.approx(40, abs=sum(STEP_SECONDS) + 3 * VALIDATION_SECONDS)
+
+
+def test_a_plan_is_printed_and_its_bad_input_refused(tmp_path, capsys):
+    options = "denoising --network resnet --network.channels 8 --size 16 --levels 2 --validation.images 4"
+    results = ["--out", str(tmp_path / "results"), "--device", "cpu"]
+    assert main(["plan", *options.split(), "--strategy", "auto", "--budget", "200wu", *results]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Schedule: ")
+    assert "Predicted: " in said
+    assert not (tmp_path / "results").exists()
+    assert main(["plan", *options.split(), "--strategy", "auto", *results]) == 2
+    assert "strategy=auto needs a budget" in capsys.readouterr().err
+    assert main(["plan"]) == 2
+    assert "which task?" in capsys.readouterr().err
+
+
+def test_the_report_holds_the_prediction_beside_the_outcome(tmp_path, monkeypatch):
+    whole = recipe(tmp_path, strategy="cascadic")
+    validations, schedule = whole.number_of_validations, build_schedule(whole)
+    expected = Forecast.of(schedule, STEP_SECONDS, VALIDATION_SECONDS, validations)
+    monkeypatch.setattr(runs, "forecast", lambda *_: expected)
+    report = run(whole)
+    assert report.estimated_seconds == pytest.approx(expected.total)
+    assert report.wall_seconds > report.progress.seconds
+    assert f"s, {report.estimated_seconds:,.0f} s estimated_seconds, peak memory " in summary(whole, report)
+    figures = json.loads((report.files.path / "report.json").read_text())
+    assert figures["estimated_seconds"] == report.estimated_seconds
+    assert figures["work_units"] == report.progress.work_units
+    assert figures["restored"]["loss"] == report.restored.loss
+    assert all(value is None or math.isfinite(value) for value in figures["corrupted"].values())
+
+
+def test_a_resumed_run_foretells_what_is_left(tmp_path, monkeypatch):
+    whole = recipe(tmp_path, strategy="single", work_units=40.0)
+    assert ". With validations " in summary(whole, run(whole))
+    longer = changed(whole, work_units=50.0, resume=True)
+    schedule = build_schedule(longer)
+    expected = Forecast.of(schedule, [1.0], 0.0, longer.number_of_validations)
+    monkeypatch.setattr(runs, "forecast", lambda *_: expected)
+    report = run(longer)
+    assert report.estimated_seconds == pytest.approx(schedule.steps - build_schedule(whole).steps)
+    assert ". Since it was resumed, with validations " in summary(longer, report)
+
+
+def test_without_a_forecast_none_is_told(tmp_path):
+    whole = recipe(tmp_path, strategy="single", work_units=20.0)
+    report = run(whole)  # so short that timing would cost too much
+    assert report.estimated_seconds is None
+    assert "estimated_seconds" not in summary(whole, report)

@@ -1,0 +1,160 @@
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from telegrad.mge.grids import GridHierarchy
+from telegrad.schedules import (
+    Schedule,
+    Stage,
+    cascadic,
+    fullmultiscale,
+    growing_patches,
+    multiscale,
+    progressive_resizing,
+    random_patches,
+    single,
+)
+
+GRIDS = GridHierarchy((128, 128), levels=4)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "total"),
+    [
+        # The paper's table: batch 240 for 2,000 steps; MGE; full multiscale.
+        (single(GRIDS, steps=2000, batch_size=240), 480_000),
+        (multiscale(GRIDS, form="independent"), 74_000),
+        (fullmultiscale(GRIDS, form="independent"), 28_750),
+        # The baselines of its code: batch 16 for 8,000 steps, and its multiscale mode as long.
+        (single(GRIDS, steps=8000, batch_size=16), 128_000),
+        (multiscale(GRIDS, steps=8000, form="independent"), 296_000),
+        # Equal work per step; the stages of full multiscale without the estimator.
+        (single(GRIDS, steps=2000, batch_size=37), 74_000),
+        (cascadic(GRIDS), 16_000),
+        # Patches cost what images of their size cost; random ones 16 of the largest, every step.
+        (growing_patches(GRIDS), 16_000),
+        (random_patches(GRIDS), 32_000),
+        (
+            random_patches(GRIDS, 1000, (16, 16, 16, 16)),
+            1000 * 16 * (1 + 1 / 4 + 1 / 16 + 1 / 64) / 4,
+        ),
+        # The same in nested form: 30 a step, and 2000·2 + 1000·6 + 500·14 + 250·30.
+        (multiscale(GRIDS), 60_000),
+        (fullmultiscale(GRIDS), 24_500),
+        # 16 on every level, as the README of the authors' code says: 16 (1 + 2 (1/4 + 1/16 + 1/64)).
+        (multiscale(GRIDS, 1000, (16, 16, 16, 16), "independent"), 26_500),
+    ],
+)
+def test_work_units_of_the_paper_and_of_the_baselines(schedule, total):
+    assert schedule.work_units == total
+
+
+def test_stages_of_full_multiscale():
+    schedule = fullmultiscale(GRIDS)
+    assert [s.steps for s in schedule.stages] == [2000, 1000, 500, 250]
+    assert [s.batch_sizes[-1] for s in schedule.stages] == [16 * 2 ** (3 - j) for j in range(4)]
+    assert [(s.coarsest, s.finest) for s in schedule.stages] == [(0, 0), (0, 1), (0, 2), (0, 3)]
+    assert schedule.stage_grids(schedule.stages[1]) == GRIDS.between(0, 1)
+
+
+def test_walk_visits_every_step_once_and_starts_anywhere():
+    schedule = Schedule(GRIDS, (Stage(3, 0, (8,)), Stage(2, 1, (8, 4)), Stage(1, 3, (2,))))
+    everything = list(schedule.walk())
+    assert [(step, number) for step, number, _ in everything] == [
+        (0, 0), (1, 0), (2, 0), (3, 1), (4, 1), (5, 2),
+    ]  # fmt: skip
+    for start in range(7):
+        assert list(schedule.walk(start)) == everything[start:]
+
+
+@pytest.mark.parametrize("steps", [4, 5, 30, 375, 3750, 5001])
+def test_with_steps_keeps_the_proportions_and_every_stage(steps):
+    paper = fullmultiscale(GRIDS)
+    schedule = paper.with_steps(steps)
+    assert schedule.steps == steps
+    for stage, original in zip(schedule.stages, paper.stages, strict=True):
+        assert stage.steps >= 1
+        if steps > 300:
+            assert stage.steps / steps == pytest.approx(original.steps / 3750, abs=2 / steps)
+    assert paper.with_steps(3750) == paper
+
+
+def test_with_work_spends_the_budget_in_the_given_shares():
+    schedule = cascadic(GRIDS, batch_sizes=(8, 8, 8, 4)).with_work(6400, shares=(1, 2, 5, 2))
+    assert schedule.work_units == pytest.approx(6400, abs=4)
+    spent = [stage.steps * schedule.step_cost(stage) for stage in schedule.stages]
+    assert spent == pytest.approx([640, 1280, 3200, 1280], abs=2)
+    assert single(GRIDS).with_work(1600).stages[0].steps == 100
+
+
+def test_a_share_of_nothing_leaves_the_stage_out():
+    schedule = cascadic(GRIDS).without_empty([0, 1, 0, 3])
+    assert [stage.finest for stage in schedule.stages] == [1, 3]
+    assert cascadic(GRIDS).without_empty([1, 1, 1, 1]) == cascadic(GRIDS)
+
+
+def test_progressive_resizing_grows_from_half_to_all_by_increments_of_four_pixels():
+    schedule = progressive_resizing(GridHierarchy((96, 64), 3), steps=100, batch_size=2)
+    shapes = [schedule.stage_grids(stage).finest for stage in schedule.stages]
+    assert shapes == [(48, 32), (60, 40), (72, 48), (84, 56), (96, 64)]
+    assert schedule.lengths == (50, 10, 10, 10, 20)
+    pixels = [steps * h * w for steps, (h, w) in zip(schedule.lengths, shapes, strict=True)]
+    assert schedule.work_units == pytest.approx(2 * sum(pixels) / (96 * 64))
+    assert schedule.stages[0].finest == 1  # read from that level, not made of full images
+    with pytest.raises(ValueError, match="grids of one level"):
+        progressive_resizing(GridHierarchy((64, 64), 1))
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        Stage(1, 3, (2,), shape=(129, 128)),
+        Stage(1, 3, (2,), shape=(0, 128)),
+        Stage(1, 3, (4, 2), shape=(40, 40)),
+    ],
+)
+def test_a_shape_is_of_one_level_and_no_larger(stage):
+    with pytest.raises(
+        ValueError, match="one batch size, and at most the 128×128 pixels of level 3"
+    ):
+        Schedule(GRIDS, (stage,))
+
+
+def test_random_patches_take_every_level_as_often_and_the_step_decides_which():
+    schedule = random_patches(GRIDS, 4000)
+    levels = [schedule.at(step)[1].finest for step in range(4000)]
+    assert all(abs(n - 1000) < 4 * 28 for n in Counter(levels).values())  # 4 standard deviations
+    assert levels == [schedule.at(step)[1].finest for step in range(4000)]
+    for step in range(50):
+        _, stage = schedule.at(step)
+        assert stage.batch_sizes == (16 * 4 ** (3 - stage.finest),)
+        assert schedule.step_cost(stage) == 16
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Schedule(GRIDS, ()), "no stages"),
+        (
+            lambda: Schedule(GRIDS, (Stage(1, 4, (8,)),)),
+            "uses levels 4 to 4; the grids have levels 0 to 3",
+        ),
+        (lambda: Schedule(GRIDS, (Stage(1, 1, (8, 8, 8)),)), "uses levels -1 to 1"),
+        (lambda: Schedule(GRIDS, (Stage(0, 1, (8,)),)), "has 0 steps"),
+        (lambda: Schedule(GRIDS, (Stage(1, 1, (4, 8)),)), "8 on level 1 but only 4"),
+        (lambda: multiscale(GRIDS, batch_sizes=(8, 4)), "got 2 for 4 levels"),
+        (lambda: cascadic(GRIDS, steps=(8, 4)), "got 2 for 4 stages"),
+        (lambda: cascadic(GRIDS).with_steps(3), "3 steps for 4 stages"),
+        (lambda: cascadic(GRIDS).with_work(10), "10 work units are too few for one step of each"),
+        (lambda: cascadic(GRIDS).with_work(1000, (1, 1)), "needs one positive number each"),
+        (
+            lambda: Schedule(GRIDS, (Stage(1, 1, (8, 4)),), patches=0.5),
+            "stage 0 sums over levels 0 to 1; patches of different sizes don't telescope",
+        ),
+        (lambda: replace(cascadic(GRIDS), patches=1.5), r"patches=1.5; needs a part in \[0, 1\]"),
+    ],
+)
+def test_impossible_schedules_are_refused(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()

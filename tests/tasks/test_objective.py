@@ -1,0 +1,38 @@
+import pytest
+import torch
+
+from telegrad.losses import L1, MSE, SSIM
+from telegrad.tasks import Denoising, Objective, SuperResolution
+
+
+def half(images, times=None):
+    return images / 2
+
+
+@pytest.fixture
+def images():
+    return torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+@pytest.mark.parametrize(("task", "own"), [(Denoising(), MSE()), (SuperResolution(), SSIM())])
+def test_without_a_loss_it_is_the_task_s_own(task, own, images):
+    objective = Objective(task)
+    assert objective.loss == own
+    assert objective == Objective(task, own)
+    draw = task.draw(images, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(objective.losses(half, draw), task.losses(half, draw))
+
+
+@pytest.mark.parametrize("loss", [L1(), torch.nn.L1Loss(reduction="none")], ids=["ours", "torch's"])
+def test_a_loss_of_restored_images_is_that_of_the_network_s(loss, images):
+    objective, task = Objective(Denoising(), loss), Denoising()
+    draw = task.draw(images, torch.Generator().manual_seed(1))
+    restored = task.restore(half, draw)
+    expected = (restored - draw["clean"]).abs().mean((1, 2, 3))
+    torch.testing.assert_close(objective.losses(half, draw), expected)
+    torch.testing.assert_close(objective.losses_of(restored, draw["clean"]), expected)
+
+
+def test_a_mean_over_all_samples_is_no_loss(images):
+    with pytest.raises(ValueError, match=r"L1Loss: .* one loss per sample"):
+        Objective(Denoising(), torch.nn.L1Loss()).losses_of(images, images)
