@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from telegrad.runs.component import KINDS
 from telegrad.runs.compose import compose
-from telegrad.runs.config import SETTINGS
+from telegrad.runs.settings import SETTINGS
 
 SHORT = {
     "channels": "network.channels",

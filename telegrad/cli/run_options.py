@@ -12,7 +12,8 @@ import yaml
 
 from telegrad.errors import reason
 from telegrad.runs.compose import EVERYDAY, compose, names_of, parser_for, selected
-from telegrad.runs.config import SETTINGS, Config, parts_from_file
+from telegrad.runs.config import Config, parts_from_file
+from telegrad.runs.settings import SETTINGS
 
 HEAD = {
     "data": "folder of images; or a dataset: Photographs (the default), CIFAR10, …",

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from telegrad.options import meanings
 from telegrad.runs.component import KINDS
-from telegrad.runs.config import SETTINGS
+from telegrad.runs.settings import SETTINGS
 
 
 def main(words: Sequence[str]) -> int:

@@ -7,34 +7,37 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from telegrad.runs.recipes import Mode, Recipe
+from telegrad.runs.build import build_schedule
+from telegrad.runs.component import KINDS
+from telegrad.runs.compose import compose
+from telegrad.runs.config import Config
 
 Options = dict[str, Any]
-"""Options of a recipe, by name."""
+"""Options of a run, by name."""
 
-Configuration = tuple[str, str, str]
+Contestant = tuple[str, str, str]
 """Task, network, and the strategy's name."""
 
-STRATEGIES: dict[str, Options] = {
-    "single, batch 16": {"mode": "single", "batch_size": 16, "decay": 0.3},
-    "single, batch 2": {"mode": "single", "batch_size": 2, "decay": 0.3},
-    "random patches": {"mode": "random_patches", "batch_size": 4, "decay": 0.3},
-    "growing patches": {"mode": "growing_patches", "batch_size": 4, "decay": 0.3},
-    "progressive resizing": {"mode": "progressive_resizing", "batch_size": 4, "decay": 0.3},
-    "cascadic": {"mode": "cascadic", "batch_size": 4, "decay": 0.3},
-    "multiscale": {"mode": "multiscale", "batch_size": 2, "ratio": 2, "decay": 0.3},
-    "full multiscale": {"mode": "fullmultiscale", "batch_size": 2, "ratio": 2, "decay": 0.3},
-    "auto": {"mode": "auto"},
+BASELINES: dict[str, Options] = {
+    "single, batch 16": {"strategy": "Single", "batch_size": 16, "decay": 0.3},
+    "single, batch 2": {"strategy": "Single", "batch_size": 2, "decay": 0.3},
+    "random patches": {"strategy": "RandomPatches", "batch_size": 4, "decay": 0.3},
+    "growing patches": {"strategy": "GrowingPatches", "batch_size": 4, "decay": 0.3},
+    "progressive resizing": {"strategy": "ProgressiveResizing", "batch_size": 4, "decay": 0.3},
+    "cascadic": {"strategy": "Cascadic", "batch_size": 4, "decay": 0.3},
+    "multiscale": {"strategy": "Multiscale", "batch_size": 2, "ratio": 2, "decay": 0.3},
+    "full multiscale": {"strategy": "FullMultiscale", "batch_size": 2, "ratio": 2, "decay": 0.3},
+    "auto": {"strategy": "telegrad.schedules.Auto"},
 }
 """The library's strategies, and what one would train with instead."""
 
 EQUAL = 0.02
 """By what part the work of runs may differ that are said to have an equal budget."""
 
-OF_COMPARISON = frozenset({"task", "mode", "network", "seed", "label", "results_dir", "run_id"})
-"""Options of a recipe that a comparison sets itself."""
+SET_FOR_EACH = frozenset({"task", "network", "seed", "label", "out", "run_id"})
+"""Options of a run that a comparison sets itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +47,8 @@ class Comparison:
     Args:
         tasks: what is undone.
         networks: each task is trained with each of them.
-        strategies: options of a run by the strategy's name; or names of those in `STRATEGIES`, or
-            modes.
+        strategies: options of a run by the strategy's name; or names of those in `BASELINES`,
+            of our own, or dotted paths.
         seeds: three or more tell differences from chance.
         learning_rates: if given, every strategy is tuned over them: each is tried with the first
             seed, and the other seeds take the rate with the lowest validation loss.
@@ -58,8 +61,8 @@ class Comparison:
     """
 
     tasks: list[str] = field(default_factory=lambda: ["denoising"])
-    networks: list[str] = field(default_factory=lambda: ["resnet"])
-    strategies: dict[str, Options] | list[str] = field(default_factory=lambda: list(STRATEGIES))
+    networks: list[str] = field(default_factory=lambda: ["ResNet"])
+    strategies: dict[str, Options] | list[str] = field(default_factory=lambda: list(BASELINES))
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
     learning_rates: list[float] | None = None
     of_task: dict[str, Options] = field(default_factory=dict)
@@ -81,13 +84,13 @@ class Comparison:
                     f"of_task has options of {task}, which is not one of the tasks "
                     f"{', '.join(self.tasks)}."
                 )
-        recipes = [
-            self.recipe(Path(), configuration, seed, rate)
+        configs = [
+            self.config(Path(), contestant, seed, rate)
             for seed in self.seeds
-            for configuration in self.configurations
+            for contestant in self.contestants
             for rate in self.rates
         ]
-        if len({recipe.results_dir for recipe in recipes}) < len(recipes):
+        if len({config.output.directory for config in configs}) < len(configs):
             raise ValueError(
                 f"two of the strategies {list(self.options_of_strategies)} have the same "
                 f"letters and digits, so the same directory; give them other names."
@@ -100,17 +103,21 @@ class Comparison:
         """The options that each strategy's name stands for."""
         if isinstance(self.strategies, dict):
             return {name: dict(options or {}) for name, options in self.strategies.items()}
-        known = {mode: {"mode": mode} for mode in get_args(Mode)} | STRATEGIES
+        own = KINDS["strategy"].names()
+        known = {name: {"strategy": name} for name in own}
+        known |= {kind.name: {"strategy": name} for name, kind in own.items()} | BASELINES
         for name in self.strategies:
+            if name not in known and "." in name:
+                known[name] = {"strategy": name}
             if name not in known:
                 raise ValueError(
-                    f"strategy {name!r} is not known; needs one of "
-                    f"{', '.join(map(repr, known))}, or its options: {{name: {{mode: …}}}}."
+                    f"strategy {name!r} is not known; needs one of {', '.join(map(repr, known))}, "
+                    f"a dotted path, or its options: {{name: {{strategy: …}}}}."
                 )
         return {name: known[name] for name in self.strategies}
 
     @property
-    def configurations(self) -> list[Configuration]:
+    def contestants(self) -> list[Contestant]:
         """All (task, network, strategy)."""
         names = self.tasks, self.networks, self.options_of_strategies
         return list(itertools.product(*names))
@@ -120,59 +127,63 @@ class Comparison:
         """Learning rates that are tried; None is the one of a strategy's own options."""
         return self.learning_rates or [None]
 
-    def recipe(
-        self, directory: Path, configuration: Configuration, seed: int, rate: float | None = None
-    ) -> Recipe:
+    def config(
+        self, directory: Path, contestant: Contestant, seed: int, rate: float | None = None
+    ) -> Config:
         """The run with that seed and learning rate, in a results directory of its own."""
-        task, network, strategy = configuration
+        task, network, strategy = contestant
         label = strategy if rate is None else f"{strategy}, rate {rate:g}"
-        place = directory / f"{task}_{network}" / _as_file_name(label) / f"seed{seed}"
-        own = self.options_of_strategies[strategy]
-        options = self.options | self.of_task.get(task, {}) | own
+        problem = f"{_as_file_name(task)}_{_as_file_name(network)}"
+        place = directory / problem / _as_file_name(label) / f"seed{seed}"
+        options = self.options | self.of_task.get(task, {}) | self.options_of_strategies[strategy]
         if rate is not None:
             options["learning_rate"] = rate
         options.setdefault("cache_dir", str(directory / "cache"))  # one for all runs
-        if taken := options.keys() & (OF_COMPARISON - {"mode"}):
+        if taken := options.keys() & SET_FOR_EACH:
             raise ValueError(
                 f"{', '.join(sorted(taken))} can't be an option of {strategy!r}; it is "
                 f"set for each run by tasks, networks, seeds and the results directory."
             )
+        own = {"task": task, "network": network, "seed": seed, "label": label, "out": str(place)}
         try:
-            return Recipe(
-                task=task,
-                network=network,  # type: ignore[arg-type]  # the recipe checks it
-                seed=seed,
-                label=label,
-                results_dir=str(place),
-                **options,
-            )
+            config = compose(options | own)
+            build_schedule(config)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{strategy!r} of {task} with {network}: {error}") from error
+        for part in (config.task, config.network, config.data, config.loss):
+            if part is not None and not part.is_class:
+                raise ValueError(
+                    f"{strategy!r} of {task} with {network}: {part.class_path} is not a class, and "
+                    f"the files of a comparison name classes only."
+                )
+        return config
 
     def _check_budgets(self) -> None:
-        first: dict[tuple[str, str], Recipe] = {}
-        for configuration in self.configurations:
-            recipe = self.recipe(Path(), configuration, self.seeds[0])
-            problem = (recipe.task, recipe.network)
-            unequal = _unequal(first.setdefault(problem, recipe), recipe)
+        first: dict[tuple[str, str], Config] = {}
+        for contestant in self.contestants:
+            config = self.config(Path(), contestant, self.seeds[0])
+            problem = contestant[:2]
+            unequal = _unequal(first.setdefault(problem, config), config)
             if unequal:
                 raise ValueError(
-                    f"budgets of {recipe.task} with {recipe.network} differ: {unequal} "
+                    f"budgets of {problem[0]} with {problem[1]} differ: {unequal} "
                     f"Give all one larger budget, or smaller batches; or use equal_budgets=false."
                 )
 
 
-def _unequal(one: Recipe, other: Recipe) -> str | None:
+def _unequal(one: Config, other: Config) -> str | None:
     """Why the two don't cost the same, if they don't."""
-    seconds = [recipe.limits[1] for recipe in (one, other)]
+    strategies = [config.build_strategy() for config in (one, other)]
+    seconds = [strategy.time_limit for strategy in strategies]
     if seconds[0] != seconds[1]:
-        return f"{one.label!r} has the budget {one.budget}, {other.label!r} {other.budget}."
+        budgets = [strategy.budget for strategy in strategies]
+        return f"{one.label!r} has the budget {budgets[0]}, {other.label!r} {budgets[1]}."
     if seconds[0] is not None:
         return None
-    costs = [recipe.build_schedule().work_units for recipe in (one, other)]
+    costs = [build_schedule(config).work_units for config in (one, other)]
     if abs(costs[0] - costs[1]) <= EQUAL * max(costs):
         return None
-    schedule = other.build_schedule()
+    schedule = build_schedule(other)
     dearest = max(schedule.step_cost(stage) for stage in schedule.stages)
     return (
         f"{one.label!r} takes {costs[0]:,g} work units, {other.label!r} {costs[1]:,g}, in steps of "
@@ -190,12 +201,12 @@ PRESETS: dict[str, Options] = {
             *("single, batch 16", "single, batch 2"),
             *("growing patches", "cascadic", "auto"),
         ],
-        "channels": 32,
+        "network.channels": 32,
         "budget": "2000wu",
         "t_max": 0.1,
         "learning_rate": 1e-3,
-        "val_images": 32,
-        "validations": 20,
+        "validation.images": 32,
+        "validation.times": 20,
     },
 }
 """Arguments of a comparison and options of its runs. quick: a first answer in about ten minutes on
@@ -206,10 +217,9 @@ def comparison_of(**arguments: Any) -> Comparison:
     """A comparison, with the options of its runs among its own arguments.
 
     >>> of_two = comparison_of(strategies=["cascadic", "auto"], seeds=[0], budget="500wu")
-    >>> of_two.options, of_two.configurations
-    ({'budget': '500wu'}, [('denoising', 'resnet', 'cascadic'), ('denoising', 'resnet', 'auto')])
+    >>> of_two.options, of_two.contestants
+    ({'budget': '500wu'}, [('denoising', 'ResNet', 'cascadic'), ('denoising', 'ResNet', 'auto')])
     """
     own = {argument.name for argument in fields(Comparison)}
     options = {name: value for name, value in arguments.items() if name not in own}
-    given = {name: value for name, value in arguments.items() if name in own}
-    return Comparison(**given, options=options)
+    return Comparison(**{n: v for n, v in arguments.items() if n in own}, options=options)

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from telegrad.inference.model import load_model
+from telegrad.inference import load_model
+from telegrad.runs.build import build_validation
 
 IMAGES = 3
 DETAIL = 24
@@ -39,7 +40,8 @@ def gallery(checkpoints: Mapping[str, Path]) -> str:
     if not models:
         raise ValueError("; ".join(missing))
     first = next(iter(models.values()))
-    validation = first.recipe.build_validation(first.recipe.build_source().val, "cpu")
+    val = first.config.build_data().source().val
+    validation = build_validation(first.config, first.objective, val, "cpu")
     number = min(IMAGES, len(validation.draw["clean"]))
     columns: dict[str, Tensor] = {}
     for name, model in models.items():

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -21,11 +21,12 @@ import torch
 import yaml
 from tqdm import tqdm
 
+from telegrad.atomic import write_whole
 from telegrad.experiments.comparison import Comparison
-from telegrad.records.records import last_progress, last_state
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import differences
-from telegrad.training.checkpoint import previous_of
+from telegrad.records import last_row
+from telegrad.runs.build import build_schedule
+from telegrad.runs.config import Config
+from telegrad.runs.resume import differences, stored_content
 from telegrad.training.interruptions import Interruptions
 
 AT_FIRST = 2 * 2**30
@@ -39,7 +40,7 @@ WAIT = 0.2
 class Failure:
     """A run that ended with an error, and its last words."""
 
-    recipe: Recipe
+    config: Config
     reason: str
 
 
@@ -47,7 +48,7 @@ class Failure:
 class Running:
     """A run in its process."""
 
-    recipe: Recipe
+    config: Config
     process: subprocess.Popen[bytes]
 
     @property
@@ -59,7 +60,7 @@ class Running:
             return 0
 
 
-def carry_out(
+def launch_comparison(
     comparison: Comparison,
     directory: Path,
     parallel: int | None = None,
@@ -70,26 +71,26 @@ def carry_out(
     Arguments, result and errors as for `launch`.
     """
     rates, (first, *others) = comparison.rates, comparison.seeds
-    configurations, recipe = comparison.configurations, partial(comparison.recipe, directory)
-    tried = {c: [recipe(c, first, rate) for rate in rates] for c in configurations}
+    contestants, config = comparison.contestants, partial(comparison.config, directory)
+    tried = {c: [config(c, first, rate) for rate in rates] for c in contestants}
     failures = launch(list(chain(*tried.values())), parallel, threads)
-    losses = {c: [final_loss(r) for r in recipes] for c, recipes in tried.items()}
+    losses = {c: [final_loss(one) for one in configs] for c, configs in tried.items()}
     best = {c: rates[of_rates.index(min(of_rates))] for c, of_rates in losses.items()}
-    again = [recipe(c, seed, best[c]) for seed in others for c in configurations]
+    again = [config(c, seed, best[c]) for seed in others for c in contestants]
     return failures + launch(again, parallel, threads)
 
 
-def final_loss(recipe: Recipe) -> float:
+def final_loss(config: Config) -> float:
     """Validation loss of a run's best model; infinite if it failed."""
     try:
-        report = json.loads((directory_of(recipe) / "report.json").read_text(encoding="utf-8"))
+        report = json.loads(config.directory.report.read_text(encoding="utf-8"))
         return float(report["restored"]["loss"])
     except (OSError, ValueError, KeyError):
         return math.inf
 
 
 def launch(
-    recipes: Sequence[Recipe], parallel: int | None = None, threads: int | None = None
+    configs: Sequence[Config], parallel: int | None = None, threads: int | None = None
 ) -> list[Failure]:
     """Makes the runs that are not finished, in their order; one that was stopped goes on.
 
@@ -98,7 +99,7 @@ def launch(
     is kept in each one's results directory, in `output.txt`.
 
     Args:
-        recipes: each with a results directory of its own.
+        configs: each with a results directory of its own.
         parallel: runs at a time; by default as many as there are cores, on a GPU one.
         threads: of each run; by default the cores divided among them.
 
@@ -114,15 +115,15 @@ def launch(
             raise ValueError(f"{name}={number}; needs 1 or more.")
     cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
     cores = cores or 1
-    on_cpu = not torch.accelerator.is_available() or all(r.device == "cpu" for r in recipes)
+    on_cpu = not torch.accelerator.is_available() or all(c.runtime.device == "cpu" for c in configs)
     parallel = parallel or (cores if on_cpu else 1)
     threads = threads or max(1, cores // parallel)
-    open_runs = [recipe for recipe in recipes if not is_finished(recipe)]
-    done = len(recipes) - len(open_runs)
+    open_runs = [config for config in configs if not is_finished(config)]
+    done = len(configs) - len(open_runs)
     failures: list[Failure] = []
     most = AT_FIRST
     bar = tqdm(
-        total=len(recipes), initial=done, desc="runs", unit="run", smoothing=0, mininterval=1
+        total=len(configs), initial=done, desc="runs", unit="run", smoothing=0, mininterval=1
     )
     with Interruptions() as interruptions, bar, stopped_with_us() as running:
         while open_runs or running:
@@ -138,52 +139,46 @@ def launch(
             for one in [r for r in running if r.process.poll() is not None]:
                 running.remove(one)
                 if one.process.returncode:
-                    failures.append(Failure(one.recipe, last_words(one.recipe)))
+                    failures.append(Failure(one.config, last_words(one.config)))
                 bar.update()
-            bar.set_postfix_str(", ".join(how_far(one.recipe) for one in running), refresh=False)
+            bar.set_postfix_str(", ".join(how_far(one.config) for one in running), refresh=False)
             bar.update(0)
     return failures
 
 
-def is_finished(recipe: Recipe) -> bool:
-    """Whether the recipe's run has been made to its end.
+def is_finished(config: Config) -> bool:
+    """Whether the run has been made to its end.
 
     Raises:
         ValueError: if its results directory holds a run of other options.
     """
-    directory = directory_of(recipe)
-    config = directory / "config.yaml"
-    if not config.exists():
+    files = config.directory
+    if not files.config.exists():
         return False
     try:
-        before = yaml.safe_load(config.read_text(encoding="utf-8"))
-        changed = differences(before, recipe)
-    except (AttributeError, ValueError, yaml.YAMLError):
-        return False  # torn off while it was written; the run begins anew
+        changed = differences(Config.from_dict(stored_content(files)), config)
+    except (AttributeError, TypeError, ValueError):
+        return False  # of another program, or damaged; the run begins anew
     if changed:
         raise ValueError(
-            f"{directory} holds a run of {recipe.label!r} with other options "
-            f"({'; '.join(changed.values())}). Use another results_dir, or remove that run."
+            f"{files.path} holds a run of {config.label!r} with other options "
+            f"({'; '.join(changed.values())}). Use another directory (out), or remove that run."
         )
-    return (directory / "report.json").exists()
+    return files.report.exists()
 
 
-def directory_of(recipe: Recipe) -> Path:
-    """Where the run keeps what it needs to go on."""
-    return last_state(recipe.results_dir, recipe.name).parent
-
-
-def start(recipe: Recipe, threads: int) -> Running:
+def start(config: Config, threads: int) -> Running:
     """The run in a process of its own; it goes on where it was stopped, if it was."""
-    results = Path(recipe.results_dir)
+    results, files = Path(config.output.directory), config.directory
     results.mkdir(parents=True, exist_ok=True)
-    options = {name: value for name, value in asdict(recipe).items() if name != "resume"}
-    config = results / "recipe.yaml"
-    config.write_text(yaml.safe_dump(options, sort_keys=False), encoding="utf-8")
-    saved = last_state(results, recipe.name)
-    goes_on = saved.exists() or previous_of(saved).exists()
-    command = [sys.executable, "-m", "telegrad.cli.main", "train", "--config", str(config)]
-    command += ["--resume"] if goes_on else ["--overwrite", "true"]
+    description = results / "run.yaml"
+    write_whole(description, yaml.safe_dump(config.to_dict(), sort_keys=False))
+    goes_on = files.last.exists() or files.previous.exists()
+    command = [sys.executable, "-m", "telegrad", "train"]
+    if goes_on:
+        command += ["--resume", str(files.path)]
+    else:
+        command += ["--config", str(description), "--overwrite"]
     numbers = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with (results / "output.txt").open("wb") as output:
         process = subprocess.Popen(
@@ -193,7 +188,7 @@ def start(recipe: Recipe, threads: int) -> Running:
             env=os.environ | numbers,
             start_new_session=True,  # Ctrl-C reaches us, and we stop it
         )
-    return Running(recipe, process)
+    return Running(config, process)
 
 
 @contextmanager
@@ -209,17 +204,16 @@ def stopped_with_us() -> Iterator[list[Running]]:
             one.process.wait()
 
 
-def last_words(recipe: Recipe) -> str:
+def last_words(config: Config) -> str:
     """The last line that the run has printed."""
-    output = Path(recipe.results_dir) / "output.txt"
+    output = Path(config.output.directory) / "output.txt"
     lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"
 
 
-def how_far(recipe: Recipe) -> str:
+def how_far(config: Config) -> str:
     """A run's name, and how much of its work it had made when it last validated."""
-    row = last_progress(directory_of(recipe))
-    asked, _ = recipe.limits
-    total = asked or recipe.build_schedule().work_units
+    row = last_row(config.directory.progress)
+    total = config.build_strategy().work_limit or build_schedule(config).work_units
     part = f" {float(row['work_units']) / total:.0%}" if row else ""
-    return f"{recipe.task} {recipe.label} seed {recipe.seed}{part}"
+    return f"{config.build_task().name} {config.label} seed {config.seed}{part}"

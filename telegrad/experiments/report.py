@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,19 +14,20 @@ from string import Template
 from typing import Any
 
 from telegrad import __version__
+from telegrad.atomic import write_whole
 from telegrad.experiments.charts import Curve, loss_chart, work_chart
 from telegrad.experiments.gallery import gallery
-from telegrad.experiments.run_files import DEFAULTS, RunSummary, options_of
+from telegrad.experiments.run_files import RunSummary, defaults_of, read_options, short_name
+from telegrad.experiments.significance import with_error
 from telegrad.experiments.summary import (
     Configuration,
     Setting,
     Summary,
     significance,
-    with_error,
     write_summary,
-    write_whole,
 )
-from telegrad.records.records import checkpoint_of
+from telegrad.records import RunDirectory
+from telegrad.runs.component import KINDS
 
 MOST_SHOWN = 8
 """Configurations in charts and pictures; tables have all."""
@@ -55,7 +57,7 @@ def write_report(directory: str | Path) -> tuple[Path, Summary]:
         settings="".join(parts),
         left_out=_left_out(summary),
         machines=_machines(summary),
-        made=escape(f"multiscale {__version__}, {date.today()}"),
+        made=escape(f"telegrad {__version__}, {date.today()}"),
     )
     page = root / "report.html"
     write_whole(page, text)
@@ -153,7 +155,7 @@ class _Rows:
     @classmethod
     def of(cls, run: Path) -> _Rows:
         try:
-            with (run / "progress.csv").open(newline="", encoding="utf-8") as file:
+            with RunDirectory.at(run).progress.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
         except (OSError, csv.Error, UnicodeDecodeError):
             rows = []
@@ -222,7 +224,7 @@ def _figure(svg: str, caption: str, description: str) -> str:
 
 
 def _pictures(root: Path, shown: Sequence[Configuration]) -> str:
-    checkpoints = {c.strategy: checkpoint_of(root / c.runs[0]) for c in shown}
+    checkpoints = {c.strategy: RunDirectory.at(root / c.runs[0]).best for c in shown}
     if not checkpoints:
         return ""
     try:
@@ -235,7 +237,9 @@ def _variances(root: Path, shown: Sequence[Configuration]) -> str:
     parts = []
     for c in shown:
         try:
-            with (root / c.runs[0] / "levels.csv").open(newline="", encoding="utf-8") as file:
+            with RunDirectory.at(root / c.runs[0]).levels.open(
+                newline="", encoding="utf-8"
+            ) as file:
                 heads, *rows = [row for row in csv.reader(file) if row]
         except (OSError, ValueError, csv.Error):
             continue
@@ -251,7 +255,7 @@ def _decisions(root: Path, setting: Setting) -> str:
     items = []
     for path in (path for c in setting.configurations for path in c.runs):
         try:
-            text = (root / path / "events.log").read_text(encoding="utf-8", errors="replace")
+            text = RunDirectory.at(root / path).events.read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue
         said = "".join(f"<li>{escape(line)}</li>" for line in text.splitlines())
@@ -265,7 +269,7 @@ def _decisions(root: Path, setting: Setting) -> str:
 def _commands(root: Path, setting: Setting) -> str:
     items = [
         f"<dt>{escape(c.strategy)}, seed {c.seeds[0]}</dt>"
-        f"<dd><code>{escape(command(options_of(root / c.runs[0])))}</code></dd>"
+        f"<dd><code>{escape(command(read_options(RunDirectory.at(root / c.runs[0]))))}</code></dd>"
         for c in setting.configurations
         if c.runs
     ]
@@ -274,13 +278,28 @@ def _commands(root: Path, setting: Setting) -> str:
 
 def command(options: Mapping[str, Any]) -> str:
     """The command that makes a run with these options; data lie in DATA, results in results."""
-    left_out = {"task", "results_dir", "cache_dir", "overwrite", "resume"}
-    words = ["multiscale", "train", str(options["task"])]
+    left_out = {"telegrad", "output.directory", "output.overwrite", "runtime.cache_dir"}
+    defaults = defaults_of(options) | {"data": "telegrad.data.Photographs", "loss": None}
+    defaults |= {"optimizer": "torch.optim.Adam", "strategy": "telegrad.schedules.Single"}
+    words = ["telegrad", "train", _class_name("task", options["task"])]
     for name, value in options.items():
-        if name not in left_out and name in DEFAULTS and value != DEFAULTS[name]:
-            shown = "DATA" if name == "data_dir" else str(value).lower() if value is True else value
-            words += [f"--{name}", str(shown)]
+        if name == "task" or name in left_out or value == defaults.get(name) or value is None:
+            continue
+        if name in KINDS:
+            shown = _class_name(name, value)
+        elif name == "data.path":
+            shown = "DATA"
+        else:
+            shown = value if isinstance(value, str) else json.dumps(value)
+        words += [f"--{name}", shown]
     return shlex.join(words)
+
+
+def _class_name(kind: str, path: str) -> str:
+    """A class as it is named on the command line."""
+    if not path.startswith(KINDS[kind].room + "."):
+        return path
+    return short_name(path) if kind == "task" else path.rpartition(".")[2]
 
 
 def _left_out(summary: Summary) -> str:

@@ -12,21 +12,27 @@ from telegrad.experiments.summary import Summary
 BATCH_SIZES = [128, 64, 32, 16]
 """Of the paper's MGE and full multiscale, coarsest level first."""
 
-STRATEGIES: dict[str, dict[str, Any]] = {
-    "single": {"mode": "single", "batch_size": sum(BATCH_SIZES)},
-    "multiscale": {"mode": "multiscale", "batch_sizes": BATCH_SIZES, "form": "independent"},
-    "fullmultiscale": {"mode": "fullmultiscale", "batch_sizes": BATCH_SIZES, "form": "independent"},
+MODES: dict[str, dict[str, Any]] = {
+    "single": {"strategy": "Single", "batch_size": sum(BATCH_SIZES)},
+    "multiscale": {"strategy": "Multiscale", "batch_sizes": BATCH_SIZES, "form": "independent"},
+    "fullmultiscale": {
+        "strategy": "FullMultiscale",
+        "batch_sizes": BATCH_SIZES,
+        "form": "independent",
+    },
 }
+"""The paper's three."""
+
 STEPS = {"single": 2000, "multiscale": 2000, "fullmultiscale": 3750}
-OF_TASK: dict[str, dict[str, Any]] = {"superresolution": {"learning_rate": 1e-3, "img_size": 128}}
+OF_TASK: dict[str, dict[str, Any]] = {"superresolution": {"learning_rate": 1e-3, "size": 128}}
 """Super-resolution has a rate of its own in the authors' script, and its coarsest of four levels
 must be 16×16 for the window of SSIM."""
 
 DATASETS = {
-    "denoising": "cifar10",
-    "deblurring": "stl10",
-    "inpainting": "celeba",
-    "superresolution": "urban100",
+    "denoising": "CIFAR10",
+    "deblurring": "STL10",
+    "inpainting": "CelebA",
+    "superresolution": "Urban100",
 }
 """The first dataset of each of the authors' scripts."""
 
@@ -34,7 +40,7 @@ DATASETS = {
 def reproduction(
     scale: float = 1.0,
     tasks: Sequence[str] = tuple(DATASETS),
-    networks: Sequence[str] = ("unet", "resnet"),
+    networks: Sequence[str] = ("UNet", "ResNet"),
     seeds: Sequence[int] = (42,),
     own_datasets: bool = False,
     **options: Any,
@@ -48,11 +54,11 @@ def reproduction(
     Args:
         scale: of all numbers of steps; 1 is the paper's.
         tasks: to be reproduced.
-        networks: for super-resolution, srnet takes unet's place.
+        networks: for super-resolution, SRNet takes UNet's place.
         seeds: one is the paper's; three or more tell differences from chance.
         own_datasets: whether each task has the dataset of the authors' script, instead of the one
             in the options.
-        options: of all runs, such as dataset, img_size, channels, val_images.
+        options: of all runs, such as size, network.channels, validation.images.
 
     Returns:
         one comparison for super-resolution and one for the other tasks.
@@ -68,8 +74,8 @@ def reproduction(
             f"scale={scale} leaves {steps['fullmultiscale']} steps for four stages; needs 0.002 or "
             f"more."
         )
-    strategies = {m: {**own, "iterations": steps[m]} for m, own in STRATEGIES.items()}
-    timeless = ["srnet" if network == "unet" else network for network in networks]
+    strategies = {m: {**own, "steps": steps[m]} for m, own in MODES.items()}
+    timeless = ["SRNet" if n.lower() == "unet" else n for n in networks]
     groups = [
         ([task for task in tasks if task != "superresolution"], list(networks)),
         ([task for task in tasks if task == "superresolution"], timeless),
@@ -81,7 +87,7 @@ def reproduction(
             strategies=strategies,
             seeds=list(seeds),
             of_task={
-                task: OF_TASK.get(task, {}) | ({"dataset": DATASETS[task]} if own_datasets else {})
+                task: OF_TASK.get(task, {}) | ({"data": DATASETS[task]} if own_datasets else {})
                 for task in of_group
             },
             options=options,
@@ -105,7 +111,7 @@ def paper_table(summary: Summary) -> str:
     for task, network in problems:
         runs = [run for run in finished if (run.task, run.network) == (task, network)]
         single = _mean(runs, "single", "work_units")
-        for mode in STRATEGIES:
+        for mode in MODES:
             work = _mean(runs, mode, "work_units")
             if work is None:
                 continue

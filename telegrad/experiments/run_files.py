@@ -1,21 +1,27 @@
-"""Runs as they lie on disk, whatever state they are in."""
+"""Runs as they lie on disk, whatever state they are in; nothing that they name is imported."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
 from telegrad import __version__
-from telegrad.runs.recipes import Recipe
+from telegrad.records import RunDirectory
+from telegrad.runs.component import KINDS, completed, resolve
+from telegrad.runs.resume import flattened
+from telegrad.runs.settings import SETTINGS
+from telegrad.runs.version_0_1 import converted, converted_report, is_of_0_1
 
 Status = Literal["finished", "unfinished", "other version", "unreadable"]
 
-DEFAULTS = {option.name: option.default for option in fields(Recipe)}
+NAMED = ("task", "data", "network", "strategy")
+"""Parts that every run names."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,12 @@ class RunSummary:
     """One run, a row of summary.csv.
 
     Attributes:
-        task, dataset, network, mode, seed, learning_rate: as configured.
+        task, dataset, network, mode, seed, learning_rate: as configured; classes by their names.
         strategy: the name of its configuration.
-        status: finished; unfinished; other version, if another version of multiscale made it;
+        status: finished; unfinished; other version, if another version of telegrad made it;
             unreadable, if its files are torn.
         work_units, seconds: of training.
-        took: seconds with validations and saves; `foretold` before it began.
+        wall_seconds: with validations and saves; `estimated_seconds` before it began.
         peak_memory: in MiB.
         valid_loss, mse, psnr, ssim: of its best model on the validation images; psnr in dB.
         corrupted_psnr: of these images before they are restored, in dB.
@@ -45,8 +51,8 @@ class RunSummary:
     status: Status
     work_units: float | None
     seconds: float | None
-    took: float | None
-    foretold: float | None
+    wall_seconds: float | None
+    estimated_seconds: float | None
     peak_memory: float | None
     valid_loss: float | None
     mse: float | None
@@ -59,78 +65,123 @@ class RunSummary:
 
 
 @dataclass(frozen=True)
-class FoundRun:
+class RunFiles:
     """What lies on disk of one run.
 
     Attributes:
-        path: of its directory, from the one in which it was found.
-        config: its options; what its version did not have is as by default.
+        path: of its directory, from the one in which it was looked for.
+        options: by name; see `flattened`.
         environment: hardware and versions.
-        report: what it came to, once it is finished.
+        report: its figures, once it is finished.
         readable: whether the files are whole.
     """
 
     path: str
-    config: dict[str, Any]
+    options: dict[str, Any]
     environment: dict[str, Any]
     report: dict[str, Any] | None
     readable: bool
 
     @classmethod
-    def read(cls, config: Path, root: Path) -> FoundRun:
-        path = config.parent.relative_to(root).as_posix()
+    def read(cls, files: RunDirectory, root: Path) -> RunFiles:
+        """The run as far as it is whole."""
+        path = files.path.relative_to(root).as_posix()
         try:
-            options = yaml.safe_load(config.read_text(encoding="utf-8"))
-            environment = json.loads(config.with_name("environment.json").read_text("utf-8"))
-            file = config.with_name("report.json")
-            report = json.loads(file.read_text("utf-8")) if file.exists() else None
-            whole = all(isinstance(x, dict) for x in (options, environment, report or {}))
-            if not whole or not {"task", "network", "mode", "seed"} <= options.keys():
+            options = read_options(files)
+            environment = json.loads(files.environment.read_text("utf-8"))
+            report = json.loads(files.report.read_text("utf-8")) if files.report.exists() else None
+            if not isinstance(environment, dict) or not isinstance(report or {}, dict):
                 raise ValueError("not the files of a run")
             if report is not None:
-                report = report | {"restored": dict(report["restored"])}
+                report = converted_report(report)
+                report |= {"restored": dict(report["restored"])}
         except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, RecursionError):
             return cls(path, {}, {}, None, readable=False)
-        return cls(path, DEFAULTS | options, environment, report, readable=True)
+        return cls(path, options, environment, report, readable=True)
 
     @property
     def status(self) -> Status:
         if not self.readable:
             return "unreadable"
-        if self.environment.get("multiscale") != __version__:
+        if self.environment.get("telegrad") != __version__:
             return "other version"
         return "unfinished" if self.report is None else "finished"
+
+    def named(self, part: str) -> str:
+        """The short name of the class of a part."""
+        return short_name(self.options.get(part, "?"))
 
     def row(self, strategy: str) -> RunSummary:
         report = self.report or {}
         restored, corrupted = report.get("restored", {}), report.get("corrupted", {})
         of_report: dict[str, Any] = {
             name: _number(report.get(name))
-            for name in ("work_units", "seconds", "took", "foretold", "peak_memory")
+            for name in (
+                "work_units",
+                "seconds",
+                "wall_seconds",
+                "estimated_seconds",
+                "peak_memory",
+            )
         }
         of_model: dict[str, Any] = {
             name: _number(restored.get(name)) for name in ("mse", "psnr", "ssim")
         }
         return RunSummary(
-            **{n: self.config.get(n, "?") for n in ("task", "dataset", "network", "mode")},
+            task=self.named("task"),
+            dataset=self.named("data"),
+            network=self.named("network"),
+            mode=self.named("strategy"),
             strategy=strategy,
-            seed=self.config.get("seed", -1),
+            seed=self.options.get("seed", -1),
             status=self.status,
             **of_report,
             valid_loss=_number(restored.get("loss")),
             **of_model,
             corrupted_psnr=_number(corrupted.get("psnr")),
-            learning_rate=self.config.get("learning_rate"),
+            learning_rate=self.options.get("optimizer.lr"),
             best_iteration=report.get("best_iteration"),
             path=self.path,
         )
 
 
+def read_options(files: RunDirectory) -> dict[str, Any]:
+    """All options of a run by name, of whichever version it is.
+
+    Raises:
+        OSError, ValueError, TypeError, yaml.YAMLError: if they can't be read.
+    """
+    content = yaml.safe_load(files.config.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("not the configuration of a run")
+    options = flattened(converted(content) if is_of_0_1(content) else content)
+    if not all(isinstance(options.get(part), str) for part in NAMED) or "seed" not in options:
+        raise ValueError("not the configuration of a run")
+    return options
+
+
+def short_name(path: str) -> str:
+    """The last part of a class's path, in small letters.
+
+    >>> short_name("telegrad.networks.ResNet")
+    'resnet'
+    """
+    return path.rpartition(".")[2].lower()
+
+
+def defaults_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What options of a run are where nothing is said, as far as the classes are ours or torch's."""
+    known: dict[str, Any] = {"seed": 42}
+    for kind in KINDS:
+        path = options.get(kind)
+        if isinstance(path, str) and path.startswith(("telegrad.", "torch.")):
+            arguments = completed(resolve(kind, path, functions=False), {})
+            known |= {f"{kind}.{name}": value for name, value in arguments.items()}
+    for name, settings in SETTINGS.items():
+        known |= {f"{name}.{key}": value for key, value in vars(settings()).items()}
+    return known
+
+
 def _number(value: Any) -> float | None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if number and math.isfinite(value) else None
-
-
-def options_of(run: Path) -> dict[str, Any]:
-    """All options of the run in that directory, which was readable before."""
-    return DEFAULTS | yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))

@@ -10,57 +10,29 @@ import csv
 import io
 import json
 import math
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from telegrad import __version__
+from telegrad.atomic import write_whole
 from telegrad.experiments.comparison import EQUAL
-from telegrad.experiments.run_files import DEFAULTS, FoundRun, RunSummary
+from telegrad.experiments.run_files import RunFiles, RunSummary, defaults_of, short_name
+from telegrad.experiments.significance import Mean, holm, p_values, with_error
+from telegrad.records import run_directories
 
-OF_SETTING = (
-    *("task", "dataset", "network", "channels", "residual", "dropout"),
-    *("img_size", "patch_size", "train_patches", "test_patches", "data_dir", "bad_images"),
-    *("t_max", "sigma", "val_images"),
-)
-"""Options that decide the problem."""
+OF_PROBLEM = ("task", "network", "data", "loss", "validation.images")
+"""Parts of a run, and options of it, that decide the problem."""
 
-OF_RUN = (
-    *("seed", "run_id", "results_dir", "device", "processes", "overwrite", "resume"),
-    *("save_every", "memory", "cache_dir"),
-)
-"""Options in which the runs of one configuration may differ."""
+OF_RUN = ("seed", "output", "runtime", "telegrad")
+"""Parts in which the runs of one configuration may differ."""
 
 MEASURED = ("valid_loss", "psnr", "ssim", "work_units", "seconds")
 """What is averaged over the runs of a configuration."""
-
-
-@dataclass(frozen=True)
-class Mean:
-    """Over seeds, with the ends of its 95 % confidence interval (Student's t); none of one seed."""
-
-    mean: float
-    low: float | None
-    high: float | None
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Mean | None:
-        if not values or not np.isfinite(values).all():
-            return None
-        mean = float(np.mean(values))
-        if len(values) == 1:
-            return cls(mean, None, None)
-        error = float(stats.sem(values))
-        if error == 0:
-            return cls(mean, mean, mean)
-        low, high = stats.t.interval(0.95, len(values) - 1, loc=mean, scale=error)
-        return cls(mean, float(low), float(high))
 
 
 @dataclass(frozen=True)
@@ -104,11 +76,15 @@ class Setting:
     def name(self) -> str:
         """Task, network, and what else is not as by default."""
         shown = dict(self.options)
-        network = f"{shown.pop('network')} {shown.pop('channels', None) or ''}".strip()
-        title = [str(shown.pop("task")), network, str(shown.pop("dataset"))]
-        if shown.get("data_dir"):
-            shown["data_dir"] = Path(shown["data_dir"]).name
-        return ", ".join([*title, *(f"{name} {value}" for name, value in shown.items())])
+        network = short_name(shown.pop("network"))
+        channels = shown.pop("network.channels", None) or ""
+        title = [short_name(shown.pop("task")), f"{network} {channels}".strip()]
+        title.append(short_name(shown.pop("data")))
+        if shown.get("data.path"):
+            shown["data.path"] = Path(shown["data.path"]).name
+        if shown.get("loss"):
+            shown["loss"] = short_name(shown["loss"])
+        return ", ".join([*title, *(f"{_brief(n)} {value}" for n, value in shown.items())])
 
 
 @dataclass(frozen=True)
@@ -135,23 +111,23 @@ def summarize(directory: str | Path) -> Summary:
     root = Path(directory)
     if not root.is_dir():
         raise ValueError(f"{root} is not a directory; needs one with runs in it.")
-    configs = sorted(root.rglob("runs/*/config.yaml"))
-    if not configs:
+    directories = run_directories(root)
+    if not directories:
         raise ValueError(
             f"{root} holds no runs (…/runs/NAME/config.yaml); needs a results_dir of `multiscale "
             f"train` or `telegrad compare`."
         )
-    found = [FoundRun.read(config, root) for config in configs]
+    all_runs = [RunFiles.read(files, root) for files in directories]
     runs: list[RunSummary] = []
     settings: list[Setting] = []
-    for _, of_setting in groupby(sorted(found, key=_by_setting), key=_by_setting):
+    for _, of_setting in groupby(sorted(all_runs, key=_by_setting), key=_by_setting):
         group = list(of_setting)
         names = _names(group)
         rows = [one.row(names[_by_configuration(one)]) for one in group]
         runs += rows
         if group[0].readable:
             settings.append(_setting(group, rows))
-    environments = [one.environment for one in found if one.environment]
+    environments = [one.environment for one in all_runs if one.environment]
     different = {json.dumps(_machine(e), sort_keys=True): _machine(e) for e in environments}
     return Summary(runs, settings, list(different.values()))
 
@@ -168,24 +144,9 @@ def write_summary(directory: str | Path) -> Summary:
     writer.writeheader()
     writer.writerows(asdict(run) for run in summary.runs)
     write_whole(root / "summary.csv", text.getvalue())
-    content = {"multiscale": __version__, **asdict(summary)}
+    content = {"telegrad": __version__, **asdict(summary)}
     write_whole(root / "summary.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
     return summary
-
-
-def write_whole(path: Path, text: str) -> None:
-    """The file with this text; until it is whole, the one before stays.
-
-    Raises:
-        OSError: if it can't be written.
-    """
-    aside = path.with_name(path.name + ".part")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise OSError(f"{path} can't be written ({error}); what was there is kept.") from error
 
 
 def table(setting: Setting) -> str:
@@ -207,16 +168,6 @@ def table(setting: Setting) -> str:
     return "\n".join(lines)
 
 
-def with_error(value: Mean | None, form: str, error: bool = True) -> str:
-    """A mean and half the width of its confidence interval."""
-    if value is None:
-        return "–"
-    if value.high is None or not error:
-        return f"{value.mean:{form}}"
-    half = value.high - value.mean
-    return f"{value.mean:{form}} ± {half:{'.2g' if form == '.4g' else form}}"
-
-
 def significance(configuration: Configuration) -> str:
     """How a configuration's loss compares with the best one's, in words."""
     if configuration.best:
@@ -228,35 +179,55 @@ def significance(configuration: Configuration) -> str:
     return f"not told apart from the best (p = {configuration.p:.2g})"
 
 
-def _by_setting(one: FoundRun) -> str:
-    return json.dumps([one.readable, *(one.config.get(n) for n in OF_SETTING)], default=str)
+def _by_setting(one: RunFiles) -> str:
+    return json.dumps([one.readable, _what(one)], sort_keys=True, default=str)
 
 
-def _by_configuration(one: FoundRun) -> str:
+def _by_configuration(one: RunFiles) -> str:
     return json.dumps(_how(one), sort_keys=True, default=str)
 
 
-def _how(one: FoundRun) -> dict[str, Any]:
-    return {n: v for n, v in one.config.items() if n not in (*OF_SETTING, *OF_RUN)}
+def _what(one: RunFiles) -> dict[str, Any]:
+    """Options that decide the problem."""
+    return {n: v for n, v in one.options.items() if n in OF_PROBLEM or _part(n) in OF_PROBLEM}
 
 
-def _names(group: Sequence[FoundRun]) -> dict[str, str]:
+def _how(one: RunFiles) -> dict[str, Any]:
+    """Options that decide how it is trained."""
+    what = _what(one)
+    precision = {n: v for n, v in one.options.items() if n == "runtime.precision"}
+    rest = {n: v for n, v in one.options.items() if n not in what and _part(n) not in OF_RUN}
+    label = {n: v for n, v in one.options.items() if n == "output.label"}
+    return rest | precision | label
+
+
+def _part(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _brief(name: str) -> str:
+    """The name of an option without its part."""
+    return name.rpartition(".")[2]
+
+
+def _names(group: Sequence[RunFiles]) -> dict[str, str]:
     """A name for each configuration: its label or mode, and what tells it from one of the same."""
     by_key = {_by_configuration(one): one for one in group}
     base = {
-        key: str(one.config.get("label") or one.config.get("mode")) for key, one in by_key.items()
+        key: str(one.options.get("output.label") or one.named("strategy"))
+        for key, one in by_key.items()
     }
     names = {}
     for key, one in by_key.items():
         same = [by_key[other] for other in by_key if base[other] == base[key]]
         own = _how(one)
         telling = [n for n in own if any(_how(other).get(n) != own[n] for other in same)]
-        told = ", ".join(f"{n}={own[n]}" for n in telling)
+        told = ", ".join(f"{_brief(n)}={own[n]}" for n in telling)
         names[key] = f"{base[key]} ({told})" if told else base[key]
     return names
 
 
-def _setting(group: Sequence[FoundRun], rows: Sequence[RunSummary]) -> Setting:
+def _setting(group: Sequence[RunFiles], rows: Sequence[RunSummary]) -> Setting:
     finished = [row for row in rows if row.status == "finished"]
     by_name: dict[str, list[RunSummary]] = {}
     for row in sorted(finished, key=lambda row: row.seed):
@@ -266,7 +237,11 @@ def _setting(group: Sequence[FoundRun], rows: Sequence[RunSummary]) -> Setting:
     in_order = sorted(
         by_name, key=lambda name: (several and len(by_name[name]) == 1, np.mean(losses[name]))
     )
-    corrected = dict(zip(in_order[1:], holm(_against_best(in_order, by_name)), strict=True))
+    values = p_values(
+        [losses[name] for name in in_order],
+        [[row.seed for row in by_name[name]] for name in in_order],
+    )
+    corrected = dict(zip(in_order[1:], holm(values), strict=True))
     configurations = [
         Configuration(
             strategy=name,
@@ -287,50 +262,15 @@ def _setting(group: Sequence[FoundRun], rows: Sequence[RunSummary]) -> Setting:
         for name in in_order
     ]
     work = [row.work_units or 0.0 for row in finished]
-    config = group[0].config
+    what, defaults = _what(group[0]), defaults_of(group[0].options)
     options = {
-        n: config[n]
-        for n in OF_SETTING
-        if n in config and (config[n] != DEFAULTS[n] or n in ("task", "network", "dataset"))
+        name: value
+        for name, value in what.items()
+        if name in ("task", "network", "data")
+        or (value != defaults.get(name) and value is not None)
     }
     equal = not work or max(work) - min(work) <= EQUAL * max(work)
     return Setting(options, equal, configurations)
-
-
-def _against_best(
-    in_order: Sequence[str], by_name: dict[str, list[RunSummary]]
-) -> list[float | None]:
-    """p-values of each configuration's loss being the first one's; paired where seeds are."""
-    values: list[float | None] = []
-    for name in in_order[1:]:
-        best, other = by_name[in_order[0]], by_name[name]
-        losses = [[_loss(row) for row in rows] for rows in (best, other)]
-        if min(map(len, losses)) < 2 or not np.isfinite(np.concatenate(losses)).all():
-            values.append(None)
-            continue
-        paired = [row.seed for row in best] == [row.seed for row in other]
-        differences = np.subtract(losses[0], losses[1]) if paired else None
-        if differences is not None and np.ptp(differences) == 0:
-            values.append(1.0 if differences[0] == 0 else 0.0)
-            continue
-        test = stats.ttest_rel(*losses) if paired else stats.ttest_ind(*losses, equal_var=False)
-        values.append(float(test.pvalue))
-    return values
-
-
-def holm(values: Iterable[float | None]) -> list[float | None]:
-    """p-values corrected for being several (Holm 1979); None stays.
-
-    >>> holm([0.01, None, 0.04, 0.03])
-    [0.03, None, 0.06, 0.06]
-    """
-    given = list(values)
-    order = sorted((k for k, p in enumerate(given) if p is not None), key=lambda k: given[k] or 0.0)
-    corrected, least = list(given), 0.0
-    for rank, k in enumerate(order):
-        least = max(least, min(1.0, (len(order) - rank) * (given[k] or 0.0)))
-        corrected[k] = least
-    return corrected
 
 
 def _loss(row: RunSummary) -> float:

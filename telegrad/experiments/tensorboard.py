@@ -6,6 +6,8 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from telegrad.records import RunDirectory
+
 SCALARS = ("train_loss", "valid_loss", "valid_psnr", "valid_ssim", "learning_rate", "level")
 
 
@@ -35,7 +37,7 @@ def write_logs(root: Path, runs: Sequence[str]) -> Path:
             old.unlink()
         with (
             SummaryWriter(str(logs)) as writer,
-            (root / run / "progress.csv").open(newline="", encoding="utf-8") as file,
+            RunDirectory.at(root / run).progress.open(newline="", encoding="utf-8") as file,
         ):
             for row in csv.DictReader(file):
                 for name in SCALARS:

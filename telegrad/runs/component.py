@@ -142,6 +142,11 @@ class Component:
         return self.class_path.rpartition(".")[2]
 
     @property
+    def is_class(self) -> bool:
+        """Whether a file can describe it: it is a class, and its arguments are known."""
+        return self.instance is None and inspect.isclass(self.factory)
+
+    @property
     def factory(self) -> Callable[..., Any]:
         """The class or the function."""
         return resolve(self.kind, self.class_path, functions=True)

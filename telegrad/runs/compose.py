@@ -15,7 +15,8 @@ from jsonargparse import ArgumentParser
 from telegrad.errors import did_you_mean
 from telegrad.options import meanings
 from telegrad.runs.component import KINDS, Component, resolve
-from telegrad.runs.config import SETTINGS, Config
+from telegrad.runs.config import Config
+from telegrad.runs.settings import SETTINGS
 from telegrad.runs.version_0_1 import RENAMED
 
 EVERYDAY = {

@@ -11,16 +11,11 @@ from telegrad.data import Data
 from telegrad.errors import did_you_mean
 from telegrad.records import RunDirectory
 from telegrad.runs.component import KINDS, Component
-from telegrad.runs.settings import Output, Runtime, ValidationSettings
+from telegrad.runs.settings import SETTINGS, Output, Runtime, ValidationSettings
 from telegrad.runs.version_0_1 import converted, is_of_0_1
 from telegrad.schedules import Strategy
 from telegrad.tasks import Task
 
-SETTINGS: dict[str, type] = {
-    "validation": ValidationSettings,
-    "runtime": Runtime,
-    "output": Output,
-}
 MOST_SEED = 2**63 - 1
 
 

@@ -80,3 +80,11 @@ class Output:
 
     def __post_init__(self) -> None:
         check_options(self)
+
+
+SETTINGS: dict[str, type] = {
+    "validation": ValidationSettings,
+    "runtime": Runtime,
+    "output": Output,
+}
+"""By the part of a run that they are."""
