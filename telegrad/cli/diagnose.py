@@ -35,7 +35,7 @@ class Diagnose(Command):
 
     what: str = option(NEEDED, "a run's models/…_best.pt; or a task, for a new network")
     draws: int = option(48, "to measure on; 8 or more for confidence intervals", least=2)
-    work: float = option(16.0, "of a step, for batch sizes", unit="work units", above=0)
+    budget: float = option(16.0, "of a step, for batch sizes", unit="work units", above=0)
     levels: int | None = option(None, "of the grids; as in training by default", least=1, most=16)
     json: str | None = option(None, "file to write all numbers into")
     seed: int = option(0, "of draws and dropout", least=0, most=2**63 - 1)
@@ -51,7 +51,7 @@ def show(words: Sequence[str]) -> int:
         print(Diagnose.help())
         return 0
     positional, options = scan(words)
-    own_names = {"what", "draws", "work", "levels", "json", "seed", "device"}
+    own_names = {"what", "draws", "budget", "levels", "json", "seed", "device"}
     rest = {name: value for name, value in options.items() if name not in own_names}
     own, _ = Diagnose.parse(
         [*positional, *(f"--{n}={v}" for n, v in options.items() if n in own_names)]
@@ -69,7 +69,7 @@ def show(words: Sequence[str]) -> int:
         changed = "size" in of_run or "data" in of_run
         config = all_levels(config, own.levels or (_default_levels(config) if changed else None))
         network = model.network
-    statistics = diagnose(config, network, own.draws, own.work, own.device, own.seed)
+    statistics = diagnose(config, network, own.draws, own.budget, own.device, own.seed)
     data, name = config.build_data(), config.network.short_name
     print(f"{config.build_task().name}, {name}, {own.what}, images of {data.name}:")
     print(statistics)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from telegrad.atomic import write_whole
 from telegrad.cli.arguments import Command
@@ -49,8 +49,10 @@ def reproduce(words: Sequence[str]) -> int:
     own, rest = Reproduce.parse(words, others=None)
     directory, failures = Path(own.out), []
     launching = ("out", "parallel", "threads")
-    said = {n: v for n, v in vars(own).items() if v is not None and n not in launching}
-    for comparison in reproduction(**said, **rest):
+    said: dict[str, Any] = {
+        n: v for n, v in vars(own).items() if v is not None and n not in launching
+    }
+    for comparison in reproduction(**(said | rest)):
         failures += launch_comparison(comparison, directory, own.parallel, own.threads)
     code = reported(directory, failures)
     table = paper_table(summarize(directory))

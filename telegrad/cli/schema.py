@@ -58,7 +58,7 @@ def _of_arguments(what: type) -> dict[str, Any]:
         of_fields = {f.name: (hints[f.name], f.default) for f in fields(what) if f.init}
     else:
         try:
-            hints = get_type_hints(what.__init__)
+            hints = get_type_hints(vars(what).get("__init__", what))
         except Exception:  # annotations of others may name what is not there
             hints = {}
         of_fields = {

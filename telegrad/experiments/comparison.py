@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from telegrad.runs.build import build_schedule
 from telegrad.runs.component import KINDS
-from telegrad.runs.compose import compose
+from telegrad.runs.compose import EVERYDAY, LENGTHS, compose
 from telegrad.runs.config import Config
+from telegrad.runs.settings import SETTINGS
 
 Options = dict[str, Any]
 """Options of a run, by name."""
@@ -44,14 +45,17 @@ SET_FOR_EACH = frozenset({"task", "network", "seed", "label", "out", "run_id"})
 class Comparison:
     """Runs that differ in task, network, strategy and seed alone.
 
+    Each run is a process that reads its options from a file, so whatever it is made of must be a
+    class, named by a short name of ours or by a dotted path.
+
     Args:
         tasks: what is undone.
         networks: each task is trained with each of them.
         strategies: options of a run by the strategy's name; or names of those in `BASELINES`,
             of our own, or dotted paths.
         seeds: three or more tell differences from chance.
-        learning_rates: if given, every strategy is tuned over them: each is tried with the first
-            seed, and the other seeds take the rate with the lowest validation loss.
+        learning_rates: over which every strategy is tuned: each is tried with the first seed, and
+            the other seeds take the rate with the lowest validation loss.
         of_task: options of one task's runs, such as {deblurring: {sigma: 2}}.
         options: of all runs; those of a task and of a strategy go before them.
         equal_budgets: whether strategies must cost the same, to within 2 % of their work units.
@@ -76,6 +80,8 @@ class Comparison:
                 continue
             if not isinstance(values, (list, tuple, dict)) or not values:
                 raise ValueError(f"{name}={values!r}; needs a list of one or more.")
+            if name in ("tasks", "networks") and not all(isinstance(v, str) for v in values):
+                raise ValueError(f"{name}={values!r}; needs names, or dotted paths of classes.")
             if len(set(values)) < len(values):
                 raise ValueError(f"{name}={values!r}; needs each of them once.")
         for task in self.of_task:
@@ -90,6 +96,12 @@ class Comparison:
             for contestant in self.contestants
             for rate in self.rates
         ]
+        problems = {(config.task.class_path, config.network.class_path) for config in configs}
+        if len(problems) < len(self.tasks) * len(self.networks):
+            raise ValueError(
+                f"tasks={self.tasks!r}, networks={self.networks!r}; two names stand for one class, "
+                f"and each is needed once."
+            )
         if len({config.output.directory for config in configs}) < len(configs):
             raise ValueError(
                 f"two of the strategies {list(self.options_of_strategies)} have the same "
@@ -105,7 +117,8 @@ class Comparison:
             return {name: dict(options or {}) for name, options in self.strategies.items()}
         own = KINDS["strategy"].names()
         known = {name: {"strategy": name} for name in own}
-        known |= {kind.name: {"strategy": name} for name, kind in own.items()} | BASELINES
+        known |= {getattr(kind, "name", name): {"strategy": name} for name, kind in own.items()}
+        known |= BASELINES
         for name in self.strategies:
             if name not in known and "." in name:
                 known[name] = {"strategy": name}
@@ -135,10 +148,13 @@ class Comparison:
         label = strategy if rate is None else f"{strategy}, rate {rate:g}"
         problem = f"{_as_file_name(task)}_{_as_file_name(network)}"
         place = directory / problem / _as_file_name(label) / f"seed{seed}"
-        options = self.options | self.of_task.get(task, {}) | self.options_of_strategies[strategy]
-        if rate is not None:
-            options["learning_rate"] = rate
-        options.setdefault("cache_dir", str(directory / "cache"))  # one for all runs
+        options = overlaid(
+            {"cache_dir": str(directory / "cache")},  # one for all runs
+            self.options,
+            self.of_task.get(task, {}),
+            self.options_of_strategies[strategy],
+            {} if rate is None else {"learning_rate": rate},
+        )
         if taken := options.keys() & SET_FOR_EACH:
             raise ValueError(
                 f"{', '.join(sorted(taken))} can't be an option of {strategy!r}; it is "
@@ -148,14 +164,9 @@ class Comparison:
         try:
             config = compose(options | own)
             build_schedule(config)
+            check_written(config)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{strategy!r} of {task} with {network}: {error}") from error
-        for part in (config.task, config.network, config.data, config.loss):
-            if part is not None and not part.is_class:
-                raise ValueError(
-                    f"{strategy!r} of {task} with {network}: {part.class_path} is not a class, and "
-                    f"the files of a comparison name classes only."
-                )
         return config
 
     def _check_budgets(self) -> None:
@@ -169,6 +180,47 @@ class Comparison:
                     f"budgets of {problem[0]} with {problem[1]} differ: {unequal} "
                     f"Give all one larger budget, or smaller batches; or use equal_budgets=false."
                 )
+
+
+def overlaid(*layers: Mapping[str, Any]) -> Options:
+    """Options in which a later one goes before an earlier one of the same meaning.
+
+    >>> overlaid({"budget": "90s", "decay": 0.3}, {"strategy.decay": 0.5}, {"steps": 40})
+    {'strategy.decay': 0.5, 'steps': 40}
+    """
+    options: Options = {}
+    for layer in layers:
+        kept = {n: v for n, v in options.items() if not any(_replaces(name, n) for name in layer)}
+        options = kept | dict(layer)
+    return options
+
+
+def _replaces(one: str, other: str) -> bool:
+    """Whether two names are of one option, or of two that a run has one of."""
+    whole = [EVERYDAY.get(name, name) for name in (one, other)]
+    if all(name in LENGTHS for name in whole) or whole[0] == whole[1]:
+        return True
+    short, long = sorted(whole, key=lambda name: "." in name)
+    direct = ("task", "strategy", *SETTINGS)
+    return "." not in short and any(long == f"{part}.{short}" for part in direct)
+
+
+def check_written(config: Config) -> None:
+    """Raises ValueError unless a file describes the run well enough for another process."""
+    for kind in KINDS:
+        part = getattr(config, kind)
+        if part is None:
+            continue
+        if not part.is_class:
+            raise ValueError(
+                f"{kind}: {part.class_path} was made in Python, and a comparison's runs are read "
+                f"from files; needs the dotted path of a class, and its arguments as {kind}.NAME."
+            )
+        if part.class_path.startswith("__main__."):
+            raise ValueError(
+                f"{kind}: {part.class_path} lies in the script that runs, which other processes "
+                f"can't import; needs a class in a module."
+            )
 
 
 def _unequal(one: Config, other: Config) -> str | None:

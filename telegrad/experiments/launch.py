@@ -152,19 +152,23 @@ def is_finished(config: Config) -> bool:
     Raises:
         ValueError: if its results directory holds a run of other options.
     """
-    files = config.directory
-    if not files.config.exists():
-        return False
-    try:
-        changed = differences(Config.from_dict(stored_content(files)), config)
-    except (AttributeError, TypeError, ValueError):
-        return False  # of another program, or damaged; the run begins anew
-    if changed:
+    files, before = config.directory, config_there(config)
+    if before is None:
+        return False  # the run begins anew
+    if changed := differences(before, config):
         raise ValueError(
             f"{files.path} holds a run of {config.label!r} with other options "
             f"({'; '.join(changed.values())}). Use another directory (out), or remove that run."
         )
     return files.report.exists()
+
+
+def config_there(config: Config) -> Config | None:
+    """What a run in that place was made with; None if there is none, or it can't be read."""
+    try:
+        return Config.from_dict(stored_content(config.directory))
+    except (AttributeError, TypeError, ValueError):
+        return None  # of another program, or damaged
 
 
 def start(config: Config, threads: int) -> Running:
@@ -173,7 +177,8 @@ def start(config: Config, threads: int) -> Running:
     results.mkdir(parents=True, exist_ok=True)
     description = results / "run.yaml"
     write_whole(description, yaml.safe_dump(config.to_dict(), sort_keys=False))
-    goes_on = files.last.exists() or files.previous.exists()
+    saved = files.last.exists() or files.previous.exists()
+    goes_on = saved and config_there(config) is not None
     command = [sys.executable, "-m", "telegrad", "train"]
     if goes_on:
         command += ["--resume", str(files.path)]

@@ -64,8 +64,12 @@ def reproduction(
         one comparison for super-resolution and one for the other tasks.
 
     Raises:
-        ValueError: for a scale outside (0, 1], or one that leaves a stage without a step.
+        ValueError: for a task that is not the paper's; a scale outside (0, 1], or one that leaves a
+            stage without a step.
     """
+    for task in tasks:
+        if task not in DATASETS:
+            raise ValueError(f"task={task}: needs one of the paper's, {', '.join(DATASETS)}.")
     if not 0 < scale <= 1:
         raise ValueError(f"scale={scale}; needs a number in (0, 1], such as 0.01.")
     steps = {mode: round(n * scale) for mode, n in STEPS.items()}

@@ -53,7 +53,7 @@ def p_values(
             values.append(None)
             continue
         paired = list(seeds[0]) == list(of_seeds)
-        differences = np.subtract(*pair) if paired else None
+        differences = np.subtract(pair[0], pair[1]) if paired else None
         if differences is not None and np.ptp(differences) == 0:
             values.append(1.0 if differences[0] == 0 else 0.0)
             continue

@@ -23,8 +23,9 @@ def per_sample(loss: Callable[[Tensor, Tensor], Tensor], restored: Tensor, clean
         return values.flatten(1).mean(1)
     if isinstance(values, Tensor) and values.shape == restored.shape[:1]:
         return values
+    name = getattr(loss, "__name__", type(loss).__name__)
     got = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
     raise ValueError(
-        f"{type(loss).__name__}: returned {got} for {len(restored)} images; needs one loss per "
-        f"sample, ({len(restored)},). Torch's own losses give them with reduction='none'."
+        f"{name}: returned {got} for {len(restored)} images; needs one loss per sample, "
+        f"({len(restored)},). Return that; torch's own losses do with reduction='none'."
     )

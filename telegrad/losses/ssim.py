@@ -23,8 +23,17 @@ class SSIM(Loss):
 def similarity(images: Tensor, clean: Tensor) -> Tensor:
     """SSIM of each image (n, 3, h, w) in [−1, 1] with its clean one, shape (n,); 1 for equals.
 
+    Raises:
+        ValueError: for images below 16×16.
+
     Source: Wang et al., *Image quality assessment*, IEEE Trans. Image Process. 2004.
     """
+    height, width = images.shape[-2:]
+    if min(height, width) < SMALLEST:
+        raise ValueError(
+            f"SSIM: images of {height}×{width}; needs {SMALLEST}×{SMALLEST} or larger. Use fewer "
+            f"levels, larger images, or another loss."
+        )
     from torchmetrics.functional.image import structural_similarity_index_measure
 
     values = structural_similarity_index_measure(

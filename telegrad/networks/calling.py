@@ -30,18 +30,19 @@ def accept_times(network: nn.Module) -> nn.Module:
 
 
 def takes_times(network: nn.Module) -> bool:
-    """Whether times are passed to the network's own forward.
+    """Whether the network's own forward takes times.
+
+    A wrapper such as `torch.optim.swa_utils.AveragedModel` takes what the network in it takes.
 
     Raises:
         ValueError: see `accept_times`.
     """
-    positional = [
-        parameter
-        for parameter in inspect.signature(network.forward).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
+    parameters = list(inspect.signature(network.forward).parameters.values())
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if len(positional) < 2:
-        return False
+        passes_on = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        inner = getattr(network, "module", None)
+        return passes_on and isinstance(inner, nn.Module) and takes_times(inner)
     second = positional[1]
     if second.name in TIMES:
         return True
@@ -49,8 +50,8 @@ def takes_times(network: nn.Module) -> bool:
         name = type(network).__name__
         raise ValueError(
             f"{name}: its second argument is {second.name!r}, which is not known to be the times; "
-            f"needs forward(images) or forward(images, times). Of a noise level on [0, 1], use "
-            f"telegrad.networks.WithNoiseLevel(model)."
+            f"needs forward(images) or forward(images, times). Wrap a model that takes images in "
+            f"[0, 1] and their noise level: telegrad.networks.WithNoiseLevel(model)."
         )
     return False
 

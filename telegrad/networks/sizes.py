@@ -19,17 +19,17 @@ LEAST = 32
 def divisor_of(network: nn.Module) -> int:
     """What the heights and widths of its images must be multiples of.
 
-    Its attribute `divisor`, if it has one. Else the least of 1, 2, 4, … 64 of which odd multiples
-    come out as large as they went in.
+    Its attribute `divisor`, if it has one that is a whole number. Else the least of 1, 2, 4, … 64
+    of which odd multiples come out as large as they went in.
 
     Raises:
         ValueError: if none of them do.
     """
     own = getattr(network, "divisor", None)
-    if own is not None:
-        return int(own)
+    if isinstance(own, int) and own >= 1:
+        return own
     for divisor in DIVISORS:
-        odd = -(-LEAST // divisor) // 2 * 2 + 1
+        odd = max(-(-LEAST // divisor) // 2 * 2 + 1, 3)
         if _complaint(network, (odd * divisor, (odd + 2) * divisor)) is None:
             return divisor
     raise ValueError(
@@ -56,16 +56,25 @@ def check_network(
         complaint = _complaint(network, (height, width), timed)
         if complaint is None:
             continue
-        try:
-            divisor = divisor_of(network)
-            fits = height % divisor == 0 == width % divisor
-            way_out = "" if fits else f", or a size divisible by {divisor}"
-        except ValueError:
-            way_out = ""
+        if not timed and _complaint(network, (height, width)) is None:
+            way_out = "The task has no times: use a network of images alone, such as SRNet"
+        else:
+            way_out = _way_out(network, height, width)
         raise ValueError(
             f"{type(network).__name__}: fails on {where}, images of {height}×{width}: {complaint}. "
-            f"Use a larger size or fewer levels{way_out}."
+            f"{way_out}."
         )
+
+
+def _way_out(network: nn.Module, height: int, width: int) -> str:
+    """What to do about a network that fails at this size."""
+    try:
+        divisor = divisor_of(network)
+    except ValueError:
+        return "It fails at other sizes too: needs (n, 3, h, w) in [−1, 1] → (n, 3, h, w)"
+    if height % divisor or width % divisor:
+        return f"Use a size divisible by {divisor} on every level, or fewer levels"
+    return "Use a larger size or fewer levels"
 
 
 def _complaint(network: nn.Module, shape: tuple[int, int], timed: bool = True) -> str | None:

@@ -23,12 +23,14 @@ class Kind:
         room: the module whose classes go by their short names.
         bases: of which a class must be derived from one.
         plural: for messages.
+        apart: classes of the room that have no short name, since they are made around another.
     """
 
     name: str
     room: str
     bases: tuple[str, ...]
     plural: str
+    apart: tuple[str, ...] = ()
 
     def accepts(self, what: object) -> bool:
         """Whether it is a class of this kind."""
@@ -45,7 +47,7 @@ class Kind:
         return {
             name: what
             for name, what in offered.items()
-            if self.accepts(what) and not inspect.isabstract(what) and what not in self._classes()
+            if self.accepts(what) and not inspect.isabstract(what) and name not in self.apart
         }
 
     def _classes(self) -> tuple[type, ...]:
@@ -56,10 +58,16 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind("task", "telegrad.tasks", ("telegrad.tasks.Task",), "tasks"),
-        Kind("network", "telegrad.networks", ("torch.nn.Module",), "networks"),
+        Kind(
+            "network",
+            "telegrad.networks",
+            ("torch.nn.Module",),
+            "networks",
+            apart=("RestorationNetwork", "WithNoiseLevel", "WithoutTime"),
+        ),
         Kind("data", "telegrad.data", ("telegrad.data.Data",), "datasets"),
         Kind("loss", "telegrad.losses", ("telegrad.losses.Loss", "torch.nn.Module"), "losses"),
-        Kind("optimizer", "torch.optim", ("torch.optim.Optimizer",), "optimizers"),
+        Kind("optimizer", "torch.optim", ("torch.optim.Optimizer",), "optimizers", ("Optimizer",)),
         Kind("strategy", "telegrad.schedules", ("telegrad.schedules.Strategy",), "strategies"),
     )
 }
@@ -127,6 +135,8 @@ class Component:
                 f"{kind}={content!r}: needs class_path, and init_args if there are any."
             )
         arguments = content.get("init_args") or {}
+        if not isinstance(arguments, Mapping):
+            raise ValueError(f"{kind}.init_args={arguments!r}: needs arguments by name.")
         _check_plain(f"{kind}.init_args", arguments)
         what = resolve(kind, content["class_path"], functions=False)
         return cls(kind, path_of(kind, what), completed(what, arguments))

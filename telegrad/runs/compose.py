@@ -66,7 +66,7 @@ def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -
             parts[kind] = Component.of(kind, options[kind])
         elif what is None:
             continue
-        elif kind in options or kind not in base:
+        elif kind in options or base.get(kind) is None:
             parts[kind] = Component.of(kind, what, **own)
         else:
             kept = dict(base[kind].init_args)
@@ -75,9 +75,9 @@ def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -
             if "batch_sizes" in own:
                 kept = {n: v for n, v in kept.items() if n not in ("batch_size", "ratio")}
             parts[kind] = replace(base[kind], init_args={**kept, **own})
-    for name, kind in SETTINGS.items():
-        own = {n: value for (part, n), value in values.items() if part == name}
-        parts[name] = kind(**{**base.get(name, {}), **own})
+    for part, settings in SETTINGS.items():
+        own = {name: value for (of, name), value in values.items() if of == part}
+        parts[part] = settings(**{**base.get(part, {}), **own})
     seed = values.get(("", "seed"), base.get("seed"))
     return Config(**parts, **({} if seed is None else {"seed": seed}))
 
@@ -185,7 +185,7 @@ def _chosen(kind: str, options: Mapping[str, Any], base: Mapping[str, Any]) -> A
         return None
     if what is not None:
         return resolve(kind, what, functions=True) if isinstance(what, str) else what
-    if kind in base:
+    if base.get(kind) is not None:
         return base[kind].factory
     if kind == "network":
         own = options.get("task")

@@ -64,9 +64,9 @@ class Config:
         for name in KINDS:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, Component.of(name, getattr(self, name)))
+        task = self.build_task()
         if self.network is None:
-            default = Component.of("network", self.build_task().default_network)
-            object.__setattr__(self, "network", default)
+            object.__setattr__(self, "network", Component.of("network", task.default_network))
         for name, kind in SETTINGS.items():
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"{name}={getattr(self, name)!r}: needs {kind.__name__}(…).")
@@ -74,7 +74,7 @@ class Config:
         if not whole or not 0 <= self.seed <= MOST_SEED:
             raise ValueError(f"seed={self.seed!r}: needs a whole number from 0 to {MOST_SEED}.")
         self.build_data()
-        self.build_strategy()
+        self.build_strategy().learning_rate(self.optimizer.init_args.get("lr"))
 
     def build_task(self) -> Task:
         return self.task.build()
@@ -137,6 +137,8 @@ class Config:
             ValueError: if it is not the description of a run, or names something that can't be
                 imported or is not a class of the kind needed; nothing else is called.
         """
+        if not isinstance(content, Mapping):
+            raise ValueError(f"not the description of a run: {type(content).__name__}.")
         parts = parts_from_file({k: v for k, v in content.items() if k not in instead})
         for name, kind in SETTINGS.items():
             if name in parts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from telegrad.mge.numbers import is_number
 from telegrad.schedules.schedule import Schedule
 
 
@@ -22,6 +23,12 @@ class LearningRate:
     highest: float
     lowest: float = 1e-6
     decay: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (is_number(self.highest) and 1e-12 <= self.highest <= 1e3):
+            raise ValueError(
+                f"learning_rate={self.highest}: needs a number from 1e-12 to 1,000, such as 1e-3."
+            )
 
     def at(self, schedule: Schedule, iteration: int, work_units: float) -> float:
         """Of the next step, after so many steps and work units."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class Task(ABC):
         pixelwise: whether the corruption of a pixel depends on that pixel alone, so that patches
             pose the same problem.
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
+        scale: how many times larger a restored image is than the one given to `prepare`.
         default_network: short name of the network that is trained where none is named.
         network_arguments: arguments of networks that have them, unless they are given.
     """
@@ -62,6 +64,7 @@ class Task(ABC):
     pairs: ClassVar[bool] = False
     pixelwise: ClassVar[bool] = False
     logs_ssim: ClassVar[bool] = False
+    scale: ClassVar[int] = 1
     default_network: ClassVar[str] = "UNet"
     network_arguments: ClassVar[Mapping[str, Any]] = {}
 
@@ -95,6 +98,11 @@ class Task(ABC):
     def smallest_useful(self) -> int:
         """Least height and width of a level, in pixels, that is worth training on."""
         return max(8, self.smallest)
+
+    @property
+    def longest_time(self) -> float:
+        """The largest time of a draw, in [0, 1]; 0 for a task that has none."""
+        return float(getattr(self, "t_max", 0.0)) if self.timed else 0.0
 
     @property
     def default_loss(self) -> Loss:
@@ -134,10 +142,16 @@ class Task(ABC):
         Args:
             image: (n, 3, h, w) in [−1, 1].
             noise: its standard deviation σ on [−1, 1].
+
+        Raises:
+            ValueError: for images of another shape, or noise below 0.
         """
+        check_images("Task.prepare", image)
+        if not (math.isfinite(noise) and noise >= 0):
+            raise ValueError(f"Task.prepare: noise={noise}; needs a standard deviation from 0 on.")
         if not self.timed:
             return image, None
-        t = min(noise / (1 + noise), float(getattr(self, "t_max", 0.0)))
+        t = min(noise / (1 + noise), self.longest_time)
         return (1 - t) * image, torch.full((len(image),), t, device=image.device)
 
 

@@ -34,11 +34,15 @@ class Deblurring(SizedTask):
     )
     t_max: float = t_max_option()
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.sigma, list):
+            object.__setattr__(self, "sigma", tuple(self.sigma))
+
     @property
     def sigmas(self) -> tuple[float, float]:
         """Down and across, in pixels of the finest level."""
-        down, across = self.sigma if isinstance(self.sigma, (tuple, list)) else 2 * (self.sigma,)
-        return down, across
+        return self.sigma if isinstance(self.sigma, tuple) else (self.sigma, self.sigma)
 
     @property
     def smallest_useful(self) -> int:

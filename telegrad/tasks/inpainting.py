@@ -38,6 +38,7 @@ class Inpainting(SizedTask):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "sides", tuple(self.sides))
         if not self.sides[0] <= self.sides[1]:
             raise ValueError(
                 f"sides={self.sides}: needs the least side of a box first, then the largest."

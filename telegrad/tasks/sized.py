@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from telegrad.tasks.base import LevelRule, Task
 
@@ -44,10 +44,17 @@ class SizedTask(Task):
         return self.finest
 
     def at_size(self: Sized, finest: tuple[int, int]) -> Sized:
-        """The task with its lengths meant on a finest level of (height, width) pixels."""
-        sized = replace(self)
-        object.__setattr__(sized, "finest", tuple(finest))
-        return sized
+        """The task with its lengths meant on a finest level of (height, width) pixels.
+
+        Raises:
+            ValueError: unless both are 1 or more.
+        """
+        if len(finest) != 2 or min(finest) < 1:
+            raise ValueError(
+                f"{type(self).__name__}.at_size: got {finest}; needs (height, width) in pixels."
+            )
+        height, width = finest
+        return self._copy((int(height), int(width)))
 
     def for_patches(self: Sized) -> Sized:
         """The task by the pixel rule.
@@ -60,4 +67,9 @@ class SizedTask(Task):
                 f"{self.name}: patches have the finest level's pixels, and level_rule=physical is "
                 f"for restricted images; use level_rule=pixel, or leave it out."
             )
-        return replace(self, level_rule="pixel")
+        return self._copy(self.finest, level_rule="pixel")
+
+    def _copy(self: Sized, finest: tuple[int, int] | None, **changes: Any) -> Sized:
+        copy = replace(self, **changes)
+        object.__setattr__(copy, "finest", finest)
+        return copy

@@ -30,6 +30,7 @@ class SuperResolution(Task):
     divisor: ClassVar[int] = 2
     timed: ClassVar[bool] = False
     pairs: ClassVar[bool] = True
+    scale: ClassVar[int] = 2
     default_network: ClassVar[str] = "SRNet"
     network_arguments: ClassVar[Mapping[str, Any]] = {"time": False}
 
@@ -55,7 +56,8 @@ class SuperResolution(Task):
         return _enlarged(draw["low"])
 
     def prepare(self, image: Tensor, noise: float) -> tuple[Tensor, Tensor | None]:
-        """The photographs at twice their height and width."""
+        """The photographs at twice their height and width; the noise in them stays."""
+        check_images("SuperResolution.prepare", image)
         return _enlarged(image), None
 
 

@@ -1,0 +1,51 @@
+"""Sketches keep inner products."""
+
+import math
+
+import pytest
+import torch
+
+from telegrad import GridHierarchy, level_statistics
+from telegrad.diagnostics.gradients import Sketch
+
+GRIDS = GridHierarchy((16, 16), 3)
+
+
+def test_a_sketch_is_linear_and_keeps_inner_products():
+    torch.manual_seed(0)
+    shapes = [(300, 400), (80_000,)]
+    tensors = [[torch.randn(shape) for shape in shapes] for _ in range(6)]
+    sketch = Sketch(tensors[0], seed=3)
+    rows = torch.stack([sketch(gradient) for gradient in tensors])
+    whole = torch.stack([torch.cat([t.flatten() for t in gradient]) for gradient in tensors])
+    assert rows.shape == (6, 2**14)
+    norms = whole.norm(dim=1)
+    error = (rows @ rows.T - whole @ whole.T) / norms[:, None] / norms
+    assert error.abs().max() < 4 * math.sqrt(2 / 2**14)
+    difference = [x - 0.7 * y for x, y in zip(tensors[0], tensors[1], strict=True)]
+    assert torch.allclose(sketch(difference), rows[0] - 0.7 * rows[1], atol=1e-3)
+    assert torch.equal(sketch([None, None]), torch.zeros(2**14))
+    small = Sketch([torch.zeros(2, 3), torch.zeros(4)])
+    assert torch.equal(small([torch.ones(2, 3), None]), torch.tensor([1.0] * 6 + [0.0] * 4))
+
+
+def test_a_network_beyond_the_exact_size_has_the_same_statistics_within_the_sketch(prescribed):
+    torch.manual_seed(0)
+    common, x = torch.randn(2, 24, 70_000)
+    exact = torch.stack([common, common + 0.3 * x])
+    statistics = prescribed(70_000).statistics(list(exact))
+    assert statistics.variance == pytest.approx([g.var(0).sum().item() for g in exact], rel=0.03)
+    assert statistics.correction_variance()[1] == pytest.approx(
+        (0.3 * x).var(0).sum().item(), rel=0.03
+    )
+
+
+def test_parameters_without_gradient_count_as_zeros(linear):
+    problem, idle = linear(), torch.ones(7, requires_grad=True)
+    fixed = torch.ones(2)
+    with_idle = level_statistics(
+        problem.losses, problem.draws(16), GRIDS, [idle, problem.theta, fixed],
+        restriction=problem.restriction, timing=0,
+    )  # fmt: skip
+    assert with_idle.covariance == problem.statistics(n=16).covariance
+    assert with_idle.parameters == 12
