@@ -32,9 +32,9 @@ from telegrad.data import Folder
 from telegrad.data.pyramid import build_pyramid
 from telegrad.data.stream import grid_of_crops, to_images
 from telegrad.mge.grids import GridHierarchy
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import run
-from telegrad.tasks import Denoising
+from telegrad.runs import run
+from telegrad.runs.compose import compose
+from telegrad.tasks import Denoising, Objective
 from telegrad.training.validation import Validation
 
 SIZE = 128
@@ -92,32 +92,34 @@ def train_ours(settings: dict[str, Any], out: str) -> dict[str, float]:
     """In this process, which must be new."""
     torch.manual_seed(settings["seed"])
     network = Theirs(settings["checkout"], settings["network"], settings["channels"])
-    recipe = Recipe(
-        mode=settings["mode"],
-        network="own",
-        dataset="folder",
-        data_dir=settings["data_dir"],
-        img_size=SIZE,
-        levels=4,
-        batch_size=16,
-        t_max=1.0,
-        learning_rate=5e-4,
-        budget=f"{settings['seconds']}s",
-        validations=4,
-        val_images=32,
-        seed=settings["seed"],
-        device="cpu",
-        results_dir=out,
+    config = compose(
+        {
+            "strategy": settings["mode"],
+            "network": network,
+            "data": "Folder",
+            "data.path": settings["data_dir"],
+            "size": SIZE,
+            "levels": 4,
+            "batch_size": 16,
+            "t_max": 1.0,
+            "learning_rate": 5e-4,
+            "budget": f"{settings['seconds']}s",
+            "validation.times": 4,
+            "validation.images": 32,
+            "seed": settings["seed"],
+            "device": "cpu",
+            "out": out,
+        }
     )
     with quiet():
-        report = run(recipe, network)
+        report = run(config)
     torch.save(network.state_dict(), Path(out) / "network.pt")
-    steps = report.outcome.iteration
+    steps = report.progress.iteration
     return {
         "steps": steps,
-        "step": report.outcome.seconds / steps,
-        "with_all": report.took / steps,
-        "took": report.took,
+        "step": report.progress.seconds / steps,
+        "with_all": report.wall_seconds / steps,
+        "took": report.wall_seconds,
         "memory": report.peak_memory or float("nan"),
         "largest_worker": 0.0,
     }
@@ -146,7 +148,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         judges = write_crops(options.data_dir, Path(folder), options.crops)
-        judge = Validation(Denoising(t_max=1.0), judges)
+        judge = Validation(Objective(Denoising(t_max=1.0)), judges)
         cases = [
             *(("theirs", mode, {"validate": True}) for mode in options.modes),
             *(("theirs, validation left out", mode, {"validate": False}) for mode in options.modes),

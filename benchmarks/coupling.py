@@ -74,7 +74,7 @@ def measure(
     make: Any, pyramid: Pyramid, options: argparse.Namespace, seed: int
 ) -> dict[tuple[int, str], list[tuple[float, float, float, float]]]:
     """One training run with measurements: (step, rule) → pairs."""
-    task, grids = Denoising(options.t_max), pyramid.grids
+    task, grids = Denoising(t_max=options.t_max), pyramid.grids
     torch.manual_seed(seed)
     network = make()
     network.to(memory_format=torch.channels_last)

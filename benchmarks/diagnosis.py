@@ -11,41 +11,46 @@ from __future__ import annotations
 import tempfile
 from statistics import mean
 
-import numpy as np
+import torch
 from table import as_markdown, publish
-from telegrad.runs.recipes import Recipe
 
-from telegrad.diagnostics.statistics import LevelStatistics
-from telegrad.inference.diagnose import diagnose, probing
-from telegrad.inference.model import load_model
+from telegrad.diagnostics import LevelStatistics
+from telegrad.inference import load_model
+from telegrad.inference.diagnose import all_levels, diagnose
 from telegrad.mge.weights import FORMS, Form
-from telegrad.runs.run import run
+from telegrad.runs import run
+from telegrad.runs.compose import compose
 
 SETS = 4
 """Sets of draws, for the last table."""
 
-COMMON = "denoising --network resnet --channels 32 --batch_size 4 --learning_rate 3e-3 --t_max 0.5"
+COMMON = (
+    "denoising --network ResNet --network.channels 32 --batch_size 4 --learning_rate 3e-3 "
+    "--t_max 0.5"
+)
 
 
 def main() -> None:
     body, rows = [], []
     with tempfile.TemporaryDirectory() as results:
         for work_units in (200, 600, 2000):
-            recipe = Recipe(
-                network="resnet",
-                channels=32,
-                batch_size=4,
-                learning_rate=3e-3,
-                t_max=0.5,
-                work_units=work_units,
-                validations=2,
-                val_images=32,
-                results_dir=results,
-                overwrite=True,
-                device="cpu",
+            config = compose(
+                {
+                    "network": "ResNet",
+                    "network.channels": 32,
+                    "batch_size": 4,
+                    "learning_rate": 3e-3,
+                    "t_max": 0.5,
+                    "work_units": work_units,
+                    "validation.times": 2,
+                    "validation.images": 32,
+                    "out": results,
+                    "overwrite": True,
+                    "device": "cpu",
+                }
             )
-            model = load_model(run(recipe).records.best)
-            probe = probing(model.recipe)
+            model = load_model(run(config).files.best)
+            probe = all_levels(model.config)
             sets = [diagnose(probe, model.network, seed=seed) for seed in range(SETS)]
             statistics = sets[0]
             said = f"`telegrad train {COMMON} --work_units {work_units}`, then `telegrad diagnose`"
@@ -68,7 +73,8 @@ def on_other_draws(sets: list[LevelStatistics], form: Form) -> list[str]:
     for chosen in sets:
         best = chosen.allocation(form)
         gain = chosen.gain(best)
-        rest = np.mean([s.covariance for s in sets if s is not chosen], axis=0)
+        others = [s.covariance for s in sets if s is not chosen]
+        rest = torch.tensor(others, dtype=torch.float64).mean(0)
         same.append(gain.value)
         other.append(float(best.gain(rest, chosen.work_units)))
         held += gain.low <= other[-1] <= gain.high

@@ -21,8 +21,8 @@ from table import as_markdown, publish
 from tasks import STRATEGIES
 
 from telegrad.networks import RestorationNetwork, UNet
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import run
+from telegrad.runs import run
+from telegrad.runs.compose import compose
 
 NETWORKS: dict[str, Callable[[], RestorationNetwork]] = {
     "none": lambda: UNet(16, dropout=0.0),
@@ -37,22 +37,24 @@ def train_once(job: tuple[str, str, int, argparse.Namespace]) -> tuple[str, str,
     dropout, strategy, seed, options = job
     torch.set_num_threads(options.threads)
     with thrown_away() as results:
-        recipe = Recipe(
-            **STRATEGIES[strategy],
-            network="own",
-            dataset="folder",
-            data_dir=options.data_dir,
-            img_size=options.img_size,
-            work_units=options.work_units,
-            learning_rate=options.learning_rate,
-            validations=16,
-            val_images=128,
-            seed=seed,
-            device="cpu",
-            results_dir=results,
-        )
         torch.manual_seed(seed)
-        report = run(recipe, NETWORKS[dropout]())
+        config = compose(
+            {
+                **STRATEGIES[strategy],
+                "network": NETWORKS[dropout](),
+                "data": "Folder",
+                "data.path": options.data_dir,
+                "size": options.img_size,
+                "work_units": options.work_units,
+                "learning_rate": options.learning_rate,
+                "validation.times": 16,
+                "validation.images": 128,
+                "seed": seed,
+                "device": "cpu",
+                "out": results,
+            }
+        )
+        report = run(config)
     return dropout, strategy, seed, report.restored.mean_psnr, report.restored.mean_mse
 
 

@@ -20,37 +20,37 @@ import torch
 from quiet import thrown_away
 from table import RESULTS, as_markdown, publish
 
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import run
+from telegrad.runs import run
+from telegrad.runs.compose import compose
 
 PAPER = {"batch_sizes": [128, 64, 32, 16]}
 STRATEGIES: dict[str, dict] = {
-    "single, batch 4": {"mode": "single", "batch_size": 4},
-    "single, batch 8": {"mode": "single", "batch_size": 8},
-    "single, batch 16": {"mode": "single", "batch_size": 16},
-    "cascadic, paper's stages and batches": {"mode": "cascadic", **PAPER},
+    "single, batch 4": {"strategy": "Single", "batch_size": 4},
+    "single, batch 8": {"strategy": "Single", "batch_size": 8},
+    "single, batch 16": {"strategy": "Single", "batch_size": 16},
+    "cascadic, paper's stages and batches": {"strategy": "Cascadic", **PAPER},
     "cascadic, batch 4, work 10/20/50/20 %": {
-        "mode": "cascadic",
+        "strategy": "Cascadic",
         "batch_sizes": [8, 8, 8, 4],
         "shares": [1, 2, 5, 2],
     },
     "multiscale, paper's, every second pixel": {
-        "mode": "multiscale",
+        "strategy": "Multiscale",
         "form": "independent",
         "restriction": "injection",
         **PAPER,
     },
-    "multiscale, paper's batches, nested": {"mode": "multiscale", **PAPER},
-    "multiscale, nested 16/2": {"mode": "multiscale", "batch_sizes": [16, 16, 16, 2]},
+    "multiscale, paper's batches, nested": {"strategy": "Multiscale", **PAPER},
+    "multiscale, nested 16/2": {"strategy": "Multiscale", "batch_sizes": [16, 16, 16, 2]},
     "full multiscale, paper's, every second pixel": {
-        "mode": "fullmultiscale",
+        "strategy": "FullMultiscale",
         "form": "independent",
         "restriction": "injection",
         **PAPER,
     },
-    "full multiscale, paper's batches, nested": {"mode": "fullmultiscale", **PAPER},
+    "full multiscale, paper's batches, nested": {"strategy": "FullMultiscale", **PAPER},
     "full multiscale, nested 8/1, work 10/20/50/20 %": {
-        "mode": "fullmultiscale",
+        "strategy": "FullMultiscale",
         "batch_sizes": [8, 8, 8, 1],
         "shares": [1, 2, 5, 2],
     },
@@ -62,24 +62,25 @@ def train_once(job: tuple[str, int, argparse.Namespace]) -> tuple[str, int, list
     strategy, seed, options = job
     torch.set_num_threads(options.threads)
     with thrown_away() as results:
-        recipe = Recipe(
-            **STRATEGIES[strategy],
-            network=options.network,
-            channels=options.channels,
-            dataset="folder" if options.data_dir else "photographs",
-            data_dir=options.data_dir,
-            img_size=options.img_size,
-            work_units=options.work_units,
-            t_max=options.t_max,
-            learning_rate=options.learning_rate,
-            validations=32,
-            val_images=128,
-            seed=seed,
-            device="cpu",
-            results_dir=results,
+        data = {"data": "Folder", "data.path": options.data_dir} if options.data_dir else {}
+        config = compose(
+            {
+                **STRATEGIES[strategy],
+                **data,
+                "network": options.network,
+                "network.channels": options.channels,
+                "size": options.img_size,
+                "work_units": options.work_units,
+                "t_max": options.t_max,
+                "learning_rate": options.learning_rate,
+                "validation.times": 32,
+                "validation.images": 128,
+                "seed": seed,
+                "device": "cpu",
+                "out": results,
+            }
         )
-        directory = run(recipe).records.directory
-        with (directory / "progress.csv").open() as file:
+        with run(config).files.progress.open() as file:
             rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
     return strategy, seed, rows
 

@@ -20,8 +20,9 @@ import torch
 from table import as_markdown, publish
 
 from telegrad import GridHierarchy, multiscale_backward, restrict
-from telegrad.networks import NETWORKS
+from telegrad.networks import ResNet, UNet
 
+NETWORKS = {"resnet": ResNet, "unet": UNet}
 SIZE, BATCH_SIZES = 128, (128, 64, 32, 16)
 
 

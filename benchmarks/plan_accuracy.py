@@ -19,40 +19,41 @@ import torch
 from quiet import thrown_away
 from table import as_markdown, publish
 
-from telegrad.runs.plan import plan
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import run
+from telegrad.runs import Config, plan, run
+from telegrad.runs.compose import compose
 
-RESNET = {"network": "resnet", "channels": 32}
-UNET = {"network": "unet", "channels": 16}
+RESNET = {"network": "ResNet", "network.channels": 32}
+UNET = {"network": "UNet", "network.channels": 16}
 RUNS: dict[str, dict[str, Any]] = {
-    "single, ResNet 32": {**RESNET, "mode": "single"},
-    "full multiscale, U-Net 16": {**UNET, "mode": "fullmultiscale", "batch_size": 4},
+    "single, ResNet 32": {**RESNET, "strategy": "Single"},
+    "full multiscale, U-Net 16": {**UNET, "strategy": "FullMultiscale", "batch_size": 4},
     "multiscale, inpainting": {
         **RESNET,
         "task": "inpainting",
-        "mode": "multiscale",
+        "strategy": "Multiscale",
         "batch_size": 4,
     },
     "cascadic, SRNet": {
         "task": "superresolution",
-        "network": "srnet",
-        "mode": "cascadic",
+        "network": "SRNet",
+        "strategy": "Cascadic",
         "batch_size": 4,
     },
-    "auto, deblurring": {**RESNET, "task": "deblurring", "mode": "auto"},
-    "growing patches, U-Net 16": {**UNET, "mode": "growing_patches", "batch_size": 4},
-    "auto, 128×128": {**RESNET, "mode": "auto", "img_size": 128},
+    "auto, deblurring": {**RESNET, "task": "deblurring", "strategy": "Auto"},
+    "growing patches, U-Net 16": {**UNET, "strategy": "GrowingPatches", "batch_size": 4},
+    "auto, 128×128": {**RESNET, "strategy": "Auto", "size": 128},
 }
 
 
-def recipe_of(name: str, options: argparse.Namespace, results: str, **how_long: Any) -> Recipe:
-    return Recipe(
-        **RUNS[name],
-        **how_long,
-        validations=options.validations,
-        val_images=32,
-        results_dir=results,
+def config_of(name: str, options: argparse.Namespace, results: str, **how_long: Any) -> Config:
+    return compose(
+        {
+            **RUNS[name],
+            **how_long,
+            "validation.times": options.validations,
+            "validation.images": 32,
+            "out": results,
+        }
     )
 
 
@@ -60,7 +61,7 @@ def planned(name: str, options: argparse.Namespace) -> tuple[float, float, float
     """Work units of a run that is to take so many seconds; seconds and MiB planned for it."""
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as results:
-        expected = plan(recipe_of(name, options, results, budget=f"{options.seconds:g}s"))
+        expected = plan(config_of(name, options, results, budget=f"{options.seconds:g}s"))
     return expected.schedule.work_units, expected.seconds, expected.peak_memory or 0.0
 
 
@@ -70,9 +71,9 @@ def made(
     """Seconds that the run itself foretold when it began, that it took, and its MiB."""
     torch.set_num_threads(options.threads)
     with thrown_away() as results:
-        recipe = recipe_of(name, options, results, work_units=work_units, seed=seed)
-        report = run(recipe)
-    return report.foretold, report.took, report.peak_memory or 0.0
+        config = config_of(name, options, results, work_units=work_units, seed=seed)
+        report = run(config)
+    return report.estimated_seconds, report.wall_seconds, report.peak_memory or 0.0
 
 
 def main() -> None:

@@ -30,17 +30,17 @@ def seconds_a_step(mode: str, network: str, processes: int) -> float:
     channels, steps = NETWORKS[network]
     with tempfile.TemporaryDirectory() as results:
         options = {
-            "mode": mode,
+            "strategy": mode,
             "network": network,
-            "channels": channels,
+            "network.channels": channels,
             "device": "cpu",
             "processes": processes,
-            "iterations": steps + WARM_UP,
-            "validations": 1,
-            "val_images": 4,
-            "results_dir": results,
+            "steps": steps + WARM_UP,
+            "validation.times": 1,
+            "validation.images": 4,
+            "out": results,
         }
-        command = [sys.executable, "-m", "telegrad.cli.main", "train", "denoising"]
+        command = [sys.executable, "-m", "telegrad", "train", "denoising"]
         command += [f"--{name}={value}" for name, value in options.items()]
         one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, env=one_thread, capture_output=True, text=True, check=False)

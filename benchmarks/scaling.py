@@ -27,10 +27,11 @@ from table import as_markdown, publish
 
 from telegrad import GridHierarchy, Shells, geometric_batch_sizes, multiscale_backward
 from telegrad.mge.weights import shell_sizes
-from telegrad.networks import NETWORKS
+from telegrad.networks import ResNet, UNet
 from telegrad.runs.run import compile_every_shape
 from telegrad.tasks import Denoising, Draw
 
+NETWORKS = {"resnet": ResNet, "unet": UNet}
 COARSEST = 16
 FINEST_BATCH = 2
 CHANNELS = {"resnet": 32, "unet": 16}
@@ -103,7 +104,7 @@ def measure(case: Case) -> Cost:
             shells,
             grids,
             sizes,
-            restriction=task.restriction,
+            restriction=task.rules,
             backward=fabric.backward,
         )
         adam.step()

@@ -22,22 +22,21 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import torch
 from quiet import quiet
 from table import as_markdown, publish
 
-from telegrad.records.records import Records, last_state
-from telegrad.runs import recipes
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import run
+from telegrad.records import Records
+from telegrad.runs import Config, Runtime, build, run
+from telegrad.runs.build import build_network, build_schedule
+from telegrad.runs.compose import compose
 from telegrad.training.checkpoint import (
     checksum,
-    previous_of,
     read_checkpoint,
     read_state,
     save_best,
@@ -59,7 +58,7 @@ def survival(options: argparse.Namespace, folder: Path) -> str:
     rows = []
     for number, mode in enumerate(MODES):
         share = options.kills // len(MODES) + (number < options.kills % len(MODES))
-        whole = kills.recipe(folder / mode / "whole", mode=mode, ema=0.9)
+        whole = kills.recipe(folder / mode / "whole", strategy=mode, ema=0.9)
         found = kills.kill_and_resume(whole, folder / mode, kills.some(mode), share)
         ended = [pair for pair in found if pair is not None]
         weights, wrong = zip(*ended, strict=True) if ended else ((), ())
@@ -81,14 +80,11 @@ def survival(options: argparse.Namespace, folder: Path) -> str:
 
 def damage(options: argparse.Namespace, folder: Path) -> str:
     """What reading a run's last state gives, after it was cut off or altered at many places."""
-    recipe = kills.recipe(folder, ema=0.9)
-    run(recipe)
-    last = last_state(recipe.results_dir, recipe.name)
+    config = kills.recipe(folder, ema=0.9)
+    run(config)
+    last, previous = config.directory.last, config.directory.previous
     whole = last.read_bytes()
-    of_last, of_previous = (
-        checksum(read_checkpoint(last)),
-        checksum(read_checkpoint(previous_of(last))),
-    )
+    of_last, of_previous = checksum(read_checkpoint(last)), checksum(read_checkpoint(previous))
     assert of_last != of_previous
 
     def outcome(content: bytes) -> str:
@@ -96,7 +92,7 @@ def damage(options: argparse.Namespace, folder: Path) -> str:
         try:
             with warnings.catch_warnings(record=True) as told:
                 warnings.simplefilter("always")
-                found = checksum(read_state(last))
+                found = checksum(read_state(last, previous))
         except Exception as error:
             return f"lost: {type(error).__name__}"
         if found == of_previous and told:
@@ -131,20 +127,22 @@ def damage(options: argparse.Namespace, folder: Path) -> str:
 
 def growth(options: argparse.Namespace, folder: Path) -> str:
     """Memory and open files of one process in the course of a long run."""
-    recipe = Recipe(
-        mode="fullmultiscale",
-        network="resnet",
-        channels=8,
-        img_size=16,
-        levels=2,
-        batch_sizes=[4, 2],
-        iterations=options.steps,
-        val_images=4,
-        save_every=0.2,
-        device="cpu",
-        results_dir=str(folder),
+    config = compose(
+        {
+            "strategy": "FullMultiscale",
+            "network": "ResNet",
+            "network.channels": 8,
+            "size": 16,
+            "levels": 2,
+            "batch_sizes": [4, 2],
+            "steps": options.steps,
+            "validation.images": 4,
+            "save_every": 0.2,
+            "device": "cpu",
+            "out": str(folder),
+        }
     )
-    seen, saves = in_a_fresh_process(_observed, recipe)
+    seen, saves = in_a_fresh_process(_observed, config)
     tell(seen)
     rows = [
         [f"{10 * k} %", f"{steps:,}", f"{memory:.1f}", files]
@@ -162,9 +160,9 @@ def growth(options: argparse.Namespace, folder: Path) -> str:
     )
 
 
-def _observed(recipe: Recipe) -> tuple[list[tuple[int, float, int]], int]:
+def _observed(config: Config) -> tuple[list[tuple[int, float, int]], int]:
     """(steps, MiB, open files) after each tenth of a run, and the number of its saves."""
-    steps = recipe.build_schedule().steps
+    steps = build_schedule(config).steps
     marks = {k * steps // 10 for k in range(1, 11)}
     seen, saves = [], []
 
@@ -179,11 +177,11 @@ def _observed(recipe: Recipe) -> tuple[list[tuple[int, float, int]], int]:
         write_state(*arguments)  # type: ignore[arg-type]
 
     with (
-        patch.object(recipes, "Records", Watched),
+        patch.object(build, "Records", Watched),
         quiet(),
         patch("telegrad.training.loop.write_state", counted),
     ):
-        run(recipe)
+        run(config)
     return seen, len(saves)
 
 
@@ -206,34 +204,38 @@ def in_a_fresh_process(function: Callable, *arguments: object):  # type: ignore[
 
 # --- saving ---------------------------------------------------------------------------------------
 
-MINUTES_10, EVERY, VALIDATIONS = 600.0, Recipe().save_every, Recipe().number_of_validations
+MINUTES_10, EVERY, VALIDATIONS = 600.0, Runtime().save_every, Config().validations
 
 
 def saving(options: argparse.Namespace, folder: Path) -> str:
     """Seconds of one save of a run's state and of its best model."""
     rows = []
     for name, channels in (("resnet", 128), ("unet", 32)):
-        recipe = Recipe(
-            network=name,  # type: ignore[arg-type]
-            channels=channels,
-            img_size=32,
-            batch_size=2,
-            iterations=2,
-            val_images=2,
-            device="cpu",
-            results_dir=str(folder),
+        config = compose(
+            {
+                "network": name,
+                "network.channels": channels,
+                "size": 32,
+                "batch_size": 2,
+                "steps": 2,
+                "validation.images": 2,
+                "device": "cpu",
+                "out": str(folder),
+            }
         )
-        run(recipe)
-        state = read_checkpoint(last_state(folder, recipe.name))
-        network = recipe.build_network()
+        run(config)
+        state = read_checkpoint(config.directory.last)
+        network = build_network(config)
         adam = torch.optim.Adam(network.parameters())
         adam.load_state_dict(state["optimizer"])
         facts = {"level": 0, "iteration": 1, "train_loss": 1.0, "valid_loss": 1.0}
 
         def best(network=network, adam=adam, facts=facts) -> None:  # type: ignore[no-untyped-def]
-            save_best(folder / "best.pt", network, adam, configuration={}, **facts)
+            files = folder / "best.pt", folder / "best.safetensors"
+            save_best(*files, network, adam, configuration={}, **facts)
 
-        of_state = median_seconds(lambda state=state: write_state(folder / "last.pt", state))
+        states = folder / "last.pt", folder / "previous.pt"
+        of_state = median_seconds(lambda state=state, to=states: write_state(*to, state))
         of_best = median_seconds(best)
         size = (folder / "last.pt").stat().st_size / 2**20
         in_10_minutes = VALIDATIONS * (of_state + of_best) / MINUTES_10
@@ -288,18 +290,18 @@ def foretold(options: argparse.Namespace, folder: Path) -> str:
     """The whole duration that the progress bar foretells in the course of a run."""
     rows = []
     for network, channels in (("resnet", 32), ("unet", 16)):
-        pilot = Recipe(
-            mode="fullmultiscale",
-            network=network,  # type: ignore[arg-type]
-            channels=channels,
-            work_units=800.0,
-            device="cpu",
-            overwrite=True,
-            results_dir=str(folder),
-        )
-        duration = log_of_bar(pilot)[-1][0]
+        pilot: dict[str, Any] = {
+            "strategy": "FullMultiscale",
+            "network": network,
+            "network.channels": channels,
+            "work_units": 800.0,
+            "device": "cpu",
+            "overwrite": True,
+            "out": str(folder),
+        }
+        duration = log_of_bar(compose(pilot))[-1][0]
         budget = round(800 * 60 * options.minutes / duration, -2)
-        log = log_of_bar(replace(pilot, work_units=budget))
+        log = log_of_bar(compose({**pilot, "work_units": budget}))
         whole = log[-1][0]
         for k, fraction in enumerate(FRACTIONS):
             elapsed, left, by_work = next(entry for entry in log if entry[0] >= fraction * whole)
@@ -335,7 +337,7 @@ def foretold(options: argparse.Namespace, folder: Path) -> str:
     )
 
 
-def log_of_bar(recipe: Recipe) -> list[tuple[float, float, float]]:
+def log_of_bar(config: Config) -> list[tuple[float, float, float]]:
     """At every step of a run: seconds elapsed, seconds left as the bar shows them, and the whole
     duration that the part of the work done until then suggests."""
     log = []
@@ -350,7 +352,7 @@ def log_of_bar(recipe: Recipe) -> list[tuple[float, float, float]]:
             return result
 
     with patch("telegrad.training.forecast.ProgressBar", Logged), quiet():
-        run(recipe)
+        run(config)
     return log
 
 
@@ -382,7 +384,7 @@ def main() -> None:
     for part in options.parts:
         with tempfile.TemporaryDirectory() as folder:
             text = PARTS[part](options, Path(folder))
-        publish(f"soak_{part}", "The long fault tests", text, [Recipe().seed])
+        publish(f"soak_{part}", "The long fault tests", text, [Config().seed])
 
 
 if __name__ == "__main__":

@@ -28,12 +28,14 @@ from telegrad.data import Photographs
 from telegrad.data.pyramid import build_pyramid
 from telegrad.data.stream import CropStream, to_images
 from telegrad.mge.weights import nested_weights, shell_sizes
-from telegrad.networks import NETWORKS
-from telegrad.records.records import Records
-from telegrad.schedules.schedule import Schedule, Stage
-from telegrad.tasks import Denoising
+from telegrad.networks import ResNet, UNet
+from telegrad.records import Records, RunDirectory
+from telegrad.schedules import LearningRate, Schedule, Stage
+from telegrad.tasks import Denoising, Objective
 from telegrad.training.loop import take_step
-from telegrad.training.state import LearningRate, Progress, TrainingState
+from telegrad.training.state import Progress, TrainingState
+
+NETWORKS = {"resnet": ResNet, "unet": UNet}
 
 
 def steps_of(
@@ -59,7 +61,7 @@ def steps_of(
             n_finer = batch_sizes[level + 1] if level + 1 < grids.levels else 0
             shell = shells.parts[level]
             if carried:
-                carried = restrict(carried, task.restriction)
+                carried = restrict(carried, task.rules)
                 carried = {k: torch.cat([carried[k], shell[k]]) for k in shell}
             else:
                 carried = shell
@@ -77,7 +79,7 @@ def steps_of(
             shells,
             grids,
             batch_sizes,
-            restriction=task.restriction,
+            restriction=task.rules,
         )
         adam.step()
 
@@ -101,14 +103,15 @@ class whole_loop:  # noqa: N801 — used like a function
         fabric = Fabric(accelerator="cpu", devices=1)
         model, optimizer = fabric.setup(network, adam)
         schedule = Schedule(grids, (Stage(10**6, grids.levels - 1, batch_sizes),))
-        self.records = Records(self.folder.name, "overhead", {}, overwrite=False)
+        self.records = Records(RunDirectory(self.folder.name, "overhead"), {}, overwrite=False)
         constant = LearningRate(adam.param_groups[0]["lr"], lowest=adam.param_groups[0]["lr"])
         bar = tqdm(total=schedule.work_units, file=io.StringIO())
         stream = CropStream(pyramid, 0)
         state = TrainingState(model, optimizer, constant, schedule, stream, Progress())
+        objective = Objective(task)
 
         def one_step() -> None:
-            loss = take_step(fabric, state, task, self.records)
+            loss = take_step(fabric, state, objective, self.records)
             self.records.trained(state.progress.iteration, loss, state.progress.seconds)
             bar.update(schedule.step_cost(schedule.stages[0]))
 

@@ -24,8 +24,10 @@ from table import as_markdown, publish
 
 from telegrad.data.stream import CropStream
 from telegrad.mge import estimator
-from telegrad.records.records import Records
-from telegrad.runs.recipes import Recipe
+from telegrad.records import Records
+from telegrad.runs import Config
+from telegrad.runs.build import build_records
+from telegrad.runs.compose import compose
 from telegrad.runs.run import Prepared, prepare
 from telegrad.training import draws, loop
 
@@ -82,7 +84,7 @@ class Watch:
 @contextmanager
 def watched(watch: Watch, prepared: Prepared, records: Records) -> Iterator[None]:
     """Inside, every part of a step is under the watch."""
-    kind = type(prepared.task)
+    kind = type(prepared.objective.task)
     places: list[tuple[str, Any, str]] = [
         ("crops", CropStream, "take"),
         ("noise", draws, "to_images"),
@@ -102,18 +104,18 @@ def watched(watch: Watch, prepared: Prepared, records: Records) -> Iterator[None
         yield
 
 
-def profile(recipe: Recipe, steps: int) -> Iterator[tuple[str, list[dict[str, float]]]]:
+def profile(config: Config, steps: int) -> Iterator[tuple[str, list[dict[str, float]]]]:
     """For each stage its batch sizes, and the seconds of all parts of so many steps."""
-    prepared = prepare(recipe)
+    prepared = prepare(config)
     state, whole = prepared.state, prepared.state.schedule
     state.network.train()
-    with recipe.build_records(state.progress) as records:
+    with build_records(config, state.progress, False) as records:
         for stage in whole.stages:
             state.schedule = replace(whole, stages=(replace(stage, steps=10**6),))
             watch, found = Watch(), []
             with watched(watch, prepared, records):
                 for _ in range(steps + 2):
-                    loss = loop.take_step(prepared.fabric, state, prepared.task, records)
+                    loss = loop.take_step(prepared.fabric, state, prepared.objective, records)
                     records.trained(state.progress.iteration, loss, state.progress.seconds)
                     found.append(watch.read())
             sizes = "/".join(map(str, stage.batch_sizes))
@@ -130,14 +132,16 @@ def main() -> None:
     for network in options.networks:
         for mode in ("single", "multiscale", "cascadic"):
             with tempfile.TemporaryDirectory() as results:
-                recipe = Recipe(
-                    mode=mode,  # type: ignore[arg-type]
-                    network=network,
-                    channels=options.channels,
-                    device="cpu",
-                    results_dir=results,
+                config = compose(
+                    {
+                        "strategy": mode,
+                        "network": network,
+                        "network.channels": options.channels,
+                        "device": "cpu",
+                        "out": results,
+                    }
                 )
-                for batches, steps in profile(recipe, options.steps):
+                for batches, steps in profile(config, options.steps):
                     median = {part: statistics.median(s[part] for s in steps) for part in PARTS}
                     total = sum(median.values())
                     shares = [f"{100 * median[part] / total:.1f}" for part in PARTS]

@@ -26,10 +26,11 @@ from telegrad.data import Folder
 from telegrad.data.pyramid import Pyramid, build_pyramid
 from telegrad.data.stream import CropStream
 from telegrad.mge.grids import GridHierarchy
-from telegrad.networks import NETWORKS
+from telegrad.networks import ResNet, UNet
 from telegrad.tasks import Denoising, Draw
 from telegrad.training.draws import draw_shell
 
+NETWORKS = {"resnet": ResNet, "unet": UNet}
 FINEST_BATCH = 16
 CHANNELS = {"resnet": 32, "unet": 32}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from telegrad.records.records import processor
+from telegrad.records import processor
 
 RESULTS = Path(__file__).parent / "results"
 

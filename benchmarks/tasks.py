@@ -21,26 +21,27 @@ from quiet import quiet
 from table import RESULTS, as_markdown, publish
 
 from telegrad.data.stream import CropStream, to_images
-from telegrad.inference.model import TrainedModel, load_model
+from telegrad.inference import Model, load_model
+from telegrad.runs import Config, run
+from telegrad.runs.build import build_objective, build_validation, training_pyramid
+from telegrad.runs.compose import compose
 from telegrad.runs.picture import save_comparison
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import run
 
 STRATEGIES: dict[str, dict] = {
-    "single": {"mode": "single", "batch_size": 8},
-    "cascadic": {"mode": "cascadic", "batch_sizes": [8, 8, 8, 4], "shares": [1, 2, 5, 2]},
-    "multiscale": {"mode": "multiscale", "batch_sizes": [16, 16, 16, 2]},
+    "single": {"strategy": "Single", "batch_size": 8},
+    "cascadic": {"strategy": "Cascadic", "batch_sizes": [8, 8, 8, 4], "shares": [1, 2, 5, 2]},
+    "multiscale": {"strategy": "Multiscale", "batch_sizes": [16, 16, 16, 2]},
     "fullmultiscale": {
-        "mode": "fullmultiscale",
+        "strategy": "FullMultiscale",
         "batch_sizes": [8, 8, 8, 1],
         "shares": [1, 2, 5, 2],
     },
 }
 TASKS: dict[str, dict] = {
-    "denoising": {"network": "resnet", "channels": 32, "learning_rate": 3e-3},
-    "deblurring": {"network": "resnet", "channels": 32, "learning_rate": 3e-3},
-    "inpainting": {"network": "resnet", "channels": 32, "learning_rate": 3e-3},
-    "superresolution": {"network": "srnet", "channels": 32, "learning_rate": 1e-3},
+    "denoising": {"network": "ResNet", "network.channels": 32, "learning_rate": 3e-3},
+    "deblurring": {"network": "ResNet", "network.channels": 32, "learning_rate": 3e-3},
+    "inpainting": {"network": "ResNet", "network.channels": 32, "learning_rate": 3e-3},
+    "superresolution": {"network": "SRNet", "network.channels": 32, "learning_rate": 1e-3},
 }
 NAMES = {
     "denoising": "Denoising",
@@ -51,22 +52,25 @@ NAMES = {
 EXAMPLES = 3
 
 
-def recipe_of(task: str, strategy: str, seed: int, options: argparse.Namespace) -> Recipe:
-    return Recipe(
-        task=task,
-        **STRATEGIES[strategy],
-        **TASKS[task],
-        dataset="folder",
-        data_dir=options.urban100_dir if task == "superresolution" else options.data_dir,
-        img_size=2 * options.img_size if task == "superresolution" else options.img_size,
-        work_units=options.work_units / (4 if task == "superresolution" else 1),
-        validations=16,
-        val_images=128,
-        seed=seed,
-        run_id=seed,
-        device="cpu",
-        results_dir=str(Path(options.keep) / strategy),
-        overwrite=True,
+def config_of(task: str, strategy: str, seed: int, options: argparse.Namespace) -> Config:
+    larger = task == "superresolution"
+    return compose(
+        {
+            "task": task,
+            **STRATEGIES[strategy],
+            **TASKS[task],
+            "data": "Folder",
+            "data.path": options.urban100_dir if larger else options.data_dir,
+            "size": 2 * options.img_size if larger else options.img_size,
+            "work_units": options.work_units / (4 if larger else 1),
+            "validation.times": 16,
+            "validation.images": 128,
+            "seed": seed,
+            "run_id": seed,
+            "device": "cpu",
+            "out": str(Path(options.keep) / strategy),
+            "overwrite": True,
+        }
     )
 
 
@@ -77,12 +81,13 @@ def train_once(job: tuple[str, str, int, argparse.Namespace]) -> tuple[str, str,
     kept = Path(options.keep) / f"{task}_{strategy}_{seed}.pt"
     if not kept.exists():
         with quiet():
-            recipe = recipe_of(task, strategy, seed, options)
-            report = run(recipe)
-            model = load_model(report.records.best)
-            validation = recipe.build_validation(recipe.build_source().val, "cpu")
+            config = config_of(task, strategy, seed, options)
+            report = run(config)
+            model = load_model(report.files.best)
+            images = config.build_data().source().val
+            validation = build_validation(config, build_objective(config), images, "cpu")
             result = {
-                "seconds": report.outcome.seconds,
+                "seconds": report.progress.seconds,
                 "corrupted": [report.corrupted.mean_psnr, report.corrupted.mean_ssim],
                 "restored": [report.restored.mean_psnr, report.restored.mean_ssim],
                 "examples": validation.examples(model.network, EXAMPLES),
@@ -92,14 +97,13 @@ def train_once(job: tuple[str, str, int, argparse.Namespace]) -> tuple[str, str,
     return task, strategy, seed, torch.load(kept, weights_only=True)
 
 
-def coupling(model: TrainedModel, draws: int) -> list[tuple[float, float, float, float]]:
+def coupling(model: Model, draws: int) -> list[tuple[float, float, float, float]]:
     """For each pair of levels, finest first: variance ratio, optimal α, ratio with it, cosine."""
-    recipe = model.recipe
-    pyramid = recipe.build_pyramid(recipe.build_source().train)
+    pyramid = training_pyramid(model.config, model.config.build_data().source().train)
     (probe,) = CropStream(pyramid, seed=1000).take([draws], pyramid.grids.levels - 1)
     assert probe is not None
     draw = model.task.draw(**to_images(probe), generator=torch.Generator().manual_seed(1000))
-    return pairs(model.network, model.task, draw, pyramid.grids, model.task.restriction)
+    return pairs(model.network, model.task, draw, pyramid.grids, model.task.rules)
 
 
 def main() -> None:

@@ -20,12 +20,14 @@ from table import as_markdown, publish
 from torch import Tensor
 
 from telegrad.data.image_files import images_in, read_picture
-from telegrad.inference.model import load_model
-from telegrad.inference.restore import restore_image
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import run
+from telegrad.inference import load_model, restore_image
+from telegrad.runs import run
+from telegrad.runs.compose import compose
 
-NETWORKS = {"resnet": {"channels": 32}, "unet": {"channels": 16, "dropout": 0.0}}
+NETWORKS = {
+    "resnet": {"network.channels": 32},
+    "unet": {"network.channels": 16, "network.dropout": 0.0},
+}
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
@@ -55,24 +57,26 @@ def main() -> None:
     rows = []
     for network, extra in NETWORKS.items():
         with tempfile.TemporaryDirectory() as results:
-            recipe = Recipe(
-                mode="cascadic",
-                network=network,  # type: ignore[arg-type]
-                **extra,  # type: ignore[arg-type]
-                dataset="folder",
-                data_dir=options.data_dir,
-                img_size=options.img_size,
-                batch_sizes=[8, 8, 8, 4],
-                shares=[1, 2, 5, 2],
-                work_units=options.work_units,
-                t_max=0.3,
-                learning_rate=1e-3,
-                validations=8,
-                seed=options.seed,
-                results_dir=results,
+            config = compose(
+                {
+                    "strategy": "Cascadic",
+                    "network": network,
+                    **extra,
+                    "data": "Folder",
+                    "data.path": options.data_dir,
+                    "size": options.img_size,
+                    "batch_sizes": [8, 8, 8, 4],
+                    "shares": [1, 2, 5, 2],
+                    "work_units": options.work_units,
+                    "t_max": 0.3,
+                    "learning_rate": 1e-3,
+                    "validation.times": 8,
+                    "seed": options.seed,
+                    "out": results,
+                }
             )
             with quiet():
-                model = load_model(run(recipe).records.best)
+                model = load_model(run(config).files.best)
         generator = torch.Generator().manual_seed(options.seed)
         found: dict[str, list[tuple[float, float, float]]] = {}
         for file in images_in(Path(options.data_dir) / "val")[: options.images]:

@@ -25,7 +25,6 @@ import statistics
 import sys
 import tempfile
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,45 +32,51 @@ import torch
 from quiet import thrown_away
 from table import as_markdown, publish
 
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import prepare, run
+from telegrad.runs import Config, run
+from telegrad.runs.build import build_schedule
+from telegrad.runs.compose import compose
+from telegrad.runs.run import prepare
 from telegrad.training.timing import seconds_per_step
 
 PAPER = [128, 64, 32, 16]
 STRATEGIES: dict[str, dict[str, Any]] = {
-    "cascadic, paper's stages and batches": {"mode": "cascadic", "batch_sizes": PAPER},
+    "cascadic, paper's stages and batches": {"strategy": "Cascadic", "batch_sizes": PAPER},
     "multiscale, paper's batches, independent": {
-        "mode": "multiscale",
+        "strategy": "Multiscale",
         "form": "independent",
         "batch_sizes": PAPER,
     },
     "full multiscale, paper's, independent": {
-        "mode": "fullmultiscale",
+        "strategy": "FullMultiscale",
         "form": "independent",
         "batch_sizes": PAPER,
     },
-    "random patches, 4 of the largest": {"mode": "random_patches", "batch_size": 4, "decay": 0.3},
+    "random patches, 4 of the largest": {
+        "strategy": "RandomPatches",
+        "batch_size": 4,
+        "decay": 0.3,
+    },
     "growing patches 8/8/8/4": {
-        "mode": "growing_patches",
+        "strategy": "GrowingPatches",
         "batch_sizes": [8, 8, 8, 4],
         "shares": [1, 2, 5, 2],
         "decay": 0.3,
     },
     "cascadic 8/8/8/4": {
-        "mode": "cascadic",
+        "strategy": "Cascadic",
         "batch_sizes": [8, 8, 8, 4],
         "shares": [1, 2, 5, 2],
         "decay": 0.3,
     },
     "full multiscale, nested 8/8/8/1": {
-        "mode": "fullmultiscale",
+        "strategy": "FullMultiscale",
         "batch_sizes": [8, 8, 8, 1],
         "shares": [1, 2, 5, 2],
         "decay": 0.3,
     },
-    "auto": {"mode": "auto"},
-    "growing patches in auto's stages": {"mode": "growing_patches", "stages_of_auto": True},
-    "cascadic in auto's stages": {"mode": "cascadic", "stages_of_auto": True},
+    "auto": {"strategy": "Auto"},
+    "growing patches in auto's stages": {"strategy": "GrowingPatches", "stages_of_auto": True},
+    "cascadic in auto's stages": {"strategy": "Cascadic", "stages_of_auto": True},
 }
 """Batch sizes coarsest first; 10, 20, 50, 20 % of the work on the four levels, unless the paper's
 stages are named."""
@@ -109,60 +114,62 @@ def train_once(job: Job) -> Result:
     torch.set_num_threads(o.threads)
     with thrown_away() as results:
         try:
-            recipe = recipe_of(job, results)
+            config = config_of(job, results)
         except ValueError:
             return dict.fromkeys(("loss", "psnr", "work_units"), math.nan) | {"steps": []}
-        report = run(recipe)
-        with (report.records.directory / "progress.csv").open() as file:
+        report = run(config)
+        with report.files.progress.open() as file:
             ends = {int(row["stage"]): int(row["iteration"]) for row in csv.DictReader(file)}
     steps = [end - begin for begin, end in itertools.pairwise([0, *ends.values()])]
     return {
         "loss": report.restored.loss + (o.task == "superresolution"),
         "psnr": report.restored.mean_psnr,
-        "work_units": report.outcome.work_units,
+        "work_units": report.progress.work_units,
         "steps": steps,
     }
 
 
-def recipe_of(job: Job, results: str) -> Recipe:
+def config_of(job: Job, results: str) -> Config:
     """What the job runs; ValueError where its work is too little for one step of each stage."""
-    of_all = partial(
-        of_problem(job.options),
-        work_units=job.work_units,
-        learning_rate=job.learning_rate,
-        seed=job.seed,
-        results_dir=results,
-    )
-    settings = dict(job.settings)
+    of_all = {
+        **of_problem(job.options),
+        "work_units": job.work_units,
+        "learning_rate": job.learning_rate,
+        "seed": job.seed,
+        "out": results,
+    }
+    settings = {name: value for name, value in job.settings.items() if value is not None}
     if settings.pop("stages_of_auto", False):
-        schedule = of_all(mode="auto").build_schedule()
+        schedule = build_schedule(compose({**of_all, "strategy": "Auto"}))
         settings["batch_sizes"] = [stage.batch_sizes[0] for stage in schedule.stages]
         settings["shares"] = [stage.steps * schedule.step_cost(stage) for stage in schedule.stages]
         settings["decay"] = 0.3
-    return of_all(**settings)
+    config = compose({**of_all, **settings})
+    build_schedule(config)
+    return config
 
 
-def of_problem(o: argparse.Namespace) -> partial[Recipe]:
-    """The recipe of every run, without its strategy, length and seed."""
-    return partial(
-        Recipe,
-        task=o.task,
-        network=o.network,
-        channels=o.channels,
-        dataset="folder" if o.data_dir else "photographs",
-        data_dir=o.data_dir,
-        img_size=o.img_size,
-        t_max=o.t_max,
-        validations=o.validations,
-        val_images=o.val_images,
-        device="cpu",
-    )
+def of_problem(o: argparse.Namespace) -> dict[str, Any]:
+    """The options of every run, without its strategy, length and seed."""
+    data = {"data": "Folder", "data.path": o.data_dir} if o.data_dir else {}
+    noise = {} if o.t_max is None else {"t_max": o.t_max}
+    return {
+        **data,
+        **noise,
+        "task": o.task,
+        "network": o.network,
+        "network.channels": o.channels,
+        "size": o.img_size,
+        "validation.times": o.validations,
+        "validation.images": o.val_images,
+        "device": "cpu",
+    }
 
 
-def step_seconds(recipe: Recipe) -> tuple[float, ...]:
+def step_seconds(config: Config) -> tuple[float, ...]:
     """Of one step of each stage."""
-    ready = prepare(recipe)
-    return tuple(seconds_per_step(ready.fabric, ready.state, ready.task, rounds=20))
+    ready = prepare(config)
+    return tuple(seconds_per_step(ready.fabric, ready.state, ready.objective, rounds=20))
 
 
 class Runs:
@@ -228,7 +235,7 @@ class Climb:
         o = self.options
         with tempfile.TemporaryDirectory() as results:
             job = Job(self.settings, o.work_units, self.learning_rate, o.seeds[0], o)
-            paces = step_seconds(recipe_of(job, results))
+            paces = step_seconds(config_of(job, results))
         work, time = [], []
         for k in range(len(o.seeds)):
             of_seed = self.results[k :: len(o.seeds)]
@@ -299,7 +306,7 @@ def main() -> None:
     runs, first = Runs(options), options.seeds[0]
 
     singles = [
-        ({"mode": "single", "batch_size": n, "decay": decay}, rate)
+        ({"strategy": "Single", "batch_size": n, "decay": decay}, rate)
         for n in options.single_batches
         for decay in (DECAYS[name] for name in options.single_decays)
         for rate in options.learning_rates
@@ -317,7 +324,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as results:
         job = Job(best, options.work_units, single_rate, first, options)
-        (pace,) = step_seconds(recipe_of(job, results))
+        (pace,) = step_seconds(config_of(job, results))
     seconds = pace * statistics.median(sum(r["steps"]) for r in whole)
     rows, ladder = [], []
     for name, climb in climbs.items():

@@ -6,12 +6,11 @@ import os
 import random
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
-
 from describe import changed, described
+
 from telegrad.runs.run import run
 from telegrad.training.checkpoint import read_checkpoint
 
@@ -36,19 +35,19 @@ def recipe(results, **options):
     return described(**(defaults | options))
 
 
-def _run_quietly(recipe):
+def _run_quietly(recipe, resume):
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
     torch.set_num_threads(1)
-    run(recipe)
+    run(recipe, resume=resume)
 
 
-def in_a_process(recipe, kill_after=None):
+def in_a_process(recipe, kill_after=None, resume=False):
     """Runs; kills the process without warning after so many seconds. Its exit code and seconds."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["telegrad.runs.run"])
-    process = context.Process(target=_run_quietly, args=(recipe,))
+    process = context.Process(target=_run_quietly, args=(recipe, resume))
     started = time.perf_counter()
     process.start()
     process.join(kill_after)
@@ -73,9 +72,9 @@ def kill_and_resume(whole, directory, chance, kills):
         stopped = changed(whole, out=str(Path(directory, str(len(found)))))
         code = -signal.SIGKILL
         while code == -signal.SIGKILL:
-            again = changed(stopped, resume=Path(stopped.output.directory).exists())
+            resume = Path(stopped.output.directory).exists()
             instant = chance.uniform(0.2, 1.0) * seconds if done < kills else None
-            code, _ = in_a_process(again, instant)
+            code, _ = in_a_process(stopped, instant, resume)
             done += code == -signal.SIGKILL
         found.append(None if code else difference(whole, stopped))
     return found
@@ -83,11 +82,9 @@ def kill_and_resume(whole, directory, chance, kills):
 
 def rows(recipe, table):
     """Rows of a table, without the columns that a clock decides."""
-    path = {
-        "train": Path(recipe.output.directory, "logs", f"{recipe.name}_train.csv"),
-        "valid": Path(recipe.output.directory, "logs", f"{recipe.name}_valid.csv"),
-        "progress": Path(recipe.output.directory, "runs", recipe.name, "progress.csv"),
-    }[table]
+    files = recipe.directory
+    tables = {"train": files.train_log, "valid": files.valid_log, "progress": files.progress}
+    path = tables[table]
     with path.open() as file:
         found = list(csv.DictReader(file))
     return [{k: v for k, v in row.items() if k not in ("time", "seconds")} for row in found]
@@ -96,10 +93,8 @@ def rows(recipe, table):
 def difference(first, second):
     """Largest difference of the last weights and of the best ones, and rows that differ."""
     largest = 0.0
-    for place, key in (("runs/{0}/last.pt", "network"), ("models/{0}_best.pt", "model_state_dict")):
-        a, b = (
-            read_checkpoint(Path(r.output.directory, place.format(r.name)))[key] for r in (first, second)
-        )
+    for file, key in (("last", "network"), ("best", "model_state_dict")):
+        a, b = (read_checkpoint(getattr(r.directory, file))[key] for r in (first, second))
         largest = max(largest, *((a[k] - b[k]).abs().max().item() for k in a))
     wrong = 0
     for table in ("train", "valid", "progress"):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+import telegrad
 from telegrad import (
     CoupledDropout,
     Estimate,
@@ -24,11 +25,11 @@ from telegrad import (
 from telegrad.data import Folder, NamedImage
 from telegrad.data.pyramid import build_pyramid
 from telegrad.data.stream import CropStream
-from telegrad.inference.model import TrainedModel, evaluate_model, load_model
-from telegrad.inference.restore import restore_files, restore_image
+from telegrad.inference import Model, evaluate_model, load_model, restore_files, restore_image
 from telegrad.networks import ResNet, SRNet, UNet
-from describe import changed, described
-from telegrad.tasks import Deblurring, Denoising, Inpainting, SuperResolution
+from telegrad.runs import Config
+from telegrad.schedules import Cascadic
+from telegrad.tasks import Deblurring, Denoising, Inpainting, Objective, SuperResolution
 from telegrad.training.checkpoint import read_checkpoint, write_checkpoint
 
 NAN, INF = float("nan"), float("inf")
@@ -39,8 +40,8 @@ SCALE = torch.ones((), requires_grad=True)
 RANDOM = torch.Generator()
 TASKS = {
     "denoising": Denoising(),
-    "deblurring": Deblurring(finest=(16, 16)),
-    "inpainting": Inpainting(finest=(16, 16)),
+    "deblurring": Deblurring().at_size((16, 16)),
+    "inpainting": Inpainting().at_size((16, 16)),
 }
 SUPER = SuperResolution()
 
@@ -181,19 +182,19 @@ def pyramid(pixels=None, **options):
 
 
 def model(network=None):
-    return TrainedModel(described(), TASKS["denoising"], network or SRNet(channels=8))
+    return Model(Config(), Objective(TASKS["denoising"]), network or SRNet(channels=8))
 
 
 TIMES = torch.zeros(4)
 NETWORKS = {"UNet": UNet(channels=16), "ResNet": ResNet(channels=8)}
 
 BELOW = [
-    ("Denoising", lambda: Denoising(t_max=NAN), ValueError, "Denoising: t_max=nan"),
-    ("Denoising", lambda: Denoising(t_max="1"), ValueError, "Denoising: t_max=1"),
-    ("Deblurring", lambda: Deblurring((16, 16), sigma=(NAN, 1)), ValueError, "Deblurring: sigma=(nan, 1)"),
-    ("Deblurring", lambda: Deblurring((16, 16), sigma=("3", "3")), ValueError, "Deblurring: sigma=('3', '3')"),
-    ("Deblurring", lambda: Deblurring((16, 16), sigma=(1e300, 1)), ValueError, "Deblurring: sigma=(1e+300, 1)"),
-    ("Deblurring", lambda: Deblurring((16, 16), sigma=()), ValueError, "Deblurring: sigma=()"),
+    ("Denoising", lambda: Denoising(t_max=NAN), ValueError, "t_max=nan: needs"),
+    ("Denoising", lambda: Denoising(t_max="1"), ValueError, "t_max='1': needs"),
+    ("Deblurring", lambda: Deblurring(sigma=(NAN, 1)), ValueError, "sigma=(nan, 1)"),
+    ("Deblurring", lambda: Deblurring(sigma=("3", "3")), ValueError, "sigma=('3', '3')"),
+    ("Deblurring", lambda: Deblurring(sigma=(1e300, 1)), ValueError, "sigma=(1e+300, 1)"),
+    ("Deblurring", lambda: Deblurring(sigma=()), ValueError, "sigma=()"),
     *(
         row
         for name, task in TASKS.items()
@@ -206,13 +207,13 @@ BELOW = [
             (name, lambda task=task, name=name: task.observe(drawn(name, noise=IMAGES[:, :1])), ValueError, "Task.observe: a draw with"),
             (name, lambda task=task, name=name: task.observe(drawn(name, time=TIMES[:1])), ValueError, "'time': (1,)"),
             (name, lambda task=task, name=name: task.observe(drawn(name, noise=META)), ValueError, "'noise': 'meta'"),
-            (name, lambda task=task, name=name: task.losses(lambda x, t: x[:, :1], drawn(name)), ValueError, "Task.errors: restored images of shape (4, 1, 16, 16)"),
+            (name, lambda task=task, name=name: task.losses(lambda x, t: x[:, :1], drawn(name)), ValueError, "Task.losses: restored images of shape (4, 1, 16, 16)"),
         )
     ),
     ("superresolution", lambda: SUPER.draw(IMAGES[0], RANDOM), ValueError, "SuperResolution.draw: images of shape (3, 16, 16)"),
     ("superresolution", lambda: SUPER.draw(IMAGES.byte(), RANDOM), ValueError, "type torch.uint8"),
     ("superresolution", lambda: SUPER.observe({"clean": IMAGES, "low": IMAGES}), ValueError, "SuperResolution.observe: a draw with"),
-    ("superresolution", lambda: SUPER.losses(lambda x: x[:, :1], SUPER.draw(IMAGES, RANDOM)), ValueError, "Task.errors: restored images"),
+    ("superresolution", lambda: SUPER.losses(lambda x: x[:, :1], SUPER.draw(IMAGES, RANDOM)), ValueError, "Task.losses: restored images"),
     *(
         row
         for name, network in NETWORKS.items()
@@ -249,18 +250,20 @@ BELOW = [
     ("restore_image", lambda: restore_image(model(), IMAGES[0].byte()), ValueError, "type torch.uint8"),
     ("restore_image", lambda: restore_image(model(), IMAGES[0] * NAN), ValueError, "not finite"),
     ("restore_image", lambda: restore_image(model(), META[0]), ValueError, "restore: image has values"),
-    ("restore_image", lambda: restore_image(model(), IMAGES[0], noise=NAN), ValueError, "restore: noise=nan"),
+    ("restore_image", lambda: restore_image(model(), IMAGES[0], noise=NAN), ValueError, "restore_image: noise=nan"),
     ("restore_image", lambda: restore_image(model(), IMAGES[0], tile=0), ValueError, "restore: tile=0"),
     ("restore_files", lambda: restore_files(model(), "", "out"), ValueError, "restore: source=''"),
     ("restore_files", lambda: restore_files(model(), "photos", "\0"), ValueError, "restore: out='\\x00'"),
-    ("evaluate_model", lambda: evaluate_model(model(), "photographs", size=0), ValueError, "size=0"),
-    ("evaluate_model", lambda: evaluate_model(model(), "nonsense"), ValueError, "data='nonsense'"),
-    ("evaluate_model", lambda: evaluate_model(model(), "photographs", images=NAN), ValueError, "images=nan"),
+    ("restore_image", lambda: restore_image(model(), IMAGES[0], noise=3), ValueError, "restore_image: noise=3; needs a standard deviation from 0 to 2"),
+    ("evaluate_model", lambda: evaluate_model(model(), images=0), ValueError, "images=0: needs"),
+    ("evaluate_model", lambda: evaluate_model(model(), images=NAN), ValueError, "images=nan"),
     ("load_model", lambda: load_model("\0"), ValueError, "checkpoint '\\x00'"),
-    ("Recipe", lambda: described(strategy="vcycle"), ValueError, "strategy='vcycle': needs one of single"),
-    ("Recipe", lambda: described(seed="7"), ValueError, "seed='7': needs int"),
-    ("Recipe", lambda: described(batch_sizes=[4, 2.5]), ValueError, "batch_sizes=[4, 2.5]"),
-    ("Recipe", lambda: described(batch_sizes=[]), ValueError, "batch_sizes=()"),
+    ("Config", lambda: Config(strategy="vcycle"), ValueError, "strategy=vcycle: no such name"),
+    ("Config", lambda: Config(strategy=Denoising()), ValueError, "strategy: "),
+    ("Config", lambda: Config(task=Cascadic()), ValueError, "task: "),
+    ("Config", lambda: Config(seed="7"), ValueError, "seed='7': needs"),
+    ("Config", lambda: Config(output="results"), ValueError, "output='results': needs Output"),
+    ("Cascadic", lambda: Cascadic(batch_sizes=[4, 2.5]), ValueError, "batch_sizes=[4, 2.5]"),
 ]  # fmt: skip
 
 ROWS = [(getattr(call, "__name__", call), *rest) for call, *rest in PUBLIC + BELOW]
@@ -318,10 +321,10 @@ def test_another_network_than_the_checkpoint_s_is_refused(tmp_path):
     path = tmp_path / "best.pt"
     weights = nn.Linear(2, 2).state_dict()
     write_checkpoint(path, {"configuration": {"network": "resnet"}, "model_state_dict": weights})
-    with pytest.raises(ValueError, match=r"checkpoint .*best\.pt: not a model"):
+    with pytest.raises(ValueError, match=r"checkpoint .*best\.pt: .*Missing key"):
         load_model(path)
 
 
 def test_every_public_name_has_its_rows():
     tested = {getattr(call, "__name__", call) for call, *_ in PUBLIC} | {"Estimate"}
-    assert tested == set(multiscale.__all__)
+    assert tested == set(telegrad.__all__)

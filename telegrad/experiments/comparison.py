@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from telegrad.runs.build import build_schedule
+import torch
+
+from telegrad.experiments.overlay import overlaid
+from telegrad.networks import check_network
+from telegrad.runs.build import build_network, build_objective, build_schedule, check_loss
 from telegrad.runs.component import KINDS
-from telegrad.runs.compose import EVERYDAY, LENGTHS, compose
+from telegrad.runs.compose import compose
 from telegrad.runs.config import Config
-from telegrad.runs.settings import SETTINGS
 
 Options = dict[str, Any]
 """Options of a run, by name."""
@@ -37,7 +42,12 @@ BASELINES: dict[str, Options] = {
 EQUAL = 0.02
 """By what part the work of runs may differ that are said to have an equal budget."""
 
-SET_FOR_EACH = frozenset({"task", "network", "seed", "label", "out", "run_id"})
+SET_FOR_EACH = frozenset(
+    {
+        *("task", "network", "seed", "label", "out", "run_id"),
+        *("output.label", "output.directory", "output.run_id"),
+    }
+)
 """Options of a run that a comparison sets itself."""
 
 
@@ -109,6 +119,7 @@ class Comparison:
             )
         if self.equal_budgets:
             self._check_budgets()
+        self._check_networks()
 
     @property
     def options_of_strategies(self) -> dict[str, Options]:
@@ -145,11 +156,28 @@ class Comparison:
     ) -> Config:
         """The run with that seed and learning rate, in a results directory of its own."""
         task, network, strategy = contestant
+        if (contestant, rate) not in self._composed:
+            self._composed[contestant, rate] = self._compose(contestant, rate)
+        config = self._composed[contestant, rate]
         label = strategy if rate is None else f"{strategy}, rate {rate:g}"
         problem = f"{_as_file_name(task)}_{_as_file_name(network)}"
         place = directory / problem / _as_file_name(label) / f"seed{seed}"
+        cache_dir = config.runtime.cache_dir or str(directory / "cache")  # one for all runs
+        return replace(
+            config,
+            seed=seed,
+            output=replace(config.output, directory=str(place), label=label),
+            runtime=replace(config.runtime, cache_dir=cache_dir),
+        )
+
+    @cached_property
+    def _composed(self) -> dict[tuple[Contestant, float | None], Config]:
+        """Runs without their seed and place: composing takes a while."""
+        return {}
+
+    def _compose(self, contestant: Contestant, rate: float | None) -> Config:
+        task, network, strategy = contestant
         options = overlaid(
-            {"cache_dir": str(directory / "cache")},  # one for all runs
             self.options,
             self.of_task.get(task, {}),
             self.options_of_strategies[strategy],
@@ -160,14 +188,33 @@ class Comparison:
                 f"{', '.join(sorted(taken))} can't be an option of {strategy!r}; it is "
                 f"set for each run by tasks, networks, seeds and the results directory."
             )
-        own = {"task": task, "network": network, "seed": seed, "label": label, "out": str(place)}
         try:
-            config = compose(options | own)
+            config = compose(options | {"task": task, "network": network})
             build_schedule(config)
             check_written(config)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{strategy!r} of {task} with {network}: {error}") from error
+            raise ValueError(f"{_named(*contestant)}: {error}") from error
         return config
+
+    def _check_networks(self) -> None:
+        """Each network once at the smallest size that a strategy trains it at, and its loss."""
+        checked = set()
+        for contestant in self.contestants:
+            config = self.config(Path(), contestant, self.seeds[0])
+            schedule, what = build_schedule(config), config.to_dict()
+            shape = min(schedule.stage_grids(stage).shape(0) for stage in schedule.stages)
+            key = json.dumps([shape, *(what[part] for part in ("task", "network", "loss"))])
+            if key in checked:
+                continue
+            checked.add(key)
+            timed = config.build_task().timed
+            try:
+                with torch.random.fork_rng(devices=[]):
+                    network = build_network(config)
+                check_network(network, [("the coarsest level", shape)], timed=timed)
+                check_loss(config, build_objective(config), network)
+            except ValueError as error:
+                raise ValueError(f"{_named(*contestant)}: {error}") from error
 
     def _check_budgets(self) -> None:
         first: dict[tuple[str, str], Config] = {}
@@ -182,27 +229,8 @@ class Comparison:
                 )
 
 
-def overlaid(*layers: Mapping[str, Any]) -> Options:
-    """Options in which a later one goes before an earlier one of the same meaning.
-
-    >>> overlaid({"budget": "90s", "decay": 0.3}, {"strategy.decay": 0.5}, {"steps": 40})
-    {'strategy.decay': 0.5, 'steps': 40}
-    """
-    options: Options = {}
-    for layer in layers:
-        kept = {n: v for n, v in options.items() if not any(_replaces(name, n) for name in layer)}
-        options = kept | dict(layer)
-    return options
-
-
-def _replaces(one: str, other: str) -> bool:
-    """Whether two names are of one option, or of two that a run has one of."""
-    whole = [EVERYDAY.get(name, name) for name in (one, other)]
-    if all(name in LENGTHS for name in whole) or whole[0] == whole[1]:
-        return True
-    short, long = sorted(whole, key=lambda name: "." in name)
-    direct = ("task", "strategy", *SETTINGS)
-    return "." not in short and any(long == f"{part}.{short}" for part in direct)
+def _named(task: str, network: str, strategy: str) -> str:
+    return f"{strategy!r} of {task} with {network}"
 
 
 def check_written(config: Config) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from telegrad.experiments.comparison import Comparison
 from telegrad.experiments.run_files import RunSummary
 from telegrad.experiments.summary import Summary
+from telegrad.runs.compose import EVERYDAY, LENGTHS
 
 BATCH_SIZES = [128, 64, 32, 16]
 """Of the paper's MGE and full multiscale, coarsest level first."""
@@ -64,14 +65,16 @@ def reproduction(
         one comparison for super-resolution and one for the other tasks.
 
     Raises:
-        ValueError: for a task that is not the paper's; a scale outside (0, 1], or one that leaves a
-            stage without a step.
+        ValueError: for a task that is not the paper's; a length of the runs; a scale outside
+            (0, 1], or one that leaves a stage without a step.
     """
     for task in tasks:
         if task not in DATASETS:
             raise ValueError(f"task={task}: needs one of the paper's, {', '.join(DATASETS)}.")
     if not 0 < scale <= 1:
         raise ValueError(f"scale={scale}; needs a number in (0, 1], such as 0.01.")
+    if lengths := [name for name in options if EVERYDAY.get(name, name) in LENGTHS]:
+        raise ValueError(f"{', '.join(lengths)}: the numbers of steps are the paper's; use scale.")
     steps = {mode: round(n * scale) for mode, n in STEPS.items()}
     if steps["fullmultiscale"] < 4:
         raise ValueError(

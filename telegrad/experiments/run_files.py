@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal
 
 import yaml
@@ -90,11 +92,11 @@ class RunFiles:
             options = read_options(files)
             environment = json.loads(files.environment.read_text("utf-8"))
             report = json.loads(files.report.read_text("utf-8")) if files.report.exists() else None
-            if not isinstance(environment, dict) or not isinstance(report or {}, dict):
+            if not isinstance(environment, dict) or not isinstance(report, (dict, NoneType)):
                 raise ValueError("not the files of a run")
             if report is not None:
                 report = converted_report(report)
-                report |= {"restored": dict(report["restored"])}
+                report |= {name: dict(report[name]) for name in ("corrupted", "restored")}
         except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, RecursionError):
             return cls(path, {}, {}, None, readable=False)
         return cls(path, options, environment, report, readable=True)
@@ -154,8 +156,12 @@ def read_options(files: RunDirectory) -> dict[str, Any]:
     content = yaml.safe_load(files.config.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise ValueError("not the configuration of a run")
-    options = flattened(converted(content) if is_of_0_1(content) else content)
-    if not all(isinstance(options.get(part), str) for part in NAMED) or "seed" not in options:
+    if is_of_0_1(content):
+        options = {"network": "own"} | flattened(converted(content))
+    else:
+        options = flattened(content)
+    named = all(isinstance(options.get(part), str) for part in NAMED)
+    if not named or not isinstance(options.get("seed"), int):
         raise ValueError("not the configuration of a run")
     return options
 
@@ -170,13 +176,17 @@ def short_name(path: str) -> str:
 
 
 def defaults_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What options of a run are where nothing is said, as far as the classes are ours or torch's."""
-    known: dict[str, Any] = {"seed": 42}
-    for kind in KINDS:
+    """What options of a run are where nothing is said; of the library's and torch's classes only.
+
+    Those of a class that is not there, such as one of another version, are left out.
+    """
+    known: dict[str, Any] = {"seed": 42, "loss": None, "optimizer.lr": None}
+    for kind, own in KINDS.items():
         path = options.get(kind)
-        if isinstance(path, str) and path.startswith(("telegrad.", "torch.")):
-            arguments = completed(resolve(kind, path, functions=False), {})
-            known |= {f"{kind}.{name}": value for name, value in arguments.items()}
+        if isinstance(path, str) and path.startswith((f"{own.room}.", "torch.nn.", "torch.optim.")):
+            with suppress(ValueError):
+                arguments = completed(resolve(kind, path, functions=False), {})
+                known |= {f"{kind}.{name}": value for name, value in arguments.items()}
     for name, settings in SETTINGS.items():
         known |= {f"{name}.{key}": value for key, value in vars(settings()).items()}
     return known

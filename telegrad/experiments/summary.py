@@ -81,9 +81,9 @@ class Setting:
         title = [short_name(shown.pop("task")), f"{network} {channels}".strip()]
         title.append(short_name(shown.pop("data")))
         if shown.get("data.path"):
-            shown["data.path"] = Path(shown["data.path"]).name
+            shown["data.path"] = Path(str(shown["data.path"])).name
         if shown.get("loss"):
-            shown["loss"] = short_name(shown["loss"])
+            shown["loss"] = short_name(str(shown["loss"]))
         return ", ".join([*title, *(f"{_brief(n)} {value}" for n, value in shown.items())])
 
 
@@ -114,8 +114,8 @@ def summarize(directory: str | Path) -> Summary:
     directories = run_directories(root)
     if not directories:
         raise ValueError(
-            f"{root} holds no runs (…/runs/NAME/config.yaml); needs a results_dir of `multiscale "
-            f"train` or `telegrad compare`."
+            f"{root} holds no runs (…/runs/NAME/config.yaml); needs a directory that `telegrad "
+            f"train` or `telegrad compare` wrote to."
         )
     all_runs = [RunFiles.read(files, root) for files in directories]
     runs: list[RunSummary] = []

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from telegrad.networks.layers import RestorationNetwork
 
-
-class WithoutTime(RestorationNetwork):
+class WithoutTime(nn.Module):
     """A model of images alone: `model(images)`, images (n, c, h, w) in [−1, 1]; times are ignored.
 
     Args:
         model: any module.
-        divisor: the heights and widths of images must be multiples of it.
+        divisor: the heights and widths of images must be multiples of it; tried out if not given,
+            see `divisor_of`.
 
     >>> import torch
     >>> network = WithoutTime(nn.Conv2d(3, 3, 3, padding=1))
@@ -20,16 +19,17 @@ class WithoutTime(RestorationNetwork):
     torch.Size([2, 3, 8, 8])
     """
 
-    def __init__(self, model: nn.Module, divisor: int = 1) -> None:
+    def __init__(self, model: nn.Module, divisor: int | None = None) -> None:
         super().__init__()
         self.model = model
-        self.divisor = divisor
+        if divisor is not None:
+            self.divisor = divisor
 
     def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
         return self.model(x)
 
 
-class WithNoiseLevel(RestorationNetwork):
+class WithNoiseLevel(nn.Module):
     """A model of images and the noise in them, as deepinv's denoisers: `model(images, sigma)`.
 
     Such a model takes images in [0, 1] and, for each, the standard deviation of its noise. At time
@@ -38,16 +38,18 @@ class WithNoiseLevel(RestorationNetwork):
 
     Args:
         model: for example `deepinv.models.DRUNet(pretrained=None)`.
-        divisor: the heights and widths of images must be multiples of it.
+        divisor: the heights and widths of images must be multiples of it; tried out if not given,
+            see `divisor_of`.
 
     Source: Tachella et al., *DeepInverse: A Python package for solving imaging inverse problems
     with deep learning*, 2025 (the convention).
     """
 
-    def __init__(self, model: nn.Module, divisor: int = 1) -> None:
+    def __init__(self, model: nn.Module, divisor: int | None = None) -> None:
         super().__init__()
         self.model = model
-        self.divisor = divisor
+        if divisor is not None:
+            self.divisor = divisor
 
     def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
         sigma = x.new_zeros(len(x)) if t is None else t / 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import torch
 from torch import nn
 
 TIMES = ("t", "time", "times", "timestep", "timesteps")
@@ -20,10 +21,16 @@ def accept_times(network: nn.Module) -> nn.Module:
     is called with the images. Its weights keep their names.
 
     Raises:
-        ValueError: if its second argument is needed and is something else, such as a noise level.
+        ValueError: if its second argument is needed and is something else, such as a noise level,
+            or if it is a scripted module.
     """
     if takes_times(network) or hasattr(network, _MARK):
         return network
+    if isinstance(network, torch.jit.ScriptModule):
+        raise ValueError(
+            f"{type(network).__name__}: takes images alone, and as a scripted module it can't be "
+            f"changed. Wrap it: telegrad.networks.WithoutTime(model)."
+        )
     network.register_forward_pre_hook(_images_alone)
     setattr(network, _MARK, True)
     return network
@@ -32,7 +39,8 @@ def accept_times(network: nn.Module) -> nn.Module:
 def takes_times(network: nn.Module) -> bool:
     """Whether the network's own forward takes times.
 
-    A wrapper such as `torch.optim.swa_utils.AveragedModel` takes what the network in it takes.
+    A wrapper, such as `torch.optim.swa_utils.AveragedModel` or what `torch.compile` returns, takes
+    what the network in it takes.
 
     Raises:
         ValueError: see `accept_times`.
@@ -41,7 +49,7 @@ def takes_times(network: nn.Module) -> bool:
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if len(positional) < 2:
         passes_on = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        inner = getattr(network, "module", None)
+        inner = getattr(network, "module", getattr(network, "_orig_mod", None))
         return passes_on and isinstance(inner, nn.Module) and takes_times(inner)
     second = positional[1]
     if second.name in TIMES:

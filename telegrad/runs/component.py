@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,8 +169,14 @@ class Component:
         """
         if self.instance is not None:
             return self.instance
+        arguments = {**self.init_args, **more}
+        if missing := _missing(self.factory, positional, arguments):
+            raise ValueError(
+                f"{self.kind} {self.short_name}: needs {', '.join(missing)}; say "
+                f"{', '.join(f'--{self.kind}.{name}' for name in missing)}."
+            )
         try:
-            built = self.factory(*positional, **{**self.init_args, **more})
+            built = self.factory(*positional, **arguments)
         except TypeError as error:
             raise ValueError(f"{self}: {error}") from error
         if not KINDS[self.kind].holds(built):
@@ -225,6 +231,20 @@ def path_of(kind: str, what: Any) -> str:
     if getattr(importlib.import_module(room), name, None) is what:
         return f"{room}.{name}"
     return f"{what.__module__}.{name}"
+
+
+def _missing(what: Any, positional: Sequence[Any], arguments: Mapping[str, Any]) -> list[str]:
+    """Names of the arguments that it can't do without and has not."""
+    try:
+        parameters = list(inspect.signature(what).parameters.values())[len(positional) :]
+    except (TypeError, ValueError):
+        return []
+    various = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [
+        p.name
+        for p in parameters
+        if p.default is p.empty and p.kind not in various and p.name not in arguments
+    ]
 
 
 def completed(what: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:

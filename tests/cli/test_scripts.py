@@ -13,7 +13,7 @@ from data_files import write_celeba, write_cifar10, write_stl10, write_urban100
 
 from telegrad.cli.scripts import device_of
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SCRIPTS = {
     task: runpy.run_path(str(ROOT / f"train_{task}.py"))["script"]
     for task in ("denoising", "deblurring", "inpainting", "superresolution")
@@ -124,7 +124,7 @@ def test_other_choices_are_refused(task, wrong, capsys):
     [
         ("inpainting", "", "celeba: .* is missing. Download img_align_celeba.zip"),
         ("superresolution", "", "urban100: .* is missing. Make it"),
-        ("denoising", "--dataset celeba --iterations 0", "iterations=0: needs 1 or more"),
+        ("denoising", "--dataset celeba --iterations 0", "steps=0: needs 1 or more"),
         ("denoising", "--device_id -2", "device_id=-2: needs the number of a GPU"),
         ("denoising", "--mode multiscale --img_size 31", "leaves no coarser level"),
     ],

@@ -38,21 +38,25 @@ def run(program: str, *arguments: str) -> str:
     return ended.stdout
 
 
-ALONE = """
+ALONE = '''
 import sys, warnings
 
 allowed = {*sys.argv[1:], *sys.stdlib_module_names, "telegrad"}
 
 
 class TorchAlone:
+    """Finds what is allowed; everything else is as if it were not installed."""
+
+    finders = tuple(sys.meta_path)
+
     def find_spec(self, name, path=None, target=None):
         top = name.partition(".")[0]
-        if top not in allowed and not top.startswith("_sysconfigdata"):
-            raise ModuleNotFoundError(f"{name} is neither torch nor required by it", name=name)
+        if top in allowed or top.startswith("_sysconfigdata"):
+            specs = (finder.find_spec(name, path, target) for finder in self.finders)
+            return next((spec for spec in specs if spec is not None), None)
 
 
-before = set(sys.modules)
-sys.meta_path.insert(0, TorchAlone())
+sys.meta_path[:] = [TorchAlone()]
 warnings.simplefilter("error")
 warnings.filterwarnings("ignore", message="Failed to initialize NumPy")
 try:
@@ -61,14 +65,7 @@ except ModuleNotFoundError:
     pass
 else:
     raise SystemExit("numpy is not blocked")
-"""
-
-CHECK = """
-foreign = {name.partition(".")[0] for name in set(sys.modules) - before} - allowed
-foreign = {name for name in foreign if not name.startswith("_sysconfigdata")}
-assert not foreign, foreign
-print("done")
-"""
+'''
 
 HEART = """
 import torch
@@ -87,19 +84,21 @@ multiscale_backward(losses, images, grids, (8, 4, 2), form="independent")
 assert all(p.grad.isfinite().all() for p in network.parameters())
 statistics = level_statistics(losses, images, grids, network.parameters())
 assert str(statistics).startswith("LevelStatistics: 14 draws on 3 levels")
-assert statistics.to_dict()["draws"] == 14
+print(statistics.to_dict()["draws"], "draws")
 """
 
 
 def test_gradient_and_diagnostics_run_with_torch_alone():
     allowed = required_by_torch()
     assert "torch" in allowed and "numpy" not in allowed
-    assert run(ALONE + HEART + CHECK, *allowed) == "done\n"
+    assert run(ALONE + HEART, *allowed) == "14 draws\n"
 
 
 def test_schedules_run_with_torch_alone():
-    program = ALONE + "import telegrad.schedules\nfrom telegrad import Schedule, Stage\n" + CHECK
-    assert run(program, *required_by_torch()) == "done\n"
+    program = (
+        "import telegrad.schedules\nfrom telegrad import Schedule, Stage\nprint(Stage.__name__)"
+    )
+    assert run(ALONE + program, *required_by_torch()) == "Stage\n"
 
 
 HEAVY = (

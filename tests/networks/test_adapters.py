@@ -1,26 +1,11 @@
-"""Networks of other people, through the same loop."""
+"""Networks of other people, wrapped."""
 
 import deepinv
 import pytest
 import torch
 from torch import nn
 
-from telegrad.cli.main import main
-from telegrad.inference.model import evaluate_model, load_model
-from telegrad.networks import WithNoiseLevel, WithoutTime
-from telegrad.runs.recipes import Recipe
-from telegrad.runs.run import run
-
-OPTIONS = {
-    "network": "own",
-    "img_size": 32,
-    "levels": 2,
-    "batch_size": 2,
-    "work_units": 12.0,
-    "val_images": 4,
-    "validations": 1,
-    "device": "cpu",
-}
+from telegrad.networks import WithNoiseLevel, WithoutTime, accept_times, check_network, divisor_of
 
 
 def plain():
@@ -38,16 +23,15 @@ MODELS = {
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("task", ["deblurring", "superresolution"])
-@pytest.mark.parametrize("mode", ["multiscale", "fullmultiscale"])
-def test_it_trains_and_is_loaded_again(model, task, mode, tmp_path):
+def test_it_is_called_as_ours_are_and_learns(model):
     network = MODELS[model]()
-    before = {k: v.clone() for k, v in network.named_parameters()}
-    report = run(Recipe(task=task, mode=mode, results_dir=str(tmp_path), **OPTIONS), network)
-    assert any(not torch.equal(before[k], v) for k, v in network.named_parameters())
-    trained = load_model(report.records.best, network=MODELS[model]())
-    _, restored = evaluate_model(trained, "photographs", images=4)
-    assert restored.loss == pytest.approx(report.restored.loss, rel=1e-4)
+    assert accept_times(network) is network
+    check_network(network, [("here", (32, 32))])
+    check_network(network, [("here", (32, 32))], timed=False)
+    x, t = torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2)
+    assert network(x).shape == network(x, t).shape == x.shape
+    (network(x, t) - x.flip(-1)).square().mean().backward()
+    assert any(p.grad is not None and p.grad.any() for p in network.parameters())
 
 
 def test_the_noise_level_is_that_of_images_between_0_and_1():
@@ -66,20 +50,18 @@ def test_the_noise_level_is_that_of_images_between_0_and_1():
     assert seen["sigma"].tolist() == [0.0]
 
 
-def test_a_size_that_the_model_cannot_take_is_refused_before_training(tmp_path):
-    recipe = Recipe(mode="multiscale", results_dir=str(tmp_path), **OPTIONS)
-    with pytest.raises(ValueError, match="own needs sizes divisible by 32"):
-        run(recipe, WithoutTime(plain(), divisor=32))
-    assert not list(tmp_path.iterdir())
+def test_without_time_the_model_sees_images_alone():
+    model, x = plain(), torch.rand(2, 3, 8, 8)
+    assert torch.equal(WithoutTime(model)(x, torch.rand(2)), model(x))
 
 
-def test_a_network_and_a_recipe_that_do_not_belong_together(tmp_path, capsys):
-    with pytest.raises(ValueError, match="give a network of your own with 'own'"):
-        run(Recipe(results_dir=str(tmp_path), **OPTIONS))
-    with pytest.raises(ValueError, match="network=resnet"):
-        run(Recipe(results_dir=str(tmp_path), **OPTIONS | {"network": "resnet"}), plain())
-    report = run(Recipe(results_dir=str(tmp_path), **OPTIONS), WithoutTime(plain()))
-    assert main(["evaluate", str(report.records.best)]) == 2
-    assert "load it from Python: load_model(checkpoint, network=…)" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="not a model that"):
-        load_model(report.records.best, network=WithoutTime(nn.Conv2d(3, 3, 1)))
+@pytest.mark.parametrize("wrapper", [WithoutTime, WithNoiseLevel])
+def test_a_divisor_is_what_is_said_or_is_tried_out(wrapper):
+    class Halving(nn.Module):
+        """Needs even heights and widths."""
+
+        def forward(self, images, sigma=None):
+            return nn.functional.pixel_shuffle(nn.functional.pixel_unshuffle(images, 2), 2)
+
+    assert divisor_of(wrapper(Halving(), divisor=8)) == 8
+    assert divisor_of(wrapper(Halving())) == 2

@@ -1,23 +1,25 @@
 import pytest
 import torch
 
-from telegrad.networks import NETWORKS, ResNet, SRNet, UNet
+from telegrad.networks import ResNet, SRNet, UNet
+
+NETWORKS = pytest.mark.parametrize("kind", [UNet, ResNet, SRNet])
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_images_keep_their_shape_on_every_level(name):
-    network = NETWORKS[name](channels=16)
+@NETWORKS
+def test_images_keep_their_shape_on_every_level(kind):
+    network = kind(channels=16)
     for size in ((32, 32), (16, 24), (8, 8), (4, 4)):
         x = torch.randn(2, 3, *size)
         assert network(x, torch.rand(2)).shape == x.shape
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_an_untrained_residual_network_returns_its_input_and_learns_all_its_weights(name):
-    network = NETWORKS[name](channels=16)
+@NETWORKS
+def test_an_untrained_residual_network_returns_its_input_and_learns_all_its_weights(kind):
+    network = kind(channels=16)
     x, t = torch.randn(2, 3, 16, 16), torch.rand(2)
     assert torch.equal(network(x, t), x)
-    assert not NETWORKS[name](channels=16, residual=False)(x, t).any()
+    assert not kind(channels=16, residual=False)(x, t).any()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.5)
     for _ in range(6):  # zeros at the ends of the blocks let gradients in one after the other
         optimizer.zero_grad()
@@ -26,9 +28,9 @@ def test_an_untrained_residual_network_returns_its_input_and_learns_all_its_weig
     assert all(p.grad is not None and p.grad.any() for p in network.parameters())
 
 
-@pytest.mark.parametrize("name", ["unet", "resnet"])
-def test_the_output_depends_on_the_time(name):
-    network = NETWORKS[name](channels=16).eval()
+@pytest.mark.parametrize("kind", [UNet, ResNet])
+def test_the_output_depends_on_the_time(kind):
+    network = kind(channels=16).eval()
     for p in network.parameters():
         torch.nn.init.normal_(p, std=0.1)
     x = torch.randn(1, 3, 16, 16)
@@ -47,9 +49,9 @@ def test_configurations_of_the_paper():
     assert len(srnet.hidden) + 1 == 4
 
 
-@pytest.mark.parametrize("name", ["resnet", "srnet"])
-def test_a_pixel_depends_on_its_neighbourhood_only(name):
-    network = NETWORKS[name](channels=16)
+@pytest.mark.parametrize("kind", [ResNet, SRNet])
+def test_a_pixel_depends_on_its_neighbourhood_only(kind):
+    network = kind(channels=16)
     for p in network.parameters():
         torch.nn.init.normal_(p, std=0.1)
     x, t = torch.randn(1, 3, 32, 32), torch.rand(1)

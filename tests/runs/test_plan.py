@@ -2,18 +2,20 @@
 
 import json
 import math
-from dataclasses import replace
+import sys
 
 import pytest
+from describe import changed
 from kills import recipe
 
-from telegrad.cli.main import main, summary
-from telegrad.runs import plan as planning
-from telegrad.runs import run as runs
+from telegrad.cli.main import main
+from telegrad.cli.summary import summary
+from telegrad.runs.build import build_schedule
 from telegrad.runs.plan import plan
 from telegrad.runs.run import run
 from telegrad.training.forecast import Forecast, validation_steps
 
+planning, runs = sys.modules["telegrad.runs.plan"], sys.modules["telegrad.runs.run"]
 STEP_SECONDS, VALIDATION_SECONDS = [0.5, 0.25], 2.0
 
 
@@ -28,7 +30,7 @@ def clock(monkeypatch):
 def test_a_plan_is_the_schedule_with_its_seconds_and_memory(clock, tmp_path):
     whole = recipe(tmp_path / "results", strategy="cascadic")
     planned, schedule = plan(whole), build_schedule(whole)
-    validations = len(validation_steps(schedule, whole.number_of_validations))
+    validations = len(validation_steps(schedule, whole.validations))
     of_stages = [n * s for n, s in zip(schedule.lengths, STEP_SECONDS, strict=True)]
     assert planned.schedule == schedule
     assert planned.seconds == pytest.approx(sum(of_stages) + validations * VALIDATION_SECONDS)
@@ -36,7 +38,7 @@ def test_a_plan_is_the_schedule_with_its_seconds_and_memory(clock, tmp_path):
     lines = str(planned).splitlines()
     for line, seconds, stage in zip(lines[2:4], of_stages, STEP_SECONDS, strict=True):
         assert line.split()[-2:] == [f"{1e3 * stage:.3g}", f"{seconds:.3g}"]
-    assert lines[-1].startswith(f"Predicted: {planned.seconds:.3g} s, of which validations take")
+    assert lines[-1].startswith(f"Estimated: {planned.seconds:.3g} s, of which validations take")
     assert len({len(line) for line in lines[1:4]}) == 1
     assert not (tmp_path / "results").exists()
 
@@ -47,28 +49,32 @@ def test_a_budget_of_time_is_what_is_planned(clock, tmp_path):
 
 
 def test_a_plan_is_printed_and_its_bad_input_refused(tmp_path, capsys):
-    options = "denoising --network resnet --network.channels 8 --size 16 --levels 2 --validation.images 4"
+    options = (
+        "denoising --network resnet --network.channels 8 --size 16 --levels 2 --validation.images 4"
+    )
     results = ["--out", str(tmp_path / "results"), "--device", "cpu"]
-    assert main(["plan", *options.split(), "--strategy", "auto", "--budget", "200wu", *results]) == 0
+    assert (
+        main(["plan", *options.split(), "--strategy", "auto", "--budget", "200wu", *results]) == 0
+    )
     said = capsys.readouterr().out
     assert said.startswith("Schedule: ")
-    assert "Predicted: " in said
+    assert "Estimated: " in said
     assert not (tmp_path / "results").exists()
     assert main(["plan", *options.split(), "--strategy", "auto", *results]) == 2
-    assert "strategy=auto needs a budget" in capsys.readouterr().err
+    assert "auto needs a budget" in capsys.readouterr().err
     assert main(["plan"]) == 2
     assert "which task?" in capsys.readouterr().err
 
 
 def test_the_report_holds_the_prediction_beside_the_outcome(tmp_path, monkeypatch):
     whole = recipe(tmp_path, strategy="cascadic")
-    validations, schedule = whole.number_of_validations, build_schedule(whole)
+    validations, schedule = whole.validations, build_schedule(whole)
     expected = Forecast.of(schedule, STEP_SECONDS, VALIDATION_SECONDS, validations)
     monkeypatch.setattr(runs, "forecast", lambda *_: expected)
     report = run(whole)
     assert report.estimated_seconds == pytest.approx(expected.total)
     assert report.wall_seconds > report.progress.seconds
-    assert f"s, {report.estimated_seconds:,.0f} s estimated_seconds, peak memory " in summary(whole, report)
+    assert f"s, {report.estimated_seconds:,.0f} s estimated, peak memory " in summary(whole, report)
     figures = json.loads((report.files.path / "report.json").read_text())
     assert figures["estimated_seconds"] == report.estimated_seconds
     assert figures["work_units"] == report.progress.work_units
@@ -76,16 +82,16 @@ def test_the_report_holds_the_prediction_beside_the_outcome(tmp_path, monkeypatc
     assert all(value is None or math.isfinite(value) for value in figures["corrupted"].values())
 
 
-def test_a_resumed_run_foretells_what_is_left(tmp_path, monkeypatch):
+def test_a_resumed_run_estimates_what_is_left(tmp_path, monkeypatch):
     whole = recipe(tmp_path, strategy="single", work_units=40.0)
     assert ". With validations " in summary(whole, run(whole))
-    longer = changed(whole, work_units=50.0, resume=True)
+    longer = changed(whole, work_units=50.0)
     schedule = build_schedule(longer)
-    expected = Forecast.of(schedule, [1.0], 0.0, longer.number_of_validations)
+    expected = Forecast.of(schedule, [1.0], 0.0, longer.validations)
     monkeypatch.setattr(runs, "forecast", lambda *_: expected)
-    report = run(longer)
+    report = run(longer, resume=True)
     assert report.estimated_seconds == pytest.approx(schedule.steps - build_schedule(whole).steps)
-    assert ". Since it was resumed, with validations " in summary(longer, report)
+    assert ". Since it was resumed, with validations " in summary(longer, report, resumed=True)
 
 
 def test_without_a_forecast_none_is_told(tmp_path):

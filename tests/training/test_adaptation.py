@@ -7,18 +7,21 @@ from dataclasses import replace
 
 import pytest
 import torch
+from describe import changed
 from kills import difference, recipe, rows
 
 from telegrad.diagnostics.measure import level_statistics
 from telegrad.mge.grids import GridHierarchy
-from telegrad.records.records import Records
+from telegrad.records import Records
+from telegrad.runs.build import build_schedule
 from telegrad.runs.run import run
-from telegrad.schedules.adaptation import Adaptation, chosen
-from telegrad.schedules.schedule import Stage, cascadic, fullmultiscale
+from telegrad.schedules import Stage, cascadic, fullmultiscale
+from telegrad.schedules.adaptation import Adaptation, best_allocation_of
 from telegrad.training import adapt
 from telegrad.training.checkpoint import read_checkpoint
 
 GRIDS = GridHierarchy((32, 32), levels=3)
+SHARE = 0.3
 SCHEDULE = fullmultiscale(GRIDS, steps=(40, 20, 10), batch_sizes=(16, 4, 2))
 
 
@@ -54,15 +57,15 @@ def statistics(noise, draws=32):
 
 @pytest.mark.parametrize("form", ["nested", "independent"])
 def test_levels_that_agree_are_used_and_levels_that_do_not_are_left_out(form):
-    schedule = changed(SCHEDULE, form=form)
-    best = chosen(statistics(noise=0.0), schedule, budget=8)
+    schedule = replace(SCHEDULE, form=form)
+    best = best_allocation_of(statistics(noise=0.0), schedule, budget=8)
     assert best.batch_sizes[0] > best.batch_sizes[-1]
     assert best.cost(GRIDS.costs[best.coarsest :]) <= 8
-    assert chosen(statistics(noise=100.0), schedule, budget=8) is None
+    assert best_allocation_of(statistics(noise=100.0), schedule, budget=8) is None
 
 
 def test_too_few_draws_choose_one_level():
-    assert chosen(statistics(noise=0.0, draws=4), SCHEDULE, budget=8) is None
+    assert best_allocation_of(statistics(noise=0.0, draws=4), SCHEDULE, budget=8) is None
 
 
 def test_when_to_probe():
@@ -85,7 +88,7 @@ def adapted(tmp_path):
     return recipe(
         tmp_path / "whole",
         strategy="fullmultiscale",
-        adapt=0.3,
+        adapt=SHARE,
         network="resnet",
         channels=8,
         size=32,
@@ -102,10 +105,10 @@ def test_a_run_adapts_within_its_budget_and_says_why(form, adapted):
     report = run(adapted)
     state = read_checkpoint(report.files.last)
     probes, work = state["probes"], report.progress.work_units
-    assert 0 < probes <= adapted.adapt * work
+    assert 0 < probes <= SHARE * work
     figures = json.loads((report.files.path / "report.json").read_text())
     assert figures["probe_work_units"] == probes
-    assert work + probes == pytest.approx(adapted.work_units, rel=0.05)
+    assert work + probes == pytest.approx(400.0, rel=0.05)
     planned = build_schedule(adapted)
     budgets = {stage.finest: planned.step_cost(stage) for stage in planned.stages}
     stages = [Stage(**stage) for stage in state["stages"]]
@@ -132,7 +135,7 @@ def test_a_probe_that_is_not_finite_changes_nothing_and_the_run_goes_on(adapted,
     report = run(adapted)
     state = read_checkpoint(report.files.last)
     assert [Stage(**stage) for stage in state["stages"]] == list(build_schedule(adapted).stages)
-    assert 0 < state["probes"] <= adapted.adapt * report.progress.work_units
+    assert 0 < state["probes"] <= SHARE * report.progress.work_units
     events = (report.files.path / "events.log").read_text()
     assert "batches stay as they are: the gradient of draw 3 on level 0 is not finite" in events
 
@@ -153,7 +156,7 @@ def test_resumed_around_a_probe_it_is_the_same_run(adapted, tmp_path, monkeypatc
     monkeypatch.setattr(Records, "trained", interrupted)
     while stops:
         with pytest.raises(KeyboardInterrupt):
-            run(changed(stopped, resume=bool(len(stops) < 3)))
+            run(stopped, resume=bool(len(stops) < 3))
     run(stopped, resume=True)
     assert difference(adapted, stopped) == (0.0, 0)
     run(stopped, resume=True)  # a finished run has nothing more to do
@@ -162,6 +165,6 @@ def test_resumed_around_a_probe_it_is_the_same_run(adapted, tmp_path, monkeypatc
 
 def test_more_work_lengthens_an_adapted_run(adapted):
     before = run(adapted).progress
-    after = run(changed(adapted, work_units=500.0, resume=True)).progress
+    after = run(changed(adapted, work_units=500.0), resume=True).progress
     assert after.work_units - before.work_units == pytest.approx(100, abs=60)
     assert after.iteration > before.iteration

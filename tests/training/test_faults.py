@@ -1,35 +1,35 @@
 """What happens to runs: kills, torn files, full disks, signals, memory, numbers that are none."""
 
 import math
-import os
-import pickle
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 import torch
+from describe import changed
 from kills import difference, kill_and_resume, recipe, rows, some
 from PIL import Image
 from safetensors.torch import load_file
 
 from telegrad.cli.main import main
-from telegrad.records.records import Records
-from telegrad.runs.recipes import Mode
+from telegrad.records import Records
+from telegrad.runs.build import build_schedule
+from telegrad.runs.component import KINDS
 from telegrad.runs.run import run
 from telegrad.tasks import Denoising
 from telegrad.training import checkpoint
-from telegrad.training.checkpoint import previous_of, read_checkpoint, read_state, write_state
+from telegrad.training.checkpoint import read_checkpoint, read_state
+
+MODES = [strategy.name for strategy in KINDS["strategy"].names().values()]
 
 # --- kill -9 --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", get_args(Mode))
+@pytest.mark.parametrize("mode", MODES)
 def test_a_run_killed_at_random_instants_ends_as_if_it_had_not_been(mode, tmp_path):
     whole = recipe(tmp_path / "whole", strategy=mode, ema=0.9)
     assert set(kill_and_resume(whole, tmp_path / "killed", some(mode), kills=4)) == {(0.0, 0)}
@@ -43,67 +43,8 @@ def finished(tmp_path_factory):
     return run(recipe(tmp_path_factory.mktemp("finished"), ema=0.9))
 
 
-@pytest.mark.parametrize(
-    ("damage", "part"),
-    [("torn", p) for p in (0, 0.001, 0.1, 0.5, 0.9, 0.999)]
-    + [("altered", p) for p in (0, 0.1, 0.3, 0.5, 0.7, 0.9)],
-)
-def test_a_damaged_state_is_noticed_and_the_one_before_it_is_used(part, damage, tmp_path):
-    last = tmp_path / "last.pt"
-    for number in (1, 2):
-        write_state(last, {"number": number, "weights": {"w": torch.full((500,), float(number))}})
-    whole = last.read_bytes()
-    at = int(part * len(whole))
-    last.write_bytes(whole[:at] + (b"" if damage == "torn" else bytes(b ^ 255 for b in whole[at:])))
-    with pytest.warns(UserWarning, match=r"went back to the state before a damaged one .*last\.pt"):
-        assert read_state(last)["number"] == 1
-    previous_of(last).write_bytes(last.read_bytes())
-    with pytest.raises(ValueError, match=r"no state can be used \(.*last\.pt.*previous\.pt"):
-        read_state(last)
-
-
-def test_a_single_altered_bit_of_a_weight_is_noticed(tmp_path):
-    file = tmp_path / "state.pt"
-    write_state(file, {"weights": torch.full((500,), 1.5)})
-    content = bytearray(file.read_bytes())
-    content[content.index(torch.full((500,), 1.5).numpy().tobytes()) + 401] ^= 1
-    file.write_bytes(content)
-    with pytest.raises((ValueError, RuntimeError), match=r"checksum|crc|CRC"):
-        read_checkpoint(file)
-
-
-def test_between_two_renames_the_previous_state_is_there(tmp_path, monkeypatch):
-    last = tmp_path / "last.pt"
-    write_state(last, {"number": 1})
-    replace_file, calls = os.replace, []
-
-    def dies(source, target):
-        calls.append(target)
-        if len(calls) == 3:  # aside, last to previous, and not the last one
-            raise KeyboardInterrupt
-        replace_file(source, target)
-
-    monkeypatch.setattr(checkpoint.os, "replace", dies)
-    with pytest.raises(KeyboardInterrupt):
-        write_state(last, {"number": 2})
-    assert not last.exists()
-    assert read_state(last)["number"] == 1
-
-
-class Malicious:
-    def __reduce__(self):
-        return (exec, ("raise SystemExit('code of a state was run')",))
-
-
-def test_a_malicious_state_is_not_run(tmp_path):
-    for file in ("last.pt", "previous.pt"):
-        (tmp_path / file).write_bytes(pickle.dumps(Malicious()))
-    with pytest.raises(ValueError, match="no state can be used"):
-        read_state(tmp_path / "last.pt")
-
-
 def test_best_weights_are_also_there_as_safetensors(finished):
-    plain = load_file(finished.files.best.with_suffix(".safetensors"))
+    plain = load_file(finished.files.weights)
     best = read_checkpoint(finished.files.best)["model_state_dict"]
     assert set(plain) == set(best)
     assert all(torch.equal(plain[k], best[k]) for k in best)
@@ -114,7 +55,7 @@ def test_a_full_disk_loses_nothing_and_the_run_resumes(what, tmp_path, monkeypat
     whole = recipe(tmp_path / "whole", strategy="single")
     run(whole)
     stopped = changed(whole, out=str(tmp_path / "stopped"))
-    trained, save, calls = Records.trained, checkpoint._replace, []
+    trained, save, calls = Records.trained, checkpoint.write_whole, []
 
     def is_full(at):
         calls.append(1)
@@ -125,16 +66,19 @@ def test_a_full_disk_loses_nothing_and_the_run_resumes(what, tmp_path, monkeypat
             raise OSError(28, "No space left on device")
         trained(self, *row)
 
-    def saved_until_full(path, function):
-        if path.name.endswith({"state": "last.pt.new", "best": "_best.pt"}[what]) and is_full(3):
-            raise checkpoint._unwritable(path, OSError(28, "No space left on device"))
-        save(path, function)
+    def full(file):
+        file.write(b"half of it")
+        raise OSError(28, "No space left on device")
+
+    def saved_until_full(path, content):
+        is_it = path.name.endswith({"state": "last.pt.new", "best": "_best.pt"}[what])
+        save(path, full if is_it and is_full(3) else content)
 
     with monkeypatch.context() as context:
         if what == "train log":
             context.setattr(Records, "trained", trained_until_full)
         else:
-            context.setattr(checkpoint, "_replace", saved_until_full)
+            context.setattr(checkpoint, "write_whole", saved_until_full)
         with pytest.raises(OSError, match="No space left"):
             run(stopped)
     run(stopped, resume=True)
@@ -142,10 +86,12 @@ def test_a_full_disk_loses_nothing_and_the_run_resumes(what, tmp_path, monkeypat
 
 
 def test_a_directory_that_became_read_only(tmp_path, monkeypatch):
-    def read_only(path, function):
-        raise checkpoint._unwritable(path, PermissionError(13, "Permission denied"))
+    save = checkpoint.write_whole
 
-    monkeypatch.setattr(checkpoint, "_replace", read_only)
+    def denied(file):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(checkpoint, "write_whole", lambda path, _: save(path, denied))
     with pytest.raises(OSError, match=r"can't be written .*Permission denied"):
         run(recipe(tmp_path))
     assert rows(recipe(tmp_path), "train")
@@ -158,12 +104,12 @@ def test_a_directory_that_became_read_only(tmp_path, monkeypatch):
 def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(number, code, tmp_path):
     options = recipe(tmp_path / "stopped")
     arguments = (
-        f"--strategy {options.mode} --network unet --network.channels 16 --size 16 --levels 2 "
+        f"--strategy fullmultiscale --network unet --network.channels 16 --size 16 --levels 2 "
         f"--batch_sizes [4,2] --work_units 4000 --validation.times 2 --validation.images 4 --device cpu "
         f"--out {options.output.directory}"
     ).split()
     with subprocess.Popen(
-        [sys.executable, "-m", "telegrad.cli.main", "train", "denoising", *arguments],
+        [sys.executable, "-m", "telegrad", "train", "denoising", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -175,7 +121,7 @@ def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(number, code, tm
         _, said = program.communicate(timeout=60)
     assert program.returncode == code, said
     run_directory = Path(options.output.directory, "runs", options.name)
-    done = read_state(run_directory / "last.pt")["progress"]["iteration"]
+    done = read_state(options.directory.last, options.directory.previous)["progress"]["iteration"]
     assert f"stopped after iteration {done}" in said
     assert f"Go on with: telegrad train --resume {run_directory}" in said
     assert [int(r["iteration"]) for r in rows(options, "train")] == list(range(1, done + 1))
@@ -210,13 +156,13 @@ def test_a_run_goes_on_from_its_directory(tmp_path, monkeypatch, capsys):
 def test_more_work_is_possible_and_recorded_and_less_is_refused(tmp_path):
     first = recipe(tmp_path, strategy="single")
     done = run(first).progress.iteration
-    longer = changed(first, work_units=90.0, resume=True)
-    report = run(longer)
+    longer = changed(first, work_units=90.0)
+    report = run(longer, resume=True)
     reached = report.progress.iteration
     assert reached == build_schedule(longer).steps > done
     assert [int(r["iteration"]) for r in rows(first, "train")] == list(range(1, reached + 1))
     events = (report.files.path / "events.log").read_text()
-    assert "work_units: 60.0 then, 90.0 now" in events
+    assert "strategy.work_units: 60.0 then, 90.0 now" in events
     with pytest.raises(ValueError, match=rf"has {reached} steps, 90 work units; {done} steps"):
         run(first, resume=True)
 
@@ -225,11 +171,11 @@ def test_another_budget_of_time_is_refused_and_more_work_is_not(tmp_path):
     first = recipe(tmp_path, strategy="single", work_units=None, budget="5s", validations=1)
     steps = run(first).progress.iteration
     with pytest.raises(
-        ValueError, match=r"budget: 5s then, 10s now\); a budget of time is counted"
+        ValueError, match=r"strategy.budget: 5s then, 10s now\); a budget of time is counted"
     ):
-        run(changed(first, budget="10s", resume=True))
+        run(changed(first, budget="10s"), resume=True)
     assert run(first, resume=True).progress.iteration == steps  # the same one is met
-    more = run(changed(first, budget=f"{4 * steps + 20}wu", resume=True))
+    more = run(changed(first, budget=f"{4 * steps + 20}wu"), resume=True)
     assert more.progress.work_units == pytest.approx(4 * steps + 20, abs=2)
 
 
@@ -239,7 +185,7 @@ def test_more_work_goes_to_the_last_stage(tmp_path):
     report = run(first)
     assert report.progress.work_units == before.work_units
     for more in (75.0, 90.0):
-        report = run(changed(first, work_units=more, resume=True))
+        report = run(changed(first, work_units=more), resume=True)
         assert report.progress.work_units == more
     stages = [row["stage"] for row in rows(first, "progress")]
     assert stages == sorted(stages)
@@ -248,7 +194,13 @@ def test_more_work_goes_to_the_last_stage(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 1}, {"batch_sizes": [2, 2]}, {"t_max": 0.5}, {"size": 32}, {"ema": 0.9}],
+    [
+        {"seed": 1},
+        {"strategy.batch_sizes": [2, 2]},
+        {"task.t_max": 0.5},
+        {"data.size": 32},
+        {"validation.ema": 0.9},
+    ],
     ids=str,
 )
 def test_what_makes_another_run_is_refused_with_the_difference(change, tmp_path):
@@ -256,7 +208,7 @@ def test_what_makes_another_run_is_refused_with_the_difference(change, tmp_path)
     run(first)
     (name,) = change
     with pytest.raises(ValueError, match=f"was another run .{name}: .* then, .* now"):
-        run(changed(first, resume=True, **change))
+        run(changed(first, **change), resume=True)
 
 
 # --- numbers, memory, clocks, images --------------------------------------------------------------
@@ -266,9 +218,9 @@ def losses_that_fail(monkeypatch, when, values):
     """Replaces the losses of the passes `when`, counted from 1, by `values(losses)`."""
     healthy, calls = Denoising.losses, []
 
-    def losses(self, network, draw):
+    def losses(self, *arguments):
         calls.append(1)
-        result = healthy(self, network, draw)
+        result = healthy(self, *arguments)
         return values(result) if len(calls) in when else result
 
     monkeypatch.setattr(Denoising, "losses", losses)
@@ -304,7 +256,7 @@ def test_out_of_memory_says_where_and_what_to_lower(tmp_path, monkeypatch):
     with pytest.raises(MemoryError) as error:
         run(recipe(tmp_path, strategy="multiscale"))
     assert "in the pass of 2 images of 16×16; batch_sizes=[4, 2]" in str(error.value)
-    assert "Lower that level's batch size, img_size or channels" in str(error.value)
+    assert "Lower that level's batch size, size, or the channels" in str(error.value)
 
 
 def test_a_clock_that_jumps_changes_nothing(tmp_path, monkeypatch):
@@ -329,7 +281,7 @@ def test_an_image_that_breaks_in_mid_run_breaks_neither_the_run_nor_the_next_one
     (tmp_path / "photos").mkdir()
     for k, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (6, 40, 40, 3), np.uint8)):
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{k}.png")
-    photos = {"data": "folder", "path": str(tmp_path / "photos"), "memory": 0.0}
+    photos = {"data": "Folder", "path": str(tmp_path / "photos"), "memory": 0.0}
     whole, broken = recipe(tmp_path / "w", **photos), recipe(tmp_path / "b", **photos)
     run(whole)
     victim = tmp_path / "photos" / "3.png"

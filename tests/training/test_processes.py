@@ -6,22 +6,31 @@ import socket
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from describe import changed
 from kills import difference, recipe, rows
 from lightning_fabric import Fabric
 
+from telegrad import records
 from telegrad.data.stream import CropStream
 from telegrad.mge.batches import join, map_fields
 from telegrad.mge.estimator import multiscale_backward
 from telegrad.mge.shells import Shells
-from telegrad.runs import recipes
+from telegrad.runs import build
+from telegrad.runs.build import (
+    build_fabric,
+    build_learning_rate,
+    build_network,
+    build_objective,
+    build_schedule,
+    training_pyramid,
+)
 from telegrad.runs.run import run
-from telegrad.training import loop, records
 from telegrad.training.checkpoint import read_checkpoint
+from telegrad.training.gradient import draw_shells, gradient
 from telegrad.training.interruptions import Interrupted
 from telegrad.training.state import Progress, TrainingState
 
@@ -51,17 +60,17 @@ def one_gradient(rank, recipe, directory):
     """The gradient of a run's first step, with this process's draws; in double precision."""
     network = build_network(recipe).double()
     torch.set_default_dtype(torch.float64)
-    recipes.Fabric = lambda **options: Fabric(**(options | {"precision": "64-true"}))
-    fabric = recipe.build_fabric()
+    build.Fabric = lambda **options: Fabric(**(options | {"precision": "64-true"}))
+    fabric = build_fabric(recipe)
     adam = torch.optim.Adam(network.parameters())
     model, optimizer = fabric.setup(network, adam)
-    stream = CropStream(recipe.build_pyramid(recipe.build_source().train), recipe.seed)
-    task, schedule = recipe.build_task(), build_schedule(recipe)
-    rate = recipe.build_learning_rate()
+    stream = CropStream(training_pyramid(recipe, recipe.build_data().source().train), recipe.seed)
+    objective, schedule = build_objective(recipe), build_schedule(recipe)
+    rate = build_learning_rate(recipe)
     state = TrainingState(model, optimizer, rate, schedule, stream, Progress())
-    shells = loop.draw_shells(fabric, state, task)
+    shells = draw_shells(fabric, state, objective.task)
     stream.position = 0
-    estimate = loop.gradient(fabric, state, task)
+    estimate = gradient(fabric, state, objective)
     found = {
         "shells": list(shells.parts),
         "gradient": [p.grad for p in network.parameters()],
@@ -89,15 +98,16 @@ def test_the_gradient_is_that_of_one_process_with_the_same_draws(form, tmp_path)
 
     pairs = zip(first["shells"], second["shells"], strict=True)
     shells = Shells([map_fields(lambda _, x: x.double(), join(a, b)) for a, b in pairs])
-    network, task, schedule = build_network(whole), whole.build_task(), build_schedule(whole)
+    network, objective = build_network(whole), build_objective(whole)
+    schedule = build_schedule(whole)
     network.double()
     estimate = multiscale_backward(
-        lambda draw: task.losses(network, draw),
+        lambda draw: objective.losses(network, draw),
         shells,
         schedule.grids,
         (8, 4, 2),
         form=form,
-        restriction=task.restriction,
+        restriction=objective.task.rules,
     )
     expected = [p.grad for p in network.parameters()]
     alone = torch.cat([g.flatten() for g in expected])
@@ -111,7 +121,7 @@ def test_the_gradient_is_that_of_one_process_with_the_same_draws(form, tmp_path)
 # --- a run ----------------------------------------------------------------------------------------
 
 
-def a_run(rank, recipe, directory, stop_after):
+def a_run(rank, recipe, directory, stop_after, resume=False):
     """Runs; the second process alone is asked to stop after that iteration."""
     if stop_after and rank == 1:
         trained = records.NoRecords.trained
@@ -123,7 +133,7 @@ def a_run(rank, recipe, directory, stop_after):
 
         records.NoRecords.trained = stopping
     try:
-        run(recipe)
+        run(recipe, resume=resume)
         last = "the end"
     except Interrupted as stop:
         last = f"{stop.signal} after {stop.iteration}"
@@ -144,17 +154,17 @@ def test_all_stop_after_the_same_step_and_go_on_to_the_same_weights(tmp_path):
     assert said(tmp_path) == [f"{signal.SIGTERM:d} after 7"] * 2
     assert [int(row["iteration"]) for row in rows(stopped, "train")] == list(range(1, 8))
 
-    in_two_processes(a_run, changed(stopped, resume=True), tmp_path, None)
+    in_two_processes(a_run, stopped, tmp_path, None, True)
     assert difference(whole, stopped) == (0.0, 0)
 
 
 def test_a_run_of_two_processes_goes_on_in_one_with_more_work(tmp_path):
     two = recipe(tmp_path, work_units=40.0)
     in_two_processes(a_run, two, tmp_path, None)
-    report = run(changed(two, work_units=60.0, resume=True))
+    report = run(changed(two, work_units=60.0), resume=True)
     assert report.progress.work_units == pytest.approx(60, abs=4)
     events = (report.files.path / "events.log").read_text()
-    assert "work_units: 40.0 then, 60.0 now" in events
+    assert "strategy.work_units: 40.0 then, 60.0 now" in events
     assert events.rstrip().endswith("1 processes")
     iterations = [int(row["iteration"]) for row in rows(two, "train")]
     assert iterations == list(range(1, report.progress.iteration + 1))
@@ -166,7 +176,7 @@ def test_the_command_line_starts_processes_and_speaks_once(tmp_path):
         "--levels 2 --batch_sizes [4,2] --work_units 20 --validation.times 2 --validation.images 4 "
         "--device cpu --processes 2"
     )
-    command = [sys.executable, "-m", "telegrad.cli.main", *options.split()]
+    command = [sys.executable, "-m", "telegrad", *options.split()]
     finished = subprocess.run(
         [*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=300
     )

@@ -1,25 +1,26 @@
 import csv
 import math
-from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import torch
 import yaml
-from telegrad.runs.recipes import Mode, Recipe
+from describe import changed, described
 
-import telegrad.training.checkpoint
 from telegrad.mge.coupling import CoupledDropout
 from telegrad.mge.restriction import restrict
-from telegrad.records.records import Records
+from telegrad.records import Records
+from telegrad.runs.build import build_network, build_schedule, training_pyramid
+from telegrad.runs.component import KINDS
+from telegrad.runs.config import Config
 from telegrad.runs.run import run
-from telegrad.schedules.schedule import Schedule, Stage
+from telegrad.schedules import Schedule, Stage
 from telegrad.tasks import Denoising
-from telegrad.training.checkpoint import previous_of, read_checkpoint, save_best
+from telegrad.training.checkpoint import read_checkpoint
 from telegrad.training.draws import seed_of
 from telegrad.training.forecast import validation_steps
-from telegrad.training.validation import Validation
+
+MODES = [strategy.name for strategy in KINDS["strategy"].names().values()]
 
 
 @pytest.fixture
@@ -49,9 +50,9 @@ def weights(report):
     return read_checkpoint(report.files.best)["model_state_dict"]
 
 
-@pytest.mark.parametrize("mode", get_args(Mode))
+@pytest.mark.parametrize("mode", MODES)
 def test_every_mode_learns_and_leaves_what_it_should(recipe, mode):
-    recipe = changed(recipe, strategy=mode, work_units=400)
+    recipe = changed(recipe, strategy=mode, levels=3, batch_size=2, work_units=400)
     report = run(recipe)
     assert report.restored.mean_mse < 0.8 * report.corrupted.mean_mse
 
@@ -77,17 +78,15 @@ def test_every_mode_learns_and_leaves_what_it_should(recipe, mode):
     assert report.restored.loss == pytest.approx(best["valid_loss"], rel=1e-5)
     assert report.files.picture.stat().st_size > 10_000
     stored = yaml.safe_load((report.files.path / "config.yaml").read_text())
-    assert described(**stored) == recipe
+    assert Config.from_dict(stored) == recipe
     progress = rows(report.files.path / "progress.csv")
     assert float(progress[-1]["work_units"]) == pytest.approx(schedule.work_units, rel=1e-4)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(recipe, tmp_path):
     def of(name, **changes):
-        changed = changed(
-            recipe, network="unet", channels=16, out=str(tmp_path / name), **changes
-        )
-        return weights(run(changed))
+        other = changed(recipe, network="unet", channels=16, out=str(tmp_path / name), **changes)
+        return weights(run(other))
 
     first, second, other = of("a"), of("b"), of("c", seed=1)
     assert all(torch.equal(first[k], second[k]) for k in first)
@@ -102,9 +101,7 @@ def test_seeds_of_crops_noise_and_network_are_separate_streams():
 
 def test_bfloat16_learns_as_well(recipe, tmp_path):
     full = run(changed(recipe, work_units=400))
-    half = run(
-        changed(recipe, work_units=400, precision="bf16-mixed", out=str(tmp_path / "bf16"))
-    )
+    half = run(changed(recipe, work_units=400, precision="bf16-mixed", out=str(tmp_path / "bf16")))
     assert half.restored.mean_mse == pytest.approx(full.restored.mean_mse, rel=0.1)
     assert all(w.dtype == torch.float32 for w in weights(half).values())
 
@@ -112,8 +109,8 @@ def test_bfloat16_learns_as_well(recipe, tmp_path):
 def test_a_loss_that_is_not_finite_stops_before_the_update_and_says_where(recipe, monkeypatch):
     healthy, calls = Denoising.losses, []
 
-    def losses(self, network, draw):
-        values = healthy(self, network, draw)
+    def losses(self, network, draw, *more):
+        values = healthy(self, network, draw, *more)
         if draw["clean"].shape[-1] == 16 and network.training:
             calls.append({k: v.clone() for k, v in network.state_dict().items()})
             if len(calls) == 3:
@@ -154,7 +151,8 @@ class PowerLossError(Exception):
 
 @pytest.mark.parametrize("mode", ["single", "fullmultiscale", "progressive_resizing"])
 def test_a_resumed_run_is_the_run_that_was_not_stopped(recipe, mode, tmp_path, monkeypatch):
-    recipe = changed(recipe, strategy=mode, network="unet", channels=16)
+    length = {"levels": 3, "batch_size": 2, "work_units": 60}
+    recipe = changed(recipe, strategy=mode, network="unet", channels=16, **length)
     whole = run(recipe)
     stopped = changed(recipe, out=str(tmp_path / "stopped"))
     healthy, steps = Records.trained, []
@@ -168,7 +166,7 @@ def test_a_resumed_run_is_the_run_that_was_not_stopped(recipe, mode, tmp_path, m
     monkeypatch.setattr(Records, "trained", fail)
     for _ in range(2):
         with pytest.raises(PowerLossError):
-            run(changed(stopped, resume=bool(steps)))
+            run(stopped, resume=bool(steps))
     again = run(stopped, resume=True)
     assert len(steps) > whole.progress.iteration  # some steps were made twice
 
@@ -186,10 +184,10 @@ def test_a_resumed_run_is_the_run_that_was_not_stopped(recipe, mode, tmp_path, m
 
 def test_resume_refuses_another_run_and_a_damaged_state(recipe, tmp_path):
     report = run(recipe)
-    with pytest.raises(ValueError, match=r"another run \(learning_rate: 0.005 then, 0.1 now\)"):
-        run(changed(recipe, resume=True, learning_rate=0.1))
+    with pytest.raises(ValueError, match=r"another run \(optimizer.lr: 0.005 then, 0.1 now\)"):
+        run(changed(recipe, learning_rate=0.1), resume=True)
     assert run(recipe, resume=True).progress == report.progress
-    for state in (report.files.last, previous_of(report.files.last)):
+    for state in (report.files.last, report.files.previous):
         state.write_bytes(state.read_bytes()[:1000])
     with pytest.raises(ValueError, match=r"last\.pt: .*previous\.pt: .* Remove them to start anew"):
         run(recipe, resume=True)
@@ -199,20 +197,6 @@ def test_with_nothing_to_resume_a_run_begins(recipe):
     assert run(recipe, resume=True).progress.iteration == build_schedule(recipe).steps
 
 
-def test_a_row_torn_by_a_power_loss_is_dropped_on_resume(tmp_path):
-    with Records(tmp_path, "run", {}, overwrite=False) as records:
-        for iteration in range(1, 5):
-            records.trained(iteration, 0.5, 0.1)
-    log = tmp_path / "logs" / "run_train.csv"
-    log.write_text(log.read_text() + "5,0.")
-    with Records(tmp_path, "run", {}, overwrite=False, keep=3) as records:
-        records.trained(4, 0.25, 0.2)
-    assert [(r["iteration"], r["train_loss"]) for r in rows(log)][2:] == [
-        ("3", "0.5"),
-        ("4", "0.25"),
-    ]
-
-
 @pytest.mark.parametrize(
     ("options", "levels"),
     [
@@ -220,107 +204,29 @@ def test_a_row_torn_by_a_power_loss_is_dropped_on_resume(tmp_path):
         ({"size": 36}, 3),
         ({"size": 33, "strategy": "single"}, 1),
         ({"size": 24, "network": "unet"}, 2),
-        ({"task": "superresolution", "size": 64}, 3),
+        ({"task": "superresolution", "network": "srnet", "size": 64}, 3),
         ({"batch_sizes": [8, 4]}, 2),
     ],
 )
 def test_there_are_as_many_levels_as_the_images_allow(options, levels):
     options = {"strategy": "multiscale", "network": "resnet"} | options
-    assert described(**options).build_grids().levels == levels
+    assert build_schedule(described(**options)).grids.levels == levels
 
 
 def test_dropout_is_an_option_of_the_unet():
-    unet = described(network="unet", channels=16, dropout=0.0).build_network()
+    unet = build_network(described(network="unet", channels=16, dropout=0.0))
     assert {m.p for m in unet.modules() if isinstance(m, CoupledDropout)} == {0.0}
-    with pytest.raises(ValueError, match="dropout is not an option of resnet"):
-        described(network="resnet", dropout=0.0).build_network()
+    with pytest.raises(ValueError, match=r"no option --network\.dropout"):
+        described(network="resnet", dropout=0.0)
 
 
 def test_a_results_directory_that_cannot_be_written_is_an_error_before_training(recipe, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="can't be written .* choose another with results_dir"):
+    with pytest.raises(OSError, match="can't be written .* choose another with --out"):
         run(changed(recipe, out=str(tmp_path / "file" / "results")))
 
 
-def test_a_full_disk_while_saving_keeps_the_checkpoint_that_was_there(tmp_path, monkeypatch):
-    network = torch.nn.Conv2d(3, 3, 1)
-    adam = torch.optim.Adam(network.parameters())
-    path = tmp_path / "best.pt"
-    facts = {"level": 3, "train_loss": 1.0, "valid_loss": 1.0, "configuration": {}}
-    save_best(path, network, adam, iteration=1, **facts)
-    before = path.read_bytes()
-
-    def full(content, file):
-        file.write(b"half of it")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(telegrad.training.checkpoint.torch, "save", full)
-    with pytest.raises(OSError, match=r"best\.pt: can't be written .*No space left.* is unchanged"):
-        save_best(path, network, adam, iteration=2, **facts)
-    assert path.read_bytes() == before
-    assert {file.name for file in tmp_path.iterdir()} == {"best.pt", "best.safetensors"}
-
-
-def test_a_full_disk_while_logging_keeps_the_rows_until_then(tmp_path):
-    class Full:
-        def writerow(self, row):
-            raise OSError(28, "No space left on device")
-
-    with Records(tmp_path, "run", {}, overwrite=False) as records:
-        records.trained(1, 0.5, 0.1)
-        records._train._writer = Full()
-        with pytest.raises(
-            OSError, match=r"run_train\.csv: can't be written .* rows until now are"
-        ):
-            records.trained(2, 0.5, 0.2)
-    assert len(rows(tmp_path / "logs" / "run_train.csv")) == 1
-
-
 # --- evaluation -----------------------------------------------------------------------------------
-
-
-class Identity(torch.nn.Module):
-    def forward(self, x, t):
-        return x
-
-
-def test_evaluation_is_the_same_every_time_and_independent_of_batching_and_global_seed():
-    clean = torch.rand(10, 3, 16, 16) * 2 - 1
-    torch.manual_seed(0)
-    first = Validation(Denoising(), {"clean": clean}, batch_size=10).evaluate(Identity())
-    torch.manual_seed(1)
-    second = Validation(Denoising(), {"clean": clean}, batch_size=3).evaluate(Identity())
-    assert first.mean_mse == pytest.approx(second.mean_mse)
-    torch.testing.assert_close(first.psnr, second.psnr)
-
-
-def test_the_identity_has_the_quality_of_the_corrupted_images():
-    validation = Validation(Denoising(t_max=0.5), {"clean": torch.rand(6, 3, 16, 16) * 2 - 1})
-    corrupted, restored = validation.corrupted(), validation.evaluate(Identity())
-    assert corrupted.mean_mse == pytest.approx(restored.mean_mse) == pytest.approx(restored.loss)
-
-
-def test_psnr_is_of_each_image_at_a_range_of_two():
-    validation = Validation(Denoising(), {"clean": torch.zeros(2, 3, 16, 16)})
-    validation.draw["noise"][0] = 1.0
-    validation.draw["noise"][1] = -1.0
-    validation.draw["time"][:] = torch.tensor([0.02, 0.2])
-    psnr = validation.corrupted().psnr
-    expected = [10 * math.log10(4 / 0.02**2), 10 * math.log10(4 / 0.2**2)]
-    assert psnr.tolist() == pytest.approx(expected, abs=1e-3)
-    assert validation.corrupted().mean_psnr == pytest.approx(sum(expected) / 2, abs=1e-3)
-
-
-def test_evaluation_leaves_the_network_in_its_mode():
-    network = torch.nn.Sequential(torch.nn.Dropout(0.5))
-    validation = Validation(Denoising(), {"clean": torch.zeros(2, 3, 16, 16)})
-    seen = []
-    network.forward = lambda x, t: seen.append(network.training) or x
-    for mode in (True, False):
-        network.train(mode)
-        validation.evaluate(network)
-        assert network.training is mode
-    assert not any(seen)
 
 
 def test_validations_are_spread_evenly_over_the_work_and_end_each_stage():
@@ -336,12 +242,13 @@ def test_validations_are_spread_evenly_over_the_work_and_end_each_stage():
 @pytest.mark.parametrize("rule", ["averaging", "injection"])
 def test_images_on_disk_are_coarsened_by_the_rule_of_the_task(recipe, rule):
     """Else draws that begin on a coarse level differ from those restricted to it: a biased sum."""
-    recipe = changed(recipe, restriction=rule)
-    task, pyramid = recipe.build_task(), recipe.build_pyramid(recipe.build_source().train[:1])
+    config = changed(recipe, restriction=rule)
+    task = config.build_task()
+    pyramid = training_pyramid(config, config.build_data().source().train[:1])
     fine, middle = (
         torch.from_numpy(pyramid.images[0]["clean"][k]).permute(2, 0, 1)[None] for k in (2, 1)
     )
-    expected = restrict({"clean": fine.float()}, task.restriction)["clean"]
+    expected = restrict({"clean": fine.float()}, task.rules["clean"])["clean"]
     assert (expected - middle).abs().max() <= 0.5
 
 
@@ -360,12 +267,11 @@ def test_a_compiled_network_is_compiled_once_for_each_shape_and_trains_alike(
         "compile",
         lambda self, **how: compile_in_place(self, backend=remember, **how),
     )
-    options = {"strategy": "fullmultiscale", "out": str(tmp_path / "compiled")}
-    compiled = run(changed(recipe, compile=True, **options))
-    plain = run(changed(recipe, strategy="fullmultiscale"))
+    compiled = run(changed(recipe, compile=True, out=str(tmp_path / "compiled")))
+    plain = run(recipe)
     assert compiled.restored.loss == pytest.approx(plain.restored.loss, rel=1e-4)
     for level, number in passes(recipe):
-        side = recipe.size >> level
+        side = recipe.build_data().crop >> level
         assert shapes.count((number, 3, side, side)) == 1
 
 

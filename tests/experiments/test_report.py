@@ -2,23 +2,28 @@
 
 import base64
 import io
-import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
-from telegrad.cli.main import build_parser, main
-from telegrad.experiments.charts import Curve, loss_chart, work_chart
+from telegrad.cli.arguments import scan
+from telegrad.cli.main import main
+from telegrad.cli.train import chosen, with_task
 from telegrad.experiments.comparison import comparison_of
-from telegrad.experiments.launch import carry_out
+from telegrad.experiments.launch import launch_comparison
 from telegrad.experiments.report import command, verdict, write_report
-from telegrad.experiments.run_files import options_of
-from telegrad.runs.recipes import Recipe
+from telegrad.experiments.run_files import read_options
+from telegrad.records import run_directories
+from telegrad.runs.compose import compose
+from telegrad.runs.config import Config
+from telegrad.runs.resume import flattened
 
 EVIL = '<script>alert("x")</script> & $\\frac'
 
@@ -28,19 +33,17 @@ def made(tmp_path_factory):
     """Six real runs: two strategies, one of them with probes, by three seeds."""
     comparison = comparison_of(
         strategies={
-            EVIL: {"mode": "multiscale", "batch_size": 2, "adapt": 0.3},
-            "auto": {"mode": "auto"},
+            EVIL: {"strategy": "Multiscale", "batch_size": 2, "adapt": 0.3},
+            "auto": {"strategy": "telegrad.schedules.Auto"},
         },
         seeds=[0, 1, 2],
-        channels=8,
-        img_size=32,
+        size=32,
         budget="150wu",
-        val_images=4,
-        validations=3,
         device="cpu",
+        **{"network.channels": 8, "validation.images": 4, "validation.times": 3},
     )
     directory = tmp_path_factory.mktemp("made")
-    assert carry_out(comparison, directory, parallel=2) == []
+    assert launch_comparison(comparison, directory, parallel=2) == []
     return directory
 
 
@@ -96,7 +99,7 @@ def test_it_shows_tables_curves_work_variances_decisions_and_commands(runs):
     text = page(runs)
     for part in ("95 % confidence interval", "Validation loss against work units", "against seconds",
                  "Work units by the finest level", "correction_variance", "What runs decided", "iteration 9: moving &lt;on&gt;", "How to make each again",
-                 "telegrad train denoising --mode auto",
+                 "telegrad train denoising --network ResNet --network.channels 8",
                  "against the best"):  # fmt: skip
         assert part in text
     assert "Restored images" in text
@@ -126,16 +129,77 @@ def test_names_from_files_are_shown_and_not_run(runs):
     assert "&lt;script&gt;" in text
 
 
+def parsed(words):
+    """The run that a command makes, by the command line's own code."""
+    program, name, *rest = shlex.split(words)
+    assert (program, name) == ("telegrad", "train")
+    return chosen(with_task(*scan(rest)))
+
+
+def at_home(config):
+    """The run as it would be if it had been begun by hand."""
+    runtime = replace(config.runtime, cache_dir=None)
+    return replace(config.with_output(directory="results", overwrite=False), runtime=runtime)
+
+
 def test_the_command_makes_the_same_run_again(runs):
-    for config in runs.rglob("runs/*/config.yaml"):
-        options = options_of(config.parent)
-        words = command(options)
+    for files in run_directories(runs):
+        words = command(read_options(files))
         assert str(runs) not in words
-        parsed = build_parser().parse_args(shlex.split(words)[1:])["train"]
-        again = {name: parsed[name] for name in options if name != "resume"}
-        of_place = {"results_dir": "results", "cache_dir": None, "overwrite": False}
-        before = {name: options[name] for name in again} | of_place
-        assert Recipe(**again) == Recipe(**before)
+        assert parsed(words) == at_home(Config.from_dict(yaml.safe_load(files.config.read_text())))
+
+
+OWN = """
+from torch import nn
+
+
+class OwnNet(nn.Module):
+    def __init__(self, width: int = 4, kind: str | None = "a", parts: list[int] = (1, 2), **more):
+        super().__init__()
+        self.layer = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x):
+        return self.layer(x)
+"""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"task": "superresolution", "network": "SRNet", "size": 128, "strategy": "Auto"},
+        {"optimizer": "AdamW", "optimizer.betas": [0.9, 0.9], "optimizer.lr": 1e-4},
+        {"optimizer": "SGD", "optimizer.momentum": 0.9, "optimizer.nesterov": True},
+        {"loss": "Charbonnier", "loss.eps": 1e-2, "seed": 7},
+        {"loss": "torch.nn.L1Loss", "loss.reduction": "none"},
+        {
+            "strategy": "Cascadic",
+            "batch_sizes": [8, 4, 2, 2],
+            "budget": "90s",
+            "shares": [1, 1, 2, 0],
+        },
+        {"network": "ResNet", "network.residual": False, "label": "--a 'label', of $many"},
+        {"label": "5", "compile": True, "precision": "bf16-mixed", "ema": 0.99, "run_id": 3},
+        {"network": "own_net_for_report.OwnNet", "network.width": 6, "network.kind": None},
+        {"network": "own_net_for_report.OwnNet", "network.parts": [3]},
+        {"task": "denoising", "restriction": "injection", "t_max": 0.25},
+        {"data": "STL10", "size": 32},
+    ],
+    ids=str,
+)
+def test_a_command_says_all_that_is_not_as_by_default(options, tmp_path, monkeypatch):
+    (tmp_path / "own_net_for_report.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    config = compose(options)
+    words = command(flattened(config.to_dict()))
+    assert parsed(words) == config
+    assert len(shlex.split(words)) <= 3 + 2 * (len(options) + 4)
+
+
+def test_a_folder_is_named_by_what_stands_for_it(tmp_path):
+    config = compose({"data": str(tmp_path), "size": 32})
+    words = command(flattened(config.to_dict()))
+    assert str(tmp_path) not in words
+    assert "--data Folder --data.path DATA --data.size 32" in words
 
 
 def test_what_is_broken_is_said_and_the_rest_stands(runs):
@@ -182,26 +246,6 @@ def test_the_command_line_writes_it_and_tensorboards_logs(runs, capsys):
     assert len(losses) >= 3
     assert main(["report", str(runs / "tensorboard")]) == 2
     assert "holds no runs" in capsys.readouterr().err
-
-
-def test_curves_cross_the_costs_that_all_runs_have():
-    curve = Curve("a", [([1, 2, 4], [0.4, 0.3, 0.2]), ([2, 8], [0.5, 0.1])])
-    grid, losses = curve.on_a_grid(5)
-    assert (grid[0], grid[-1]) == pytest.approx((2, 4))
-    assert losses[0] == pytest.approx(np.interp(grid, [2, 4], [0.3, 0.2]))
-    with pytest.raises(ValueError, match="runs from 5 on, and up to 2"):
-        Curve("b", [([1, 2], [1, 1]), ([5, 6], [1, 1])]).on_a_grid()
-
-
-def test_charts_take_the_color_of_the_page_and_are_the_same_every_time():
-    curves = [Curve("a", [([1, 2], [0.4, 0.3])]), Curve("b", [([1, 2], [-0.8, -0.9])])]
-    chart = loss_chart(curves, "work units")
-    assert chart == loss_chart(curves, "work units")
-    assert "currentColor" in chart
-    assert "#010203" not in chart
-    work = work_chart({"a": {0: 10.0, 2: 5.0}, "b": {2: 15.0}})
-    assert "level 0" in work
-    assert not set(re.findall(r'id="([^"]+)"', chart)) & set(re.findall(r'id="([^"]+)"', work))
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs the browser chromium")

@@ -1,0 +1,81 @@
+"""Losses by their closed forms."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from telegrad.losses import L1, MSE, SSIM, Charbonnier, Loss
+
+LOSSES = [MSE(), L1(), Charbonnier(), SSIM()]
+
+
+@pytest.mark.parametrize("error", [0.0, 0.5, -1.5])
+def test_of_the_same_error_everywhere(error, pair):
+    _, clean = pair
+    restored = clean + error
+    expected = {
+        MSE(): error**2,
+        L1(): abs(error),
+        Charbonnier(): math.sqrt(error**2 + 1e-6),
+        Charbonnier(epsilon=0.5): math.sqrt(error**2 + 0.25),
+    }
+    for loss, value in expected.items():
+        assert loss(restored, clean).tolist() == pytest.approx([value] * 3, abs=1e-6)
+
+
+def test_they_are_means_over_an_image_s_pixels_and_channels(pair):
+    restored, clean = pair
+    x = (restored - clean)[1].flatten().double()
+    expected = {
+        MSE(): (x**2).mean(),
+        L1(): x.abs().mean(),
+        Charbonnier(epsilon=0.1): torch.sqrt(x**2 + 0.01).mean(),
+    }
+    for loss, value in expected.items():
+        assert loss(restored, clean)[1].item() == pytest.approx(value.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_one_loss_a_sample_that_knows_of_no_other(loss, pair):
+    restored, clean = pair
+    together = loss(restored, clean)
+    assert together.shape == (3,)
+    alone = [loss(restored[k : k + 1], clean[k : k + 1]) for k in range(3)]
+    assert all(one.shape == (1,) for one in alone)
+    torch.testing.assert_close(together, torch.cat(alone))
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_equal_images_have_the_least_loss_and_a_finite_gradient(loss, pair):
+    restored, clean = pair
+    least = loss(clean, clean)
+    expected = {"SSIM": -1.0, "Charbonnier": 1e-3}.get(type(loss).__name__, 0.0)
+    assert least.tolist() == pytest.approx([expected] * 3, abs=1e-6)
+    assert (loss(restored, clean) > least).all()
+    variable = clean.clone().requires_grad_()
+    loss(variable, clean).sum().backward()
+    assert variable.grad.isfinite().all()
+
+
+def test_small_errors_count_by_their_square_in_charbonnier_s():
+    loss, clean = Charbonnier(epsilon=1.0), torch.zeros(1, 3, 4, 4, dtype=torch.float64)
+    for error in (1e-2, 1e-3):
+        excess = loss(clean + error, clean).item() - 1
+        assert excess == pytest.approx(error**2 / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_losses_are_values(loss):
+    assert isinstance(loss, Loss)
+    assert loss == dataclasses.replace(loss)
+    assert hash(loss) == hash(dataclasses.replace(loss))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        loss.epsilon = 1.0
+
+
+@pytest.mark.parametrize("epsilon", [0, -1.0, float("nan"), float("inf")])
+def test_impossible_widths_are_refused(epsilon):
+    with pytest.raises(ValueError, match="epsilon"):
+        Charbonnier(epsilon=epsilon)
