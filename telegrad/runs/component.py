@@ -210,7 +210,7 @@ def resolve(kind: str, path: str, *, functions: bool) -> Any:
         guess = did_you_mean(path, names) or did_you_mean(_plain_name(path), plain)
         raise ValueError(
             f"{kind}={path}: no such name{guess or '.'} {own.plural.capitalize()}: "
-            f"{', '.join(names)}; or a dotted path to a class of your own, such as my_module.MyClass."
+            f"{', '.join(names)}; or a dotted path to your own, such as my_module.MyClass."
         )
     try:
         what = _imported(path)
