@@ -18,12 +18,11 @@ from telegrad.atomic import write_whole
 from telegrad.experiments.charts import Curve, loss_chart, work_chart
 from telegrad.experiments.gallery import gallery
 from telegrad.experiments.run_files import RunSummary, defaults_of, read_options, short_name
-from telegrad.experiments.significance import with_error
+from telegrad.experiments.significance import in_words, with_error
 from telegrad.experiments.summary import (
     Configuration,
     Setting,
     Summary,
-    significance,
     write_summary,
 )
 from telegrad.records import RunDirectory
@@ -127,7 +126,7 @@ def _table(setting: Setting, runs: Sequence[RunSummary]) -> str:
             *(str(len(c.seeds)), with_error(loss, ".4g"), with_error(psnr, ".2f")),
             *(with_error(ssim, ".4f"), with_error(work, ",.0f", False)),
             *(with_error(seconds, ",.1f"), f"{max(memory):,.0f}" if memory else "–"),
-            significance(c),
+            in_words(c.p, best=c.best),
         )
         best = ' class="best"' if c.best else ""
         name = f'<th scope="row">{escape(c.strategy)}</th>'
@@ -244,7 +243,7 @@ def _variances(root: Path, shown: Sequence[Configuration]) -> str:
         except (OSError, ValueError, csv.Error):
             continue
         lines = ["<tr>" + "".join(f"<td>{escape(x)}</td>" for x in row) + "</tr>" for row in rows]
-        caption = f"{c.strategy}, first seed: what probes of the gradients found while it trained."
+        caption = f"{c.strategy}, first seed: the gradients as they were measured in training."
         parts.append(_scrolling_table(caption, heads, lines))
     if not parts:
         return ""

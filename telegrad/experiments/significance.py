@@ -79,6 +79,17 @@ def holm(values: Iterable[float | None]) -> list[float | None]:
     return corrected
 
 
+def in_words(p: float | None, *, best: bool) -> str:
+    """How a loss compares with the best one, of its corrected p-value; None if it has none."""
+    if best:
+        return "best"
+    if p is None:
+        return "not tested: needs two seeds or more"
+    if p < 0.05:
+        return f"worse (p = {p:.2g})"
+    return f"not told apart from the best (p = {p:.2g})"
+
+
 def with_error(value: Mean | None, form: str, error: bool = True) -> str:
     """A mean and half the width of its confidence interval."""
     if value is None:

@@ -22,7 +22,7 @@ from telegrad import __version__
 from telegrad.atomic import write_whole
 from telegrad.experiments.comparison import EQUAL
 from telegrad.experiments.run_files import RunFiles, RunSummary, defaults_of, short_name
-from telegrad.experiments.significance import Mean, holm, p_values, with_error
+from telegrad.experiments.significance import Mean, holm, in_words, p_values, with_error
 from telegrad.records import run_directories
 
 OF_PROBLEM = ("task", "network", "data", "loss", "validation.images")
@@ -163,20 +163,9 @@ def table(setting: Setting) -> str:
             f"{c.strategy:<{width}}{len(c.seeds):>6}{with_error(loss, '.4g'):>24}"
             f"{with_error(psnr, '.2f'):>20}{with_error(ssim, '.4f'):>18}"
             f"{with_error(work, ',.0f', False):>10}{with_error(seconds, ',.1f', False):>10}  "
-            f"{significance(c)}"
+            f"{in_words(c.p, best=c.best)}"
         )
     return "\n".join(lines)
-
-
-def significance(configuration: Configuration) -> str:
-    """How a configuration's loss compares with the best one's, in words."""
-    if configuration.best:
-        return "best"
-    if configuration.p is None:
-        return "not tested: needs two seeds or more"
-    if configuration.p < 0.05:
-        return f"worse (p = {configuration.p:.2g})"
-    return f"not told apart from the best (p = {configuration.p:.2g})"
 
 
 def _by_setting(one: RunFiles) -> str:

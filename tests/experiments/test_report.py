@@ -154,7 +154,7 @@ from torch import nn
 
 
 class OwnNet(nn.Module):
-    def __init__(self, width: int = 4, kind: str | None = "a", parts: list[int] = (1, 2), **more):
+    def __init__(self, width: int = 4, form: str | None = "a", parts: list[int] = (1, 2), **more):
         super().__init__()
         self.layer = nn.Conv2d(3, 3, 3, padding=1)
 
@@ -166,10 +166,16 @@ class OwnNet(nn.Module):
 @pytest.mark.parametrize(
     "options",
     [
-        {"task": "superresolution", "network": "SRNet", "size": 128, "strategy": "Auto"},
+        {
+            "task": "superresolution",
+            "network": "SRNet",
+            "size": 128,
+            "strategy": "Auto",
+            "budget": "500wu",
+        },
         {"optimizer": "AdamW", "optimizer.betas": [0.9, 0.9], "optimizer.lr": 1e-4},
         {"optimizer": "SGD", "optimizer.momentum": 0.9, "optimizer.nesterov": True},
-        {"loss": "Charbonnier", "loss.eps": 1e-2, "seed": 7},
+        {"loss": "Charbonnier", "loss.epsilon": 1e-2, "seed": 7},
         {"loss": "torch.nn.L1Loss", "loss.reduction": "none"},
         {
             "strategy": "Cascadic",
@@ -179,7 +185,7 @@ class OwnNet(nn.Module):
         },
         {"network": "ResNet", "network.residual": False, "label": "--a 'label', of $many"},
         {"label": "5", "compile": True, "precision": "bf16-mixed", "ema": 0.99, "run_id": 3},
-        {"network": "own_net_for_report.OwnNet", "network.width": 6, "network.kind": None},
+        {"network": "own_net_for_report.OwnNet", "network.width": 6, "network.form": None},
         {"network": "own_net_for_report.OwnNet", "network.parts": [3]},
         {"task": "denoising", "restriction": "injection", "t_max": 0.25},
         {"data": "STL10", "size": 32},
@@ -199,7 +205,7 @@ def test_a_folder_is_named_by_what_stands_for_it(tmp_path):
     config = compose({"data": str(tmp_path), "size": 32})
     words = command(flattened(config.to_dict()))
     assert str(tmp_path) not in words
-    assert "--data Folder --data.path DATA --data.size 32" in words
+    assert "--data Folder --data.size 32 --data.path DATA" in words
 
 
 def test_what_is_broken_is_said_and_the_rest_stands(runs):

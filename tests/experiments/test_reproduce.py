@@ -38,6 +38,8 @@ def test_the_grid_is_the_papers_and_costs_what_it_says():
         assert build_learning_rate(run).highest == rate
         assert build_learning_rate(run).decay is None
         assert schedule.grids.levels == 4
+        assert run.optimizer.class_path == "torch.optim.Adam"
+        assert getattr(run.build_strategy(), "form", "independent") == "independent"
     full = next(build_schedule(run) for run in runs if strategy_of(run) == "fullmultiscale")
     assert full.lengths == (2000, 1000, 500, 250)
     assert [stage.batch_sizes for stage in full.stages] == [

@@ -5,7 +5,7 @@ import math
 import pytest
 from scipy import stats
 
-from telegrad.experiments.significance import Mean, holm, p_values, with_error
+from telegrad.experiments.significance import Mean, holm, in_words, p_values, with_error
 
 
 def test_means_and_intervals_are_students():
@@ -39,6 +39,13 @@ def test_holms_correction_never_falls_and_never_exceeds_one():
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([0.01, 0.011, 0.012]) == pytest.approx([0.03, 0.03, 0.03])
     assert holm([None, 0.02]) == [None, 0.02]
+
+
+def test_nothing_is_said_that_was_not_tested():
+    assert in_words(None, best=True) == "best"
+    assert in_words(None, best=False).startswith("not tested")
+    assert in_words(0.049, best=False) == "worse (p = 0.049)"
+    assert in_words(0.05, best=False) == "not told apart from the best (p = 0.05)"
 
 
 def test_a_mean_shows_half_the_width_of_its_interval():
