@@ -16,7 +16,9 @@ def of_pixels(restored, clean):
     return (restored - clean).abs()
 
 
-@pytest.mark.parametrize("loss", [L1(), nn.L1Loss(reduction="none"), of_pixels], ids=["ours", "of torch", "function"])
+@pytest.mark.parametrize(
+    "loss", [L1(), nn.L1Loss(reduction="none"), of_pixels], ids=["ours", "of torch", "function"]
+)
 def test_ours_torch_s_and_functions_give_the_same(loss, pair):
     restored, clean = pair
     expected = (restored - clean).abs().mean((1, 2, 3))
