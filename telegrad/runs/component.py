@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import importlib
 import inspect
@@ -168,7 +169,7 @@ class Component:
             ValueError: for arguments that it does not take, or a function that makes another kind.
         """
         if self.instance is not None:
-            return self.instance
+            return copy.deepcopy(self.instance)  # a run leaves what describes it as it was
         arguments = {**self.init_args, **more}
         if missing := _missing(self.factory, positional, arguments):
             raise ValueError(
