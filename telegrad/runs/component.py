@@ -94,7 +94,7 @@ class Component:
     instance: Any = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, kind: str, what: Any, **arguments: Any) -> Component:
+    def of(cls, kind: str, what: Any, /, **arguments: Any) -> Component:
         """A component from whatever describes it.
 
         Args:
