@@ -5,7 +5,11 @@ import re
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from telegrad.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,6 +41,51 @@ def test_the_readme_shows_its_example_as_it_runs():
     example = (ROOT / "examples" / "own_loop.py").read_text()
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     assert block.strip() in example
+
+
+def test_commands_of_the_readme_run(tmp_path, monkeypatch):
+    """In their order, in an empty directory with a folder of images, each made short."""
+    small = (
+        "--size 32 --levels 2 --batch_size 2 --validation.images 4 --validation.times 1 "
+        "--device cpu"
+    ).split()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "PHOTOS").mkdir()
+    for k, pixels in enumerate(np.random.default_rng(0).integers(0, 255, (3, 32, 32, 3), np.uint8)):
+        Image.fromarray(pixels).save(tmp_path / "PHOTOS" / f"{k}.png")
+
+    (tmp_path / "my_nets.py").write_text(MY_NETS)
+    text = (ROOT / "README.md").read_text().replace("\\\n", " ")
+    commands = [line.split() for line in re.findall(r"^ *telegrad (.*)$", text, re.M)]
+    assert len(commands) >= 12
+    for command in commands:
+        if "--help" in command or "--resume" in command:
+            assert main(command) == 0
+        elif command[0] in ("compare", "reproduce"):
+            grid = "--budget 600wu --strategies Single,Auto --seeds 0 --size 32 --levels 4"
+            if command[0] == "reproduce":
+                grid = "--scale 0.002 --tasks denoising --networks ResNet --size 32 --levels 4"
+            few = "--network.channels 8 --validation.images 4 --validation.times 1 --device cpu"
+            assert main([*command, *grid.split(), *few.split()]) == 0
+        elif command[0] in ("train", "plan"):
+            if "--budget" in command:
+                length = ["--budget", "20wu"]
+            else:
+                length = [] if "--steps" in command else ["--work_units", "8"]
+            if not any(name in command for name in ("my_nets.TinyNet", "--config")):
+                length += ["--network.channels", "16"]
+            assert main([*command, *small, *length]) == 0
+        else:
+            assert main(command) == 0
+
+
+MY_NETS = """
+from torch import nn
+
+class TinyNet(nn.Conv2d):
+    def __init__(self, width: int = 4) -> None:
+        super().__init__(3, 3, 3, padding=1)
+"""
 
 
 @pytest.mark.parametrize("page", figures.documents(), ids=lambda p: p.name)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
-
 from telegrad.cli.arguments import Command
 from telegrad.cli.guard import guarded
 from telegrad.cli.report import reported
-from telegrad.errors import reason
+from telegrad.cli.run_options import read_yaml
 from telegrad.experiments.comparison import PRESETS, comparison_of
 from telegrad.experiments.launch import launch_comparison
 from telegrad.options import option
@@ -61,24 +59,9 @@ def compare(words: Sequence[str]) -> int:
             raise ValueError(f"--preset={own.preset}: needs one of {', '.join(PRESETS)}.")
         options |= PRESETS[own.preset]
     if own.config is not None:
-        options |= read_options(own.config)
+        options |= read_yaml(own.config)
     directory = Path(own.out or options.pop("out", "comparison"))
     launching = ("preset", "config", "out", "parallel", "threads")
     said = {n: v for n, v in vars(own).items() if v is not None and n not in launching}
     comparison = comparison_of(**{**options, **said, **rest})
     return reported(directory, launch_comparison(comparison, directory, own.parallel, own.threads))
-
-
-def read_options(file: str) -> Mapping[str, Any]:
-    """Options by name from a YAML file.
-
-    Raises:
-        ValueError, OSError: if it can't be read, or holds something else.
-    """
-    try:
-        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"--config {file}: not a file of options ({reason(error)}).") from error
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise ValueError(f"--config {file}: needs options by name.")
-    return content

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,25 @@ HEAD = {
 """What most people need, and what it means."""
 
 
+def read_yaml(file: str) -> dict[str, Any]:
+    """What a YAML file holds by name.
+
+    Raises:
+        ValueError, OSError: if it can't be read, or holds something else.
+    """
+    try:
+        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OSError(f"--config {file}: can't be read ({error}).") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(f"--config {file}: not a file of options ({reason(error)}).") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise ValueError(f"--config {file}: needs options by name.")
+    return content
+
+
 def read_parts(file: str) -> dict[str, Any]:
     """The parts of a run that a file of options describes.
 
@@ -39,15 +57,10 @@ def read_parts(file: str) -> dict[str, Any]:
         ValueError, OSError: if it can't be read, or is not one.
     """
     try:
-        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"--config {file}: not a file of options ({reason(error)}).") from error
-    except OSError as error:
-        raise OSError(f"--config {file}: can't be read ({error}).") from error
-    try:
-        return parts_from_file(content or {})
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"--config {file}: {error}") from error
+        return parts_from_file(read_yaml(file))
+    except ValueError as error:
+        said = str(error).removeprefix(f"--config {file}: ")
+        raise ValueError(f"--config {file}: {said}") from error
 
 
 def composed(options: Mapping[str, Any]) -> Config:
@@ -91,9 +104,3 @@ def help_of_run(usage: str, description: str, example: str, options: Mapping[str
 
 def _shown(value: object) -> str:
     return str(value) if not inspect.isclass(value) else value.__name__
-
-
-def refused(name: str, error: Exception) -> int:
-    """Says what is wrong with the words of a command; its exit code."""
-    print(f"telegrad {name}: {error}", file=sys.stderr)
-    return 2

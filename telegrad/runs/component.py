@@ -205,10 +205,10 @@ def resolve(kind: str, path: str, *, functions: bool) -> Any:
     own = KINDS[kind]
     if "." not in path:
         names = own.names()
-        plain = {_plain_name(name): what for name, what in names.items()}
-        if _plain_name(path) in plain:
-            return plain[_plain_name(path)]
-        guess = did_you_mean(path, names) or did_you_mean(_plain_name(path), plain)
+        plain = {plain_name(name): what for name, what in names.items()}
+        if plain_name(path) in plain:
+            return plain[plain_name(path)]
+        guess = did_you_mean(path, names) or did_you_mean(plain_name(path), plain)
         raise ValueError(
             f"{kind}={path}: no such name{guess or '.'} {own.plural.capitalize()}: "
             f"{', '.join(names)}; or a dotted path to your own, such as my_module.MyClass."
@@ -298,7 +298,8 @@ def _wrong_kind(kind: str, what: str) -> ValueError:
     )
 
 
-def _plain_name(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A short name without its case and dashes: `FullMultiscale` is `fullmultiscale`."""
     return name.lower().replace("_", "").replace("-", "")
 
 

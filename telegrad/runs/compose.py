@@ -14,7 +14,7 @@ from jsonargparse import ArgumentParser
 
 from telegrad.errors import did_you_mean
 from telegrad.options import meanings
-from telegrad.runs.component import KINDS, Component, resolve
+from telegrad.runs.component import KINDS, Component, plain_name, resolve
 from telegrad.runs.config import Config
 from telegrad.runs.settings import SETTINGS
 from telegrad.runs.version_0_1 import RENAMED
@@ -201,13 +201,18 @@ def _expanded_data(options: Mapping[str, Any]) -> dict[str, Any]:
     data = options.get("data")
     if not isinstance(data, str):
         return options
-    is_name = data in KINDS["data"].names()
+    named = plain_name(data) in {plain_name(name) for name in KINDS["data"].names()}
     is_directory = Path(data).is_dir()
-    if is_directory and not is_name:
+    if named and is_directory:
+        raise ValueError(
+            f"data={data} is the name of a dataset and of a directory here; say ./{data} for the "
+            f"directory, or telegrad.data.… for the dataset."
+        )
+    if is_directory:
         return {**options, "data": "Folder", "data.path": data}
     if os.sep in data or data.startswith((".", "~")):
         raise ValueError(f"data={data}: no such directory; needs a folder of images, or a dataset.")
-    if not is_name and "." not in data:
+    if not named and "." not in data:
         try:
             resolve("data", data, functions=False)
         except ValueError as error:

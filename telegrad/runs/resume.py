@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,27 +30,6 @@ DOES_NOT_MATTER = frozenset(
     }
 )
 """Options that don't decide what a run comes to."""
-
-
-def stored_config(directory: str | Path, **instead: Any) -> Config:
-    """The description of the run in that directory, wherever it lies now.
-
-    Args:
-        directory: `…/runs/NAME`.
-        instead: parts that take the place of the stored ones.
-
-    Raises:
-        ValueError: if there is none, or it is not of a run.
-    """
-    files = RunDirectory.at(Path(directory))
-    content = stored_content(files)
-    try:
-        config = Config.from_dict(content, **instead)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"resume: {files.config} is not the configuration of a run ({error})."
-        ) from error
-    return config.with_output(directory=str(files.results))
 
 
 def stored_content(files: RunDirectory) -> dict[str, Any]:

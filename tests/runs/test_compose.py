@@ -52,6 +52,10 @@ def test_a_directory_is_short_for_a_folder(tmp_path, monkeypatch):
     config = compose({"data": "PHOTOS"})
     assert config.data.class_path == "telegrad.data.Folder"
     assert config.data.init_args["path"] == "PHOTOS"
+    (tmp_path / "celeba").mkdir()
+    with pytest.raises(ValueError, match=r"a dataset and of a directory here; say \./celeba"):
+        compose({"data": "celeba"})
+    assert compose({"data": "./celeba"}).data.init_args["path"] == "./celeba"
     with pytest.raises(ValueError, match="no such directory"):
         compose({"data": "./PHOTO"})
     with pytest.raises(ValueError, match="no directory of that name either"):
