@@ -13,6 +13,7 @@ from telegrad.runs.build import (
     Device,
     build_objective,
     build_schedule,
+    check_large_sizes,
     check_sizes,
     training_pyramid,
 )
@@ -48,6 +49,7 @@ def diagnose(
     check_sizes(config, network)
     objective, grids = build_objective(config), build_schedule(config).grids
     stream = CropStream(training_pyramid(config, config.build_data().source().train), seed)
+    check_large_sizes(config, network)
     noise = torch.Generator(device).manual_seed(seed_of(seed, PROBE))
 
     (finest,) = stream.take([draws], grids.levels - 1)

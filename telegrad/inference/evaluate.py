@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from telegrad.data import Data
 from telegrad.inference.model import Model
-from telegrad.mge.grids import GridHierarchy
 from telegrad.networks import check_network
 from telegrad.runs.build import build_validation
 from telegrad.runs.component import Component
@@ -35,8 +34,7 @@ def evaluate_model(
         config = replace(config, data=Component.of("data", data))
     config = replace(config, validation=replace(config.validation, images=images))
     data = config.build_data()
-    GridHierarchy((data.crop, data.crop), levels=1)
-    check_network(model.network, [("the crop", (data.crop, data.crop))], timed=model.task.timed)
     objective = Objective(model.task.at_size((data.crop, data.crop)), model.objective.loss)
     validation = build_validation(config, objective, data.source().val, model.device)
+    check_network(model.network, [("the crop", (data.crop, data.crop))], timed=model.task.timed)
     return validation.corrupted(), validation.evaluate(model.network)

@@ -32,6 +32,12 @@ from telegrad.training.validation import Validation
 MOST_WEIGHTS = 2**30
 """Of a network: 4 GiB, and three times as much again for gradients and Adam."""
 
+SMALL = 256
+"""Height and width, in pixels, of images that a network is tried on before others are read."""
+
+BETWEEN = "a stage"
+"""Where images lie that are of no level's size."""
+
 Device = torch.device | str
 
 
@@ -99,26 +105,18 @@ def build_network(config: Config) -> nn.Module:
 
 
 def check_sizes(config: Config, network: nn.Module) -> None:
-    """One forward pass at the size of every stage.
+    """The sizes of all stages, and one forward pass at those that cost next to nothing.
 
     Raises:
         ValueError: if images of some stage are too small, can't be divided, or come out otherwise.
     """
-    task, schedule = config.build_task(), build_schedule(config)
-    shapes: dict[tuple[int, int], str] = {}
-    for stage in schedule.stages:
-        grids = schedule.stage_grids(stage)
-        for level in range(grids.levels):
-            where = f"level {level + stage.coarsest} of {schedule.grids.levels}"
-            shapes.setdefault(grids.shape(level), where if stage.shape is None else "a stage")
-    divisors = ((config.network.short_name, int(getattr(network, "divisor", 1))),
-                (task.name, task.divisor))  # fmt: skip
-    for (height, width), where in sorted(shapes.items()):
-        way_out = (
-            "fewer levels or a larger size"
-            if where != "a stage"
-            else "a size with more factors of 2"
-        )
+    task = config.build_task()
+    own = int(getattr(network, "divisor", 1))
+    divisors = ((config.network.short_name, own), (task.name, task.divisor))
+    shapes = _shapes(config)
+    for (height, width), where in shapes.items():
+        between = where == BETWEEN
+        way_out = "a size with more factors of 2" if between else "fewer levels or a larger size"
         for name, divisor in divisors:
             if height % divisor or width % divisor:
                 raise ValueError(
@@ -130,8 +128,30 @@ def check_sizes(config: Config, network: nn.Module) -> None:
                 f"{task.name} needs levels of at least {task.smallest}×{task.smallest} pixels; "
                 f"{where} is {height}×{width}. Use {way_out}."
             )
-    named = [(where, shape) for shape, where in sorted(shapes.items())]
-    check_network(network, named, timed=task.timed)
+    small = [(where, shape) for shape, where in shapes.items() if max(shape) <= SMALL]
+    check_network(network, small, timed=task.timed)
+
+
+def check_large_sizes(config: Config, network: nn.Module) -> None:
+    """One forward pass at the sizes that `check_sizes` left, once there are images so large.
+
+    Raises:
+        ValueError: if images of some stage come out otherwise.
+    """
+    large = [(where, shape) for shape, where in _shapes(config).items() if max(shape) > SMALL]
+    check_network(network, large, timed=config.build_task().timed)
+
+
+def _shapes(config: Config) -> dict[tuple[int, int], str]:
+    """(height, width) of all images that are trained on, smallest first, and where they are."""
+    schedule = build_schedule(config)
+    shapes: dict[tuple[int, int], str] = {}
+    for stage in schedule.stages:
+        grids = schedule.stage_grids(stage)
+        for level in range(grids.levels):
+            where = f"level {level + stage.coarsest} of {schedule.grids.levels}"
+            shapes.setdefault(grids.shape(level), where if stage.shape is None else BETWEEN)
+    return dict(sorted(shapes.items()))
 
 
 def check_loss(config: Config, objective: Objective, network: nn.Module) -> None:

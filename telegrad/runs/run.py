@@ -131,6 +131,7 @@ def prepare(config: Config, *, resume: bool = False) -> Prepared:
     source = config.build_data().source()
     stream = CropStream(build.training_pyramid(config, source.train), config.seed)
     validation = build.build_validation(config, objective, source.val, fabric.device)
+    build.check_large_sizes(config, network)
 
     learning_rate = build.build_learning_rate(config)
     optimizer = build.build_optimizer(config, network, learning_rate.highest)
