@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from telegrad.errors import reason
-from telegrad.runs.compose import EVERYDAY, compose, names_of, parser_for, selected
+from telegrad.runs.compose import DIRECT, EVERYDAY, compose, names_of, parser_for, selected
 from telegrad.runs.config import Config, parts_from_file
 from telegrad.runs.settings import SETTINGS
 
@@ -88,7 +88,7 @@ def help_of_run(usage: str, description: str, example: str, options: Mapping[str
         if part in chosen and what is None:
             title = f"{part}: the task's own"
         lines += ["", f"{title}:"]
-        direct = part in ("task", "strategy", *SETTINGS)
+        direct = part in DIRECT
         for name, action in own.items():
             shown = short.get(name) or (name.partition(".")[2] if direct else name)
             meaning = " ".join(str(action.help or "").split()).partition(". ")[0]

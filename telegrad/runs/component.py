@@ -215,6 +215,8 @@ def resolve(kind: str, path: str, *, functions: bool) -> Any:
         )
     try:
         what = _imported(path)
+    except _MissingNameError as error:
+        raise ValueError(f"{kind}={path}: {error}") from None
     except Exception as error:  # a module that is imported can fail in any way
         raise ValueError(
             f"{kind}={path}: can't be imported ({reason(error)}). Its module must be installed, or "
@@ -265,6 +267,10 @@ def completed(what: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**defaults, **arguments}
 
 
+class _MissingNameError(Exception):
+    """A module is there, and lacks what is asked of it."""
+
+
 def _imported(path: str) -> Any:
     """What a dotted path names; the working directory is looked into first."""
     names = path.split(".")
@@ -282,6 +288,9 @@ def _imported(path: str) -> Any:
                     raise  # the module is there, and misses another
                 continue
             for name in names[end:]:
+                if not hasattr(what, name):
+                    guess = did_you_mean(name, dir(what)) or "."
+                    raise _MissingNameError(f"{module} has no {name}{guess}")
                 what = getattr(what, name)
             return what
         raise ModuleNotFoundError(f"no module named {names[0]!r}")

@@ -34,6 +34,9 @@ EVERYDAY = {
 LENGTHS = ("strategy.steps", "strategy.work_units", "strategy.budget")
 """Of which a run has one at most."""
 
+DIRECT = ("task", "strategy", "data", *SETTINGS)
+"""Parts whose options may stand without the part's name, where no other part has the same."""
+
 _DEFAULTS = {"task": "Denoising", "data": "Photographs", "optimizer": "Adam", "strategy": "Single"}
 
 
@@ -148,8 +151,7 @@ def whole_name(name: str, names: Mapping[str, Any]) -> str:
         return name
     if EVERYDAY.get(name) in names:
         return EVERYDAY[name]
-    parts = ("task", "strategy", *SETTINGS)
-    same = [f"{part}.{name}" for part in parts if f"{part}.{name}" in names]
+    same = [f"{part}.{name}" for part in DIRECT if f"{part}.{name}" in names]
     if len(same) == 1:
         return same[0]
     if same:
@@ -161,11 +163,7 @@ def _nearest(name: str, names: Mapping[str, Any]) -> str:
     if name in RENAMED:
         return f"; it is --{RENAMED[name]} now."
     part = name.partition(".")[0]
-    short = {
-        n.partition(".")[2]: n
-        for n in names
-        if n.partition(".")[0] in ("task", "strategy", *SETTINGS)
-    }
+    short = {n.partition(".")[2]: n for n in names if n.partition(".")[0] in DIRECT}
     guess = did_you_mean(name, [*names, *EVERYDAY, *short, *KINDS])
     if guess:
         return guess.replace("mean ", "mean --")

@@ -82,7 +82,7 @@ def test_a_folder_of_images(tmp_path, capsys):
         *folder, "--run_id", "2", capsys=capsys, results=results
     )
     with pytest.warns(UserWarning, match=r"skipped .*04\.png"):
-        assert train(*folder, "--run_id", "3", "--data.bad_images", "skip", results=results) == 0
+        assert train(*folder, "--run_id", "3", "--bad_images", "skip", results=results) == 0
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_help_names_every_option_of_the_chosen_parts(capsys):
     assert main(["train", "deblurring", "--strategy", "Auto", "--help"]) == 0
     said = capsys.readouterr().out
     for name in ("--sigma", "--patches", "--network.channels", "--optimizer.betas", "--run_id",
-                 "--learning_rate", "--data.bad_images", "--ema", "--precision"):  # fmt: skip
+                 "--learning_rate", "--bad_images", "--ema", "--precision"):  # fmt: skip
         assert f"  {name} " in said
 
 

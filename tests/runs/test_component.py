@@ -130,7 +130,7 @@ def test_a_function_is_for_the_command_line(my_nets):
 
 
 def test_what_a_module_lacks_is_named(my_nets, tmp_path):
-    with pytest.raises(ValueError, match="network=my_nets_of_test.Tiny: can't be imported"):
+    with pytest.raises(ValueError, match=r"my_nets_of_test has no Tiny; did you mean TinyNet\?"):
         resolve("network", f"{my_nets}.Tiny", functions=True)
     with pytest.raises(ValueError, match="not of the right kind"):
         resolve("network", f"{my_nets}.NoNet", functions=True)
