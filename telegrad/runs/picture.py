@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from torch import Tensor
 
 
@@ -18,12 +17,19 @@ def save_comparison(path: Path, columns: Mapping[str, Tensor], title: str) -> No
         columns: name → images (n, 3, h, w) in [−1, 1]; the last are what the others should be.
         title: above all.
     """
+    from matplotlib.figure import Figure
+
     *_, clean = columns.values()
-    figure = Figure(
-        figsize=(2.2 * len(columns), 2.25 * len(clean) + 0.4), layout="constrained", dpi=150
+    height = 2.3 * len(clean) + 0.4
+    figure = Figure(figsize=(2.2 * len(columns), height), dpi=150)
+    figure.suptitle(title, fontsize=9, y=1 - 0.06 / height)
+    margins = {"left": 0.01, "right": 0.99, "bottom": 0.05 / height, "top": 1 - 0.5 / height}
+    axes = figure.subplots(
+        len(clean),
+        len(columns),
+        squeeze=False,
+        gridspec_kw=margins | {"hspace": 0.12, "wspace": 0.03},
     )
-    figure.suptitle(title, fontsize=9)
-    axes = figure.subplots(len(clean), len(columns), squeeze=False)
     for column, (name, images) in zip(axes.T, columns.items(), strict=True):
         for axis, image, target in zip(column, images, clean, strict=True):
             pixels = (image.detach().float().cpu().clamp(-1, 1) + 1) / 2
