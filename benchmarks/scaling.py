@@ -28,7 +28,7 @@ from table import as_markdown, publish
 from telegrad import GridHierarchy, Shells, geometric_batch_sizes, multiscale_backward
 from telegrad.mge.weights import shell_sizes
 from telegrad.networks import ResNet, UNet
-from telegrad.runs.run import compile_every_shape
+from telegrad.runs.running import compile_every_shape
 from telegrad.tasks import Denoising, Draw
 
 NETWORKS = {"resnet": ResNet, "unet": UNet}

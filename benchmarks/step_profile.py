@@ -28,7 +28,7 @@ from telegrad.records import Records
 from telegrad.runs import Config
 from telegrad.runs.build import build_records
 from telegrad.runs.compose import compose
-from telegrad.runs.run import Prepared, prepare
+from telegrad.runs.running import Prepared, prepare
 from telegrad.training import draws, loop
 
 PARTS = {

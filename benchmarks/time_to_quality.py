@@ -35,7 +35,7 @@ from table import as_markdown, publish
 from telegrad.runs import Config, run
 from telegrad.runs.build import build_schedule
 from telegrad.runs.compose import compose
-from telegrad.runs.run import prepare
+from telegrad.runs.running import prepare
 from telegrad.training.timing import seconds_per_step
 
 PAPER = [128, 64, 32, 16]

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from describe import changed, described
 
-from telegrad.runs.run import run
+from telegrad.runs.running import run
 from telegrad.training.checkpoint import read_checkpoint
 
 
@@ -46,7 +46,7 @@ def _run_quietly(recipe, resume):
 def in_a_process(recipe, kill_after=None, resume=False):
     """Runs; kills the process without warning after so many seconds. Its exit code and seconds."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["telegrad.runs.run"])
+    context.set_forkserver_preload(["telegrad.runs.running"])
     process = context.Process(target=_run_quietly, args=(recipe, resume))
     started = time.perf_counter()
     process.start()

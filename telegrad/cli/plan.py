@@ -8,7 +8,6 @@ from telegrad.cli.arguments import scan
 from telegrad.cli.guard import guarded
 from telegrad.cli.run_options import help_of_run
 from telegrad.cli.train import chosen, is_first_process, with_task
-from telegrad.runs.plan import plan
 
 USAGE = "telegrad plan TASK [options]"
 DESCRIPTION = (
@@ -29,6 +28,9 @@ def show(words: Sequence[str]) -> int:
     if "help" in options:
         print(help_of_run(USAGE, DESCRIPTION, EXAMPLE, options))
         return 0
+
+    from telegrad.runs.planning import plan  # loads what trains
+
     planned = plan(chosen(options))
     if is_first_process():
         print(planned)

@@ -13,7 +13,7 @@ from telegrad.cli.guard import guarded
 from telegrad.cli.summary import summary
 from telegrad.runs.compose import compose
 from telegrad.runs.config import Config
-from telegrad.runs.run import run
+from telegrad.runs.running import run
 
 MODES = ("single", "multiscale", "fullmultiscale")
 

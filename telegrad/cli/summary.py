@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from telegrad.runs.config import Config
-from telegrad.runs.run import Report
+from telegrad.runs.running import Report
 from telegrad.training.validation import Quality
 
 

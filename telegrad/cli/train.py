@@ -11,13 +11,9 @@ from typing import Any
 from telegrad.cli.arguments import scan
 from telegrad.cli.guard import guarded
 from telegrad.cli.run_options import composed, help_of_run
-from telegrad.cli.summary import summary
 from telegrad.records import RunDirectory
 from telegrad.runs.compose import EVERYDAY, compose
 from telegrad.runs.config import Config, parts_from_file
-from telegrad.runs.resume import DOES_NOT_MATTER, MAY_CHANGE, stored_content
-from telegrad.runs.run import run
-from telegrad.training.interruptions import Interrupted
 
 USAGE = "telegrad train TASK [options]; or telegrad train --resume RUN_DIR [options]"
 DESCRIPTION = (
@@ -37,6 +33,11 @@ def train(words: Sequence[str]) -> int:
     if "help" in options:
         print(help_of_run(USAGE, DESCRIPTION, EXAMPLE, options))
         return 0
+
+    from telegrad.cli.summary import summary  # what trains is loaded once there is a run to make
+    from telegrad.runs.running import run
+    from telegrad.training.interruptions import Interrupted
+
     resume = options.pop("resume", None)
     config = stored(resume, options) if resume else chosen(options)
     try:
@@ -80,6 +81,8 @@ def stored(directory: str, options: Mapping[str, Any]) -> Config:
     Raises:
         ValueError: for another option, or a directory that is not a run's.
     """
+    from telegrad.runs.resume import DOES_NOT_MATTER, MAY_CHANGE, stored_content
+
     files = RunDirectory.at(Path(directory))
     try:
         base = parts_from_file({k: v for k, v in stored_content(files).items() if k not in options})

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +57,6 @@ class _CoupledDraws:
 _current: ContextVar[_CoupledDraws | None] = ContextVar("coupled_draws", default=None)
 
 
-@torch.compiler.disable  # masks are the same with and without torch.compile
 def coupled_uniform(samples: int, numbers: int) -> Tensor:
     """Uniform numbers in [0, 1), shape (samples, numbers), on the CPU: one row for each draw.
 
@@ -80,6 +80,20 @@ def _fresh_seed() -> int:
     return int(torch.randint(2**62, ()).item())
 
 
+_uniform = coupled_uniform
+"""As a layer calls it; see `_keep_out_of_graphs`."""
+
+
+def _keep_out_of_graphs() -> None:
+    """Masks are to be the same with and without torch.compile.
+
+    Loading the compiler takes nearly as long as loading torch, so only those do who have a layer.
+    """
+    global _uniform
+    if _uniform is coupled_uniform:
+        _uniform = torch.compiler.disable(coupled_uniform)
+
+
 class CoupledDropout(nn.Module):
     """Channel-wise dropout that `multiscale_backward` couples between levels.
 
@@ -99,6 +113,11 @@ class CoupledDropout(nn.Module):
         if not isinstance(p, (int, float)) or not 0 <= p < 1:
             raise ValueError(f"CoupledDropout: p={p!r}, needs a probability in [0, 1).")
         self.p = p
+        _keep_out_of_graphs()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        _keep_out_of_graphs()
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim < 2 or not x.is_floating_point():
@@ -108,7 +127,7 @@ class CoupledDropout(nn.Module):
             )
         if not self.training or self.p == 0:
             return x
-        kept = coupled_uniform(x.shape[0], x.shape[1]) >= self.p
+        kept = _uniform(x.shape[0], x.shape[1]) >= self.p
         mask = kept.to(x.device, x.dtype, non_blocking=True) / (1 - self.p)
         return x * mask.reshape(*x.shape[:2], *[1] * (x.ndim - 2))
 

@@ -16,7 +16,7 @@ from telegrad.inference import evaluate_model, load_model, restore_image
 from telegrad.inference.noise import estimate_noise
 from telegrad.inference.tiles import in_tiles
 from telegrad.networks import ResNet, UNet
-from telegrad.runs.run import run
+from telegrad.runs.running import run
 from telegrad.training.checkpoint import read_checkpoint, write_checkpoint
 
 

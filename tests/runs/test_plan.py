@@ -11,11 +11,11 @@ from kills import recipe
 from telegrad.cli.main import main
 from telegrad.cli.summary import summary
 from telegrad.runs.build import build_schedule
-from telegrad.runs.plan import plan
-from telegrad.runs.run import run
+from telegrad.runs.planning import plan
+from telegrad.runs.running import run
 from telegrad.training.forecast import Forecast, validation_steps
 
-planning, runs = sys.modules["telegrad.runs.plan"], sys.modules["telegrad.runs.run"]
+planning, runs = sys.modules["telegrad.runs.planning"], sys.modules["telegrad.runs.running"]
 STEP_SECONDS, VALIDATION_SECONDS = [0.5, 0.25], 2.0
 
 

@@ -14,7 +14,7 @@ from telegrad.diagnostics.measure import level_statistics
 from telegrad.mge.grids import GridHierarchy
 from telegrad.records import Records
 from telegrad.runs.build import build_schedule
-from telegrad.runs.run import run
+from telegrad.runs.running import run
 from telegrad.schedules import Stage, cascadic, fullmultiscale
 from telegrad.schedules.adaptation import Adaptation, best_allocation_of
 from telegrad.training import adapt

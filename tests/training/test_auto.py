@@ -11,7 +11,7 @@ from torch import nn
 
 from telegrad.records import Records
 from telegrad.runs.build import build_objective, build_schedule
-from telegrad.runs.run import run
+from telegrad.runs.running import run
 from telegrad.training.checkpoint import read_checkpoint
 
 
@@ -33,7 +33,7 @@ def test_a_run_with_a_budget_of_time_is_as_long_as_its_steps_took_when_timed(tmp
     def step_seconds(fabric, state, task, rounds):
         return [0.5, 0.25]
 
-    runs = import_module("telegrad.runs.run")
+    runs = import_module("telegrad.runs.running")
     monkeypatch.setattr(runs, "seconds_per_step", step_seconds)
     monkeypatch.setattr(runs, "seconds_per_validation", lambda *_: 1.0)
     timed = recipe(tmp_path, strategy="auto", work_units=None, budget="20s", validations=4)

@@ -19,7 +19,7 @@ from telegrad.cli.main import main
 from telegrad.records import Records
 from telegrad.runs.build import build_schedule
 from telegrad.runs.component import KINDS
-from telegrad.runs.run import run
+from telegrad.runs.running import run
 from telegrad.tasks import Denoising
 from telegrad.training import checkpoint
 from telegrad.training.checkpoint import read_checkpoint, read_state

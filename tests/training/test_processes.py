@@ -28,7 +28,7 @@ from telegrad.runs.build import (
     build_schedule,
     training_pyramid,
 )
-from telegrad.runs.run import run
+from telegrad.runs.running import run
 from telegrad.training.checkpoint import read_checkpoint
 from telegrad.training.gradient import draw_shells, gradient
 from telegrad.training.interruptions import Interrupted

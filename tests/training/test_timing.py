@@ -12,7 +12,7 @@ from kills import difference, recipe
 
 from telegrad.mge.grids import GridHierarchy
 from telegrad.records import Records
-from telegrad.runs.run import run
+from telegrad.runs.running import run
 from telegrad.schedules import cascadic
 from telegrad.tasks import Denoising
 from telegrad.training import timing
@@ -81,7 +81,7 @@ def test_a_stage_that_ends_early_changes_total_and_time_left():
 
 def before_training(monkeypatch, look):
     """Has `look` called with all that `forecast` is given, in its place."""
-    monkeypatch.setattr(import_module("telegrad.runs.run"), "forecast", look)
+    monkeypatch.setattr(import_module("telegrad.runs.running"), "forecast", look)
 
 
 def test_stages_are_told_apart_and_the_first_step_of_each_only_warms_up(tmp_path, monkeypatch):

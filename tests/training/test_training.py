@@ -13,7 +13,7 @@ from telegrad.records import Records
 from telegrad.runs.build import build_network, build_schedule, training_pyramid
 from telegrad.runs.component import KINDS
 from telegrad.runs.config import Config
-from telegrad.runs.run import run
+from telegrad.runs.running import run
 from telegrad.schedules import Schedule, Stage
 from telegrad.tasks import Denoising
 from telegrad.training.checkpoint import read_checkpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from telegrad.runs.config import Config
-from telegrad.runs.run import prepare
+from telegrad.runs.running import prepare
 from telegrad.schedules.schedule import Schedule
 from telegrad.training.forecast import Forecast
 from telegrad.training.timing import peak_memory, seconds_per_step, seconds_per_validation
