@@ -152,7 +152,7 @@ PUBLIC = [
     (Shells, on_two_devices, ValueError, "meta"),
     (multiscale_backward, lambda: step(batch={}), ValueError, "batch: fields need the same number of samples"),
     (multiscale_backward, lambda: step(batch=IMAGES[:0]), ValueError, "multiscale_backward: the batch has 0 samples"),
-    (multiscale_backward, lambda: step(batch=IMAGES[..., :8]), ValueError, "multiscale_backward: images of 8×4"),
+    (multiscale_backward, lambda: step(batch=IMAGES[..., :8]), ValueError, "multiscale_backward: images of 16×8"),
     (multiscale_backward, lambda: step(batch=IMAGES.byte()), TypeError, "restrict: of type torch.uint8"),
     (multiscale_backward, lambda: step(batch="images"), TypeError, "batch: got a str"),
     (multiscale_backward, lambda: step(grids=(16, 16)), TypeError, "multiscale_backward: grids of type tuple"),

@@ -118,7 +118,7 @@ def draw_gradients(
     rows, values, unused = [], [], True
     for number in range(batches.count(batch)):
         with torch.enable_grad(), randomness.draws(number, 1):
-            value = losses(batches.rows(batch, number, number + 1))
+            value = losses(batches.copied(batches.rows(batch, number, number + 1)))
         if not isinstance(value, Tensor):
             raise TypeError(
                 f"level_statistics: losses returned {type(value).__name__}; needs a tensor, one "

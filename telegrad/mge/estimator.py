@@ -21,8 +21,9 @@ from torch import Tensor
 from telegrad.mge import batches
 from telegrad.mge.coupling import StepRandomness
 from telegrad.mge.grids import GridHierarchy
-from telegrad.mge.restriction import Rules, restrict
-from telegrad.mge.shells import Shells, check_shells, split
+from telegrad.mge.levels import next_coarser
+from telegrad.mge.restriction import Rules
+from telegrad.mge.shells import Shells, checked, split
 from telegrad.mge.weights import Form, check_batch_sizes, level_coefficients, nested_weights
 
 
@@ -102,21 +103,18 @@ def multiscale_backward(
             f"GridHierarchy(finest=(height, width), levels=…)."
         )
     check_batch_sizes(batch_sizes, grids.levels, form)
-    if isinstance(batch, Shells):
-        shells = batch
-    else:
-        shells = split(batch, grids, batch_sizes, form, restriction)
-    check_shells(shells, grids, batch_sizes, form)
+    on_levels = checked if isinstance(batch, Shells) else split
+    shells = on_levels(batch, grids, batch_sizes, form, restriction)
     walk = _nested if form == "nested" else _independent
 
     randomness = StepRandomness()
     terms: list[Tensor] = []
     of_level: dict[int, list[Tensor]] = {}
     work = 0.0
-    for level, first, samples, weights in walk(shells, batch_sizes, alphas, restriction):
+    for level, first, samples, weights in walk(shells, grids, batch_sizes, alphas, restriction):
         number = sum(n for n, _ in weights)
         with randomness.draws(first, number):
-            values = losses(samples)
+            values = losses(batches.copied(samples))
         weighted = _weighted_sum(values, weights, mean_allowed=form == "independent")
         backward(weighted)
         terms.append(weighted.detach())
@@ -143,14 +141,18 @@ class _LevelPass(NamedTuple):
 
 
 def _nested(
-    shells: Shells, sizes: Sequence[int], alphas: Sequence[float] | None, rules: Rules
+    shells: Shells,
+    grids: GridHierarchy,
+    sizes: Sequence[int],
+    alphas: Sequence[float] | None,
+    rules: Rules,
 ) -> Iterator[_LevelPass]:
     """One walk down the grids: restrict the draws carried so far, join the level's own shell."""
     weights = nested_weights(sizes, alphas)
     carried, n_carried = None, 0
     for level in reversed(range(len(sizes))):
         if carried is not None:
-            carried = restrict(carried, rules)
+            carried = next_coarser("multiscale_backward", carried, grids, level, rules)
         n_shell = sizes[level] - n_carried
         if n_shell == 0:
             continue  # as many draws as on the finer level: all weights vanish
@@ -162,7 +164,11 @@ def _nested(
 
 
 def _independent(
-    shells: Shells, sizes: Sequence[int], alphas: Sequence[float] | None, rules: Rules
+    shells: Shells,
+    grids: GridHierarchy,
+    sizes: Sequence[int],
+    alphas: Sequence[float] | None,
+    rules: Rules,
 ) -> Iterator[_LevelPass]:
     """Each level's own samples, on that level and, subtracted, on the next coarser one."""
     coefficients = level_coefficients(len(sizes), alphas)
@@ -171,7 +177,8 @@ def _independent(
         n = sizes[level]
         yield _LevelPass(level, first, shells.parts[level], ((n, coefficients[level] / n),))
         if level:
-            coarse = restrict(shells.parts[level], rules)
+            part = shells.parts[level]
+            coarse = next_coarser("multiscale_backward", part, grids, level - 1, rules)
             yield _LevelPass(level - 1, first, coarse, ((n, -coefficients[level - 1] / n),))
         first += n
 

@@ -315,7 +315,7 @@ def test_the_mean_of_the_losses_is_enough_in_independent_form():
             images(8, size=32),
             (8, 4),
             mse,
-            "images of 16×16 where level 0 of the grids has 8×8. Build the grids with the size",
+            "images of 32×32 where level 1 of the grids has 16×16. Build the grids with the size",
         ),
         (
             images(8),
