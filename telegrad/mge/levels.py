@@ -27,7 +27,7 @@ def check_rules(caller: str, batches: Sequence[Any], rules: Rules) -> None:
         if key not in found:
             names = [repr(k) for k, leaf in found.items() if isinstance(leaf, Tensor)]
             has = "the batch is a bare tensor" if None in found else f"it has {', '.join(names)}"
-            near = did_you_mean(repr(key), names)
+            near = did_you_mean(repr(key), names) if isinstance(key, str) else ""
             raise ValueError(
                 f"{caller}: restriction has a rule for {key!r}, and the batch no field of that "
                 f"name; {has}{near}"
@@ -140,22 +140,23 @@ def _not_restricted(
     if not left:
         return f"{said}; the batch has no field of {height}×{width}, as level {level} of the grids."
     path, field = max(left, key=lambda item: item[1].numel() / max(len(item[1]), 1))
-    key, shape = key_of(path), tuple(field.shape)
-    if field.ndim in (3, 4) and shape[-2:] == (height, width):
-        rule = "averaging" if field.is_floating_point() else "injection"
-        way_out = f"Give it a rule: restriction={{{key!r}: {rule!r}}}."
-        if key is None:
-            way_out = f"Give it a rule, restriction={{None: {rule!r}}}, or a channel axis."
-        if field.ndim == 4 and key is None:
-            way_out = f"Give it a rule: restriction={rule!r}."
+    key, named, shape = key_of(path), _named(path), tuple(field.shape)
+    rule = "averaging" if field.is_floating_point() else "injection"
+    if field.ndim == 4 and key is None:
+        way_out = f"Give it a rule: restriction={rule!r}."
+    elif field.ndim == 4 or (field.ndim == 3 and shape[1:] == (height, width)):
+        way_out = f"Give it a rule: restriction={{{key!r}: {rule!r}}}"
+        way_out += ", or a channel axis." if field.ndim == 3 else "."
     else:
         function = "function" if key is None else f"{{{key!r}: function}}"
+        grey = f" (grey images (n, h, w): {rule!r})" if field.ndim == 3 else ""
         way_out = (
-            f"Give it restriction={function}, a function from the field to the same field on the "
-            f"next coarser level, of half the height and width (a signal: half the length, which "
-            f"is the grids' width). Level {level} of the grids has {height}×{width}."
+            f"Give it restriction={function}{grey}, a function from the field to the same field "
+            f"on the next coarser level, of half the height and width; of half the length for "
+            f"signals, whose length is the grids' width. Level {level} of the grids has "
+            f"{height}×{width}."
         )
-    return f"{said}. {_named(path).capitalize()} has the shape {shape}. {way_out}"
+    return f"{said}. {named[0].upper()}{named[1:]} has the shape {shape}. {way_out}"
 
 
 def _named(path: Path) -> str:
