@@ -23,6 +23,7 @@ from telegrad.mge import batches
 from telegrad.mge.coupling import StepRandomness
 from telegrad.mge.grids import GridHierarchy
 from telegrad.mge.levels import check_level, check_rules, next_coarser
+from telegrad.mge.mixing import warn_of_mixing
 from telegrad.mge.numbers import is_number, is_whole
 from telegrad.mge.passengers import boarded
 from telegrad.mge.restriction import Rules
@@ -98,6 +99,8 @@ def level_statistics(
     batch = boarded(batch)
     n = batches.count(batch)
     _check_draws(batch, n, grids, own, budget, restriction)
+    if grids.levels > 1:
+        warn_of_mixing("level_statistics", losses, again=True)
     sketch = Sketch(tensors, seed)
     with _randomness_restored(tensors):
         torch.manual_seed(seed)

@@ -88,12 +88,12 @@ def count(batch: Any) -> int:
     """
     counts = {name_of(path): _samples(leaf) for path, leaf in leaves(batch)}
     counts = {name: n for name, n in counts.items() if n is not None}
-    numbers = set(counts.values())
-    if len(numbers) != 1 or not all(isinstance(n, int) for n in numbers):
-        raise ValueError(
-            f"batch: fields need the same number of samples in their first dimension; got {counts}."
-        )
-    return int(numbers.pop())
+    numbers = list(set(counts.values()))
+    if len(numbers) == 1 and isinstance(numbers[0], int):
+        return numbers[0]
+    raise ValueError(
+        f"batch: fields need the same number of samples in their first dimension; got {counts}."
+    )
 
 
 def _samples(leaf: Tensor | Passenger) -> int | str | None:

@@ -22,6 +22,7 @@ from telegrad.mge import batches
 from telegrad.mge.coupling import StepRandomness
 from telegrad.mge.grids import GridHierarchy
 from telegrad.mge.levels import next_coarser
+from telegrad.mge.mixing import warn_of_mixing
 from telegrad.mge.restriction import Rules
 from telegrad.mge.shells import Shells, checked, split
 from telegrad.mge.weights import Form, check_batch_sizes, level_coefficients, nested_weights
@@ -105,6 +106,8 @@ def multiscale_backward(
     check_batch_sizes(batch_sizes, grids.levels, form)
     on_levels = checked if isinstance(batch, Shells) else split
     shells = on_levels(batch, grids, batch_sizes, form, restriction)
+    if grids.levels > 1:
+        warn_of_mixing("multiscale_backward", losses)
     walk = _nested if form == "nested" else _independent
 
     randomness = StepRandomness()

@@ -64,7 +64,8 @@ def test_dropout_is_coupled_and_nothing_is_touched():
         assert measure().covariance == first.covariance
 
     network[1] = nn.Dropout(0.5)
-    fresh = measure()
+    with pytest.warns(UserWarning, match="'1' .Dropout. draws new masks"):
+        fresh = measure()
     assert fresh.correction_variance()[1] > 0.1 * fresh.variance[1]
     assert not fresh.separable
     assert "CoupledDropout" in str(fresh)
@@ -73,13 +74,14 @@ def test_dropout_is_coupled_and_nothing_is_touched():
 def test_losses_that_mix_samples_are_noticed():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3))
-    statistics = level_statistics(
-        lambda x: (network(x) - x).square().mean((1, 2, 3)),
-        torch.rand(8, 3, 16, 16) * torch.rand(8, 1, 1, 1),
-        GRIDS,
-        network.parameters(),
-        timing=0,
-    )
+    with pytest.warns(UserWarning, match="'1' .BatchNorm2d. normalizes by the other samples"):
+        statistics = level_statistics(
+            lambda x: (network(x) - x).square().mean((1, 2, 3)),
+            torch.rand(8, 3, 16, 16) * torch.rand(8, 1, 1, 1),
+            GRIDS,
+            network.parameters(),
+            timing=0,
+        )
     assert not statistics.separable
     assert "batch normalization" in str(statistics)
 
