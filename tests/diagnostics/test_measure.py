@@ -178,3 +178,26 @@ def test_resampled_moments_are_those_of_the_repeated_rows():
         ]
         pairs = 81 - count_of.square().sum()
         torch.testing.assert_close(product[0, 1], sum(different) / pairs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_losses_of_half_precision_are_averaged_in_full(dtype):
+    theta, images = torch.ones((), requires_grad=True), torch.rand(100, 1, 16, 16) + 1000
+
+    def statistics(losses):
+        return level_statistics(losses, images, GRIDS, [theta], timing=0, resamples=0)
+
+    def losses(x):
+        return (theta * x.mean((1, 2, 3))).to(dtype)
+
+    assert statistics(losses).separable
+    assert statistics(lambda x: losses(x).float().mean().to(dtype)).separable
+    assert not statistics(lambda x: losses(x) * (1 + 0.1 * (len(x) > 1))).separable
+
+
+def test_complex_losses_are_refused():
+    theta = torch.ones((), dtype=torch.complex64, requires_grad=True)
+    with pytest.raises(TypeError, match="losses returned torch.complex64; needs"):
+        level_statistics(
+            lambda x: theta * x.mean((1, 2, 3)), torch.rand(4, 1, 16, 16), GRIDS, [theta], timing=0
+        )
