@@ -11,7 +11,7 @@ from torch import Tensor
 
 from telegrad.mge.estimator import Estimate, multiscale_backward
 from telegrad.tasks import Draw, Objective
-from telegrad.training.draws import draw_shells
+from telegrad.training.draws import draw_shells, rules_of
 from telegrad.training.state import TrainingState
 
 
@@ -46,7 +46,7 @@ def gradient(fabric: Fabric, state: TrainingState, objective: Objective) -> Esti
                 sizes,
                 form=schedule.form,
                 alphas=stage.alphas,
-                restriction=objective.task.rules,
+                restriction=rules_of(objective.task, shells.parts),
                 backward=fabric.backward,
             )
     except RuntimeError as error:
@@ -72,7 +72,7 @@ def averaged(fabric: Fabric, state: TrainingState, estimate: Estimate) -> Estima
     loss, *parts = mean_of_all.split([1, *(g.numel() for g in real)])
     for own, numbers, part in zip(gradients, real, parts, strict=True):
         mean = part.view_as(numbers)
-        own.copy_(torch.view_as_complex(mean) if own.is_complex() else mean)
+        own.copy_(torch.complex(*mean.unbind(-1)) if own.is_complex() else mean)
     work_units = estimate.work_units * fabric.world_size
     return replace(estimate, loss=loss.squeeze(0), work_units=work_units)
 
