@@ -85,6 +85,9 @@ def next_coarser(caller: str, batch: Any, grids: GridHierarchy, level: int, rule
         ValueError: if a function of the user's does not lead there.
     """
     coarse = restrict_fields(batch, rules)
+    given = rules.values() if isinstance(rules, Mapping) else (rules,)
+    if not any(callable(rule) and is_own(rule) for rule in given):
+        return coarse  # each rule by name halves height and width
     height, width = grids.shape(level)
     restricted = [
         (path, field, is_own(rule_of(rules, key_of(path), before)))
