@@ -56,9 +56,10 @@ def level_statistics(
 
     Args:
         losses: the losses of a batch on one level, as for `multiscale_backward`: shape (n,), or
-            their mean, shape (). Draws are passed one at a time. What can't be diagnosed is a loss
-            that mixes the samples of a batch, as batch normalization in training mode does.
-        batch: n ≥ 2 draws on the finest level.
+            their mean, shape (). Draws are passed one at a time, each pass a copy. What can't be
+            diagnosed is a loss that mixes the samples of a batch, as batch normalization in
+            training mode does; a UserWarning names such layers once.
+        batch: n ≥ 2 draws on the finest level, and what travels with them.
         grids: the levels.
         parameters: whose gradient is meant, such as model.parameters().
         restriction: as for `multiscale_backward`.
@@ -84,8 +85,9 @@ def level_statistics(
 
     Raises:
         TypeError: for a batch, grids, parameters or losses of another kind.
-        ValueError: for fewer than 2 draws, a budget below one finest sample, images that don't lie
-            on the finest level, parameters without a gradient, or losses of another shape.
+        ValueError: for fewer than 2 draws, a budget below one finest sample, draws that don't lie
+            on the finest level or of which nothing is restricted, rules for fields that they don't
+            have, parameters without a gradient, or losses of another shape.
         FloatingPointError: for a gradient that is not finite.
     """
     for name, number in (("timing", timing), ("resamples", resamples), ("seed", seed)):

@@ -69,16 +69,23 @@ def multiscale_backward(
 
     Args:
         losses: the losses of a batch on one level, one per sample, shape (n,). In independent form
-            it may also return their mean, shape ().
+            it may also return their mean, shape (). Each pass is given a copy, with which it may do
+            what it likes. A sample's loss must not depend on the others, and what is random in it
+            must be the same on all levels: of layers that break this, such as batch normalization
+            in training mode or plain dropout, a UserWarning tells once; see `mixing_layers`.
         batch: samples on the finest level: a tensor, or a tuple, list or dictionary of tensors.
             Nested form takes N_0 samples, of which the first N_l serve level l; independent form
-            takes Σ N_l, the finest level's first. Or `Shells`, already on their levels.
+            takes Σ N_l, the finest level's first. Or `Shells`, already on their levels. Lists of
+            one entry a sample, such as file names, travel with their samples; a string, a number or
+            None goes along as it is.
         grids: the levels to walk.
         batch_sizes: N_l, coarsest first.
         form: `"nested"` or `"independent"`.
         alphas: coefficients α_1 … α_L, coarsest first; 1 by default.
         restriction: how fields are carried to the next coarser level; see `restrict`. By default
-            fields (n, c, h, w) are averaged and all others are left unchanged.
+            fields (n, c, h, w) are averaged and all others are left unchanged. With several levels
+            some field must be restricted, and have each level's height and width: images without a
+            channel axis (n, h, w) need a rule by name, volumes, videos and signals a function.
         backward: what to call on each pass's weighted loss, such as `fabric.backward`.
 
     Example: one level is the ordinary gradient.
@@ -92,8 +99,13 @@ def multiscale_backward(
     3.5
 
     Raises:
+        TypeError: for grids of another kind, arrays in the batch, or losses that are no tensor of
+            real numbers with a gradient.
         ValueError: if the batch doesn't have the samples that `batch_sizes` asks for, doesn't lie
-            on the finest level, or `losses` returns another shape than (n,).
+            on the finest level, or has no field that is restricted; if `restriction` names a field
+            that it doesn't have, or a function in it doesn't lead to the next level's size; if a
+            list in the batch has not one entry a sample; or if `losses` returns another shape than
+            (n,).
 
     Source: Ahamed et al., *Multiscale Training of Convolutional Neural Networks*, TMLR 2026
     (independent form); Peherstorfer et al. 2016 (nested samples, coefficients).

@@ -23,7 +23,8 @@ class Shells:
             samples (None where that is 0), in independent form it holds N_l.
 
     A part must be distributed as finest-level samples restricted to its level, or the sum does not
-    telescope: coarsen stored images by the rule that `restriction` gives them.
+    telescope: coarsen stored images by the rule that `restriction` gives them. Each part may hold
+    what a batch may; single things that are no tensors must be the same in all of them.
     """
 
     parts: Sequence[Any]
