@@ -11,7 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from telegrad.atomic import write_whole
-from telegrad.data.image_files import images_in, read_rgb
+from telegrad.data.image_files import read_rgb
+from telegrad.data.image_folder import images_in
 
 
 def prepare_urban100(folder: str | Path, path: str | Path, test_every: int = 5) -> list[Path]:
