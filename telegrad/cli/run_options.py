@@ -27,6 +27,7 @@ HEAD = {
     "seed": "of crops, noise and weights",
     "out": "directory for models, logs and runs",
     "resume": "go on with the stopped run in this directory",
+    "accept_changes": "with --resume: although images or classes have changed since",
 }
 """What most people need, and what it means."""
 
@@ -73,7 +74,9 @@ def composed(options: Mapping[str, Any]) -> Config:
 def help_of_run(usage: str, description: str, example: str, options: Mapping[str, Any]) -> str:
     """What `--help` says: everyday options first, then those of each chosen part."""
     kept = {
-        name: value for name, value in options.items() if name not in ("help", "config", "resume")
+        name: value
+        for name, value in options.items()
+        if name not in ("help", "config", "resume", "accept_changes")
     }
     chosen = selected(kept)
     names = names_of(parser_for(chosen))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from telegrad.cli.run_options import composed, help_of_run
 from telegrad.records import RunDirectory
 from telegrad.runs.compose import EVERYDAY, compose
 from telegrad.runs.config import Config, parts_from_file
+from telegrad.runs.processes import is_first_process
 
 USAGE = "telegrad train TASK [options]; or telegrad train --resume RUN_DIR [options]"
 DESCRIPTION = (
@@ -38,10 +38,12 @@ def train(words: Sequence[str]) -> int:
     from telegrad.runs.running import run
     from telegrad.training.interruptions import Interrupted
 
-    resume = options.pop("resume", None)
+    resume, accept = options.pop("resume", None), options.pop("accept_changes", "false")
+    if accept not in ("true", "false") or (accept == "true" and resume is None):
+        raise ValueError("--accept_changes goes with --resume, and has no value.")
     config = stored(resume, options) if resume else chosen(options)
     try:
-        report = run(config, resume=resume is not None)
+        report = run(config, resume=resume is not None, accept_changes=accept == "true")
     except Interrupted:
         print(f"\nGo on with: telegrad train --resume {config.directory.path}", file=sys.stderr)
         raise
@@ -85,10 +87,14 @@ def stored(directory: str, options: Mapping[str, Any]) -> Config:
 
     files = RunDirectory.at(Path(directory))
     try:
-        base = parts_from_file({k: v for k, v in stored_content(files).items() if k not in options})
+        kept = {k: v for k, v in stored_content(files).items() if k == "data" or k not in options}
+        base = parts_from_file(kept)
     except (TypeError, ValueError) as error:
         said = str(error).removeprefix("resume: ")
         raise ValueError(f"resume: {files.config}: {said}") from error
+    moved = options.get("data", "")
+    if moved and Path(moved).is_dir() and "path" in getattr(base.get("data"), "init_args", {}):
+        options = {n: v for n, v in options.items() if n != "data"} | {"data.path": moved}
     output = {**base.get("output", {}), "directory": str(files.results)}
     changed = compose(options, {**base, "output": output})
     allowed = MAY_CHANGE | DOES_NOT_MATTER | {"network"}
@@ -103,8 +109,3 @@ def stored(directory: str, options: Mapping[str, Any]) -> Config:
                 f"run."
             )
     return changed
-
-
-def is_first_process() -> bool:
-    """Of those that torchrun, or Fabric's launcher, has started."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))) == 0

@@ -101,18 +101,28 @@ def readable_suffixes() -> frozenset[str]:
     return IMAGE_SUFFIXES & known
 
 
+def mark_as_output(directory: Path) -> None:
+    """Marks a folder as one that was made for results.
+
+    Only for one that this program has made: what a user has in it is no input any more.
+
+    Raises:
+        OSError: if the mark can't be written.
+    """
+    (directory / OUTPUT_MARK).write_text(
+        "Results of telegrad: images in this folder are not taken for input.\n", encoding="utf-8"
+    )
+
+
 def make_output(directory: Path) -> None:
     """Makes a folder for results, and marks it as such, unless it is there already.
 
     Raises:
         OSError: if it can't be made.
     """
-    if directory.is_dir():
-        return
-    directory.mkdir(parents=True)
-    (directory / OUTPUT_MARK).write_text(
-        "Results of telegrad: images in this folder are not taken for input.\n", encoding="utf-8"
-    )
+    if not directory.is_dir():
+        directory.mkdir(parents=True)
+        mark_as_output(directory)
 
 
 def _walk(directory: Path, left_out: Counter[str]) -> Iterator[Path]:

@@ -16,6 +16,9 @@ from telegrad.runs.config import Config
 from telegrad.tasks import Objective, Task
 from telegrad.training.checkpoint import read_checkpoint
 
+LARGEST_TILE = 512
+"""Height and width in pixels that a network sees at once, where nothing is said."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -32,6 +35,16 @@ class Model:
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
+
+    @property
+    def tile(self) -> int:
+        """Side in pixels of what the network sees at once of a larger image.
+
+        The size of training's crops for a network with global statistics, such as the U-Net, which
+        restores larger pieces worse (`benchmarks/results/tiles.md`).
+        """
+        local = getattr(self.network, "local", True)
+        return LARGEST_TILE if local else min(self.config.build_data().crop, LARGEST_TILE)
 
 
 def load_model(

@@ -2,6 +2,7 @@
 
 from telegrad.records.directory import RunDirectory, run_directories
 from telegrad.records.environment import environment, processor
+from telegrad.records.lock import locked
 from telegrad.records.records import NoRecords, Records
 from telegrad.records.tables import last_row
 
@@ -11,6 +12,7 @@ __all__ = [
     "RunDirectory",
     "environment",
     "last_row",
+    "locked",
     "processor",
     "run_directories",
 ]

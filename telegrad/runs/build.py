@@ -230,12 +230,15 @@ def build_validation(
     return Validation(objective, to_images(crops))
 
 
-def build_records(config: Config, progress: Progress, resumed: bool) -> Records:
+def build_records(
+    config: Config, progress: Progress, resumed: bool, inputs: dict[str, Any]
+) -> Records:
     """What the run writes; after `progress`, if it is resumed."""
     strategy = config.build_strategy()
     return Records(
         config.directory,
         config.to_dict(),
+        inputs=inputs,
         overwrite=config.output.overwrite,
         logs_ssim=config.build_task().logs_ssim,
         logs_levels=strategy.adaptation(build_schedule(config)) is not None,
