@@ -29,6 +29,7 @@ class Prepare(Command):
         None, "where Urban100/ is made; else the environment's TELEGRAD_DATA, or data"
     )
     test_every: int = option(5, "the first of so many images is for testing", least=2)
+    overwrite: bool = option(False, "files that are there already")
 
 
 def main(words: Sequence[str]) -> int:
@@ -40,6 +41,7 @@ def prepare(words: Sequence[str]) -> int:
         print(Prepare.help())
         return 0
     own, _ = Prepare.parse(words)
-    for path in prepare_urban100(own.folder, own.path or default_data_dir(), own.test_every):
-        print(f"Wrote {path}")
+    path = own.path or default_data_dir()
+    for file in prepare_urban100(own.folder, path, own.test_every, own.overwrite):
+        print(f"Wrote {file}")
     return 0

@@ -15,7 +15,7 @@ from telegrad.experiments.launch import launch_comparison
 from telegrad.experiments.reproduce import paper_table, reproduction
 from telegrad.experiments.summary import summarize
 from telegrad.options import option
-from telegrad.records import environment
+from telegrad.records import environment, refuse_foreign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,7 @@ def reproduce(words: Sequence[str]) -> int:
         return 0
     own, rest = Reproduce.parse(words, others=None)
     directory, failures = Path(own.out), []
+    refuse_foreign("reproduce", {directory / "reproduction.md": "| task | network | strategy |"})
     launching = ("out", "parallel", "threads")
     said: dict[str, Any] = {
         n: v for n, v in vars(own).items() if v is not None and n not in launching

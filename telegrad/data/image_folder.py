@@ -101,19 +101,6 @@ def readable_suffixes() -> frozenset[str]:
     return IMAGE_SUFFIXES & known
 
 
-def mark_as_output(directory: Path) -> None:
-    """Marks a folder as one that was made for results.
-
-    Only for one that this program has made: what a user has in it is no input any more.
-
-    Raises:
-        OSError: if the mark can't be written.
-    """
-    (directory / OUTPUT_MARK).write_text(
-        "Results of telegrad: images in this folder are not taken for input.\n", encoding="utf-8"
-    )
-
-
 def make_output(directory: Path) -> None:
     """Makes a folder for results, and marks it as such, unless it is there already.
 
@@ -122,7 +109,10 @@ def make_output(directory: Path) -> None:
     """
     if not directory.is_dir():
         directory.mkdir(parents=True)
-        mark_as_output(directory)
+        (directory / OUTPUT_MARK).write_text(
+            "Results of telegrad: images in this folder are not taken for input.\n",
+            encoding="utf-8",
+        )
 
 
 def _walk(directory: Path, left_out: Counter[str]) -> Iterator[Path]:

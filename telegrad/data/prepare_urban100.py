@@ -15,7 +15,9 @@ from telegrad.data.image_files import read_rgb
 from telegrad.data.image_folder import images_in
 
 
-def prepare_urban100(folder: str | Path, path: str | Path, test_every: int = 5) -> list[Path]:
+def prepare_urban100(
+    folder: str | Path, path: str | Path, test_every: int = 5, overwrite: bool = False
+) -> list[Path]:
     """Makes the four files that `Urban100` reads, from a folder of high-resolution images.
 
     Images are trimmed to even heights and widths; the low resolution is their bilinear
@@ -25,6 +27,7 @@ def prepare_urban100(folder: str | Path, path: str | Path, test_every: int = 5) 
         folder: of images.
         path: the files go to `path/Urban100/`.
         test_every: the first of so many images, in the order of their names, is for testing.
+        overwrite: whether files that are there are replaced.
 
     Returns:
         the files written.
@@ -33,14 +36,21 @@ def prepare_urban100(folder: str | Path, path: str | Path, test_every: int = 5) 
         OSError: for an image that can't be read, or if a file can't be written. Nothing is written
             before all images have been read.
         ValueError: for a folder with fewer than two images.
+        FileExistsError: for files that are there, unless they may be replaced.
     """
     for name, value in (("folder", folder), ("path", path)):
         if not str(value).strip() or "\0" in str(value):
             raise ValueError(f"prepare: {name}={str(value)!r}, needs the name of a folder.")
     if test_every < 2:
         raise ValueError(f"prepare: test_every={test_every}, needs 2 or more.")
-    high = _high_resolution(Path(folder), test_every)
     root = Path(path) / "Urban100"
+    names = [f"{kind}_res_{part}.pt" for part in ("train", "test") for kind in ("low", "high")]
+    there = [root / name for name in names if (root / name).exists()]
+    if there and not overwrite:
+        raise FileExistsError(
+            f"prepare: {there[0]} is there already; name another --path, or use --overwrite."
+        )
+    high = _high_resolution(Path(folder), test_every)
     root.mkdir(parents=True, exist_ok=True)
     written = []
     for part, images in high.items():

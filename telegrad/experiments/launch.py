@@ -22,8 +22,9 @@ import yaml
 from tqdm import tqdm
 
 from telegrad.atomic import write_whole
+from telegrad.data.image_folder import make_output
 from telegrad.experiments.comparison import Comparison
-from telegrad.records import last_row
+from telegrad.records import last_row, locked
 from telegrad.runs.build import build_schedule
 from telegrad.runs.config import Config
 from telegrad.runs.resume import differences, stored_content
@@ -69,7 +70,18 @@ def launch_comparison(
     """All runs of a comparison; tuned first, if it has learning rates to tune over.
 
     Arguments, result and errors as for `launch`.
+
+    Raises:
+        BlockingIOError: if another process launches runs in that directory.
     """
+    directory.mkdir(parents=True, exist_ok=True)
+    with locked(directory):
+        return _launched(comparison, directory, parallel, threads)
+
+
+def _launched(
+    comparison: Comparison, directory: Path, parallel: int | None, threads: int | None
+) -> list[Failure]:
     rates, (first, *others) = comparison.rates, comparison.seeds
     contestants, config = comparison.contestants, partial(comparison.config, directory)
     tried = {c: [config(c, first, rate) for rate in rates] for c in contestants}
@@ -174,7 +186,7 @@ def config_there(config: Config) -> Config | None:
 def start(config: Config, threads: int) -> Running:
     """The run in a process of its own; it goes on where it was stopped, if it was."""
     results, files = Path(config.output.directory), config.directory
-    results.mkdir(parents=True, exist_ok=True)
+    make_output(results)
     description = results / "run.yaml"
     write_whole(description, yaml.safe_dump(config.to_dict(), sort_keys=False))
     saved = files.last.exists() or files.previous.exists()

@@ -3,6 +3,7 @@
 from telegrad.records.directory import RunDirectory, run_directories
 from telegrad.records.environment import environment, processor
 from telegrad.records.lock import locked
+from telegrad.records.own_files import refuse_foreign
 from telegrad.records.records import NoRecords, Records
 from telegrad.records.tables import last_row
 
@@ -14,5 +15,6 @@ __all__ = [
     "last_row",
     "locked",
     "processor",
+    "refuse_foreign",
     "run_directories",
 ]

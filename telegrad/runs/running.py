@@ -13,7 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from telegrad.data.image_folder import mark_as_output
+from telegrad.data.image_folder import make_output
 from telegrad.data.stream import CropStream
 from telegrad.records import RunDirectory, locked
 from telegrad.runs import build
@@ -94,7 +94,6 @@ def run(config: Config, *, resume: bool = False, accept_changes: bool = False) -
         BlockingIOError: if another process works on the run.
     """
     files, first = config.directory, is_first_process()
-    made = not Path(files.results).is_dir()
     with ExitStack() as stack:
         if first and files.path.is_dir():
             stack.enter_context(locked(files.path))
@@ -103,14 +102,12 @@ def run(config: Config, *, resume: bool = False, accept_changes: bool = False) -
         if first:
             _make(files.path)
             stack.enter_context(locked(files.path))
-            if made:
-                mark_as_output(Path(files.results))
         return carry_on(prepared, resume=resume)
 
 
 def _make(directory: Path) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_output(directory)  # its picture is no input
     except OSError as error:
         raise OSError(
             f"results directory {directory} can't be written ({error}); choose another with --out."
