@@ -97,7 +97,8 @@ def stored(directory: str, options: Mapping[str, Any]) -> Config:
         options = {n: v for n, v in options.items() if n != "data"} | {"data.path": moved}
     output = {**base.get("output", {}), "directory": str(files.results)}
     changed = compose(options, {**base, "output": output})
-    allowed = MAY_CHANGE | DOES_NOT_MATTER | {"network"}
+    of_place = {name for name in DOES_NOT_MATTER if name.startswith(("output.", "telegrad"))}
+    allowed = (MAY_CHANGE | DOES_NOT_MATTER | {"network"}) - of_place
     for name in options:
         whole = EVERYDAY.get(name, name)
         if not any(

@@ -139,6 +139,9 @@ def test_a_run_that_noted_nothing_goes_on_and_says_so(run, capsys):
         ("--seed", "7"),
         ("--size", "8"),
         ("--loss", "L1"),
+        ("--out", "elsewhere"),
+        ("--overwrite", "true"),
+        ("--label", "other"),
     ],
 )
 def test_what_can_not_change_is_refused_by_its_name(run, capsys, options):
