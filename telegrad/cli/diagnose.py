@@ -33,11 +33,13 @@ class Diagnose(Command):
     )
     example: ClassVar[str] = "telegrad diagnose denoising --network ResNet --network.channels 32"
 
-    what: str = option(NEEDED, "a run's models/…_best.pt; or a task, for a new network")
+    what: str = option(NEEDED, "a run's models/…_best.pt; or a task, for a new network", path=True)
     draws: int = option(48, "to measure on; 8 or more for confidence intervals", least=2)
     budget: float = option(16.0, "of a step, for batch sizes", unit="work units", above=0)
     levels: int | None = option(None, "of the grids; as in training by default", least=1, most=16)
-    json: str | None = option(None, "file to write all numbers into; it must be a new one")
+    json: str | None = option(
+        None, "file to write all numbers into; it must be a new one", path=True
+    )
     overwrite: bool = option(False, "that file if it is there")
     seed: int = option(0, "of draws and dropout", least=0, most=2**63 - 1)
     device: str = option("cpu", "cpu, cuda, cuda:1, mps, …")

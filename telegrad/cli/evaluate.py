@@ -27,7 +27,7 @@ class Evaluate(Command):
     )
     example: ClassVar[str] = "telegrad evaluate results/models/NAME_best.pt PHOTOS"
 
-    model: str = option(NEEDED, "a run's models/…_best.pt")
+    model: str = option(NEEDED, "a run's models/…_best.pt", path=True)
     data: str = option(
         "Photographs", "folder of images, or a dataset with its options: --data CIFAR10 --data.path"
     )

@@ -24,9 +24,9 @@ class Prepare(Command):
     example: ClassVar[str] = "telegrad prepare urban100 PHOTOS --path data"
 
     dataset: Literal["urban100"] = option(NEEDED, "whose files to make")
-    folder: str = option(NEEDED, "folder of high-resolution images")
+    folder: str = option(NEEDED, "folder of high-resolution images", path=True)
     path: str | None = option(
-        None, "where Urban100/ is made; else the environment's TELEGRAD_DATA, or data"
+        None, "where Urban100/ is made; else the environment's TELEGRAD_DATA, or data", path=True
     )
     test_every: int = option(5, "the first of so many images is for testing", least=2)
     overwrite: bool = option(False, "files that are there already")

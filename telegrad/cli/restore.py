@@ -23,9 +23,9 @@ class Restore(Command):
     )
     example: ClassVar[str] = "telegrad restore results/models/NAME_best.pt PHOTOS --out restored"
 
-    model: str = option(NEEDED, "a run's models/…_best.pt")
-    source: str = option(NEEDED, "an image, or a folder of images")
-    out: str = option("restored", "folder to write into")
+    model: str = option(NEEDED, "a run's models/…_best.pt", path=True)
+    source: str = option(NEEDED, "an image, or a folder of images", path=True)
+    out: str = option("restored", "folder to write into", path=True)
     noise: float | None = option(
         None,
         "standard deviation of the images' noise, on 0 … 255; else estimated",

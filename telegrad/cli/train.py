@@ -10,6 +10,7 @@ from typing import Any
 from telegrad.cli.arguments import scan
 from telegrad.cli.guard import guarded
 from telegrad.cli.run_options import composed, help_of_run
+from telegrad.files import expanded
 from telegrad.records import RunDirectory
 from telegrad.runs.compose import EVERYDAY, compose
 from telegrad.runs.config import Config, parts_from_file
@@ -85,14 +86,14 @@ def stored(directory: str, options: Mapping[str, Any]) -> Config:
     """
     from telegrad.runs.resume import DOES_NOT_MATTER, MAY_CHANGE, stored_content
 
-    files = RunDirectory.at(Path(directory))
+    files = RunDirectory.at(expanded(directory))
     try:
         kept = {k: v for k, v in stored_content(files).items() if k == "data" or k not in options}
         base = parts_from_file(kept)
     except (TypeError, ValueError) as error:
         said = str(error).removeprefix("resume: ")
         raise ValueError(f"resume: {files.config}: {said}") from error
-    moved = options.get("data", "")
+    moved = expanded(options.get("data", ""))
     if moved and Path(moved).is_dir() and "path" in getattr(base.get("data"), "init_args", {}):
         options = {n: v for n, v in options.items() if n != "data"} | {"data.path": moved}
     output = {**base.get("output", {}), "directory": str(files.results)}

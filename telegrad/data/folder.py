@@ -29,6 +29,7 @@ class Folder(Data):
     path: str = option(
         NEEDED,
         "folder of images, with train and val in it, or split by name: every tenth validates",
+        path=True,
     )
 
     def source(self) -> Source:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -24,6 +23,7 @@ from tqdm import tqdm
 from telegrad.atomic import write_whole
 from telegrad.data.image_folder import make_output
 from telegrad.experiments.comparison import Comparison
+from telegrad.files import read_json
 from telegrad.records import last_row, locked
 from telegrad.runs.build import build_schedule
 from telegrad.runs.config import Config
@@ -95,9 +95,9 @@ def _launched(
 def final_loss(config: Config) -> float:
     """Validation loss of a run's best model; infinite if it failed."""
     try:
-        report = json.loads(config.directory.report.read_text(encoding="utf-8"))
+        report = read_json(config.directory.report)
         return float(report["restored"]["loss"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return math.inf
 
 
@@ -195,7 +195,9 @@ def start(config: Config, threads: int) -> Running:
     if goes_on:
         command += ["--resume", str(files.path)]
     else:
-        command += ["--config", str(description), "--overwrite"]
+        command += ["--config", str(description), "--out", str(results), "--overwrite"]
+        if config.runtime.cache_dir:
+            command += ["--cache_dir", config.runtime.cache_dir]
     numbers = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with (results / "output.txt").open("wb") as output:
         process = subprocess.Popen(

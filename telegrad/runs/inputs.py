@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from telegrad.data import NamedImage, Source
+from telegrad.files import read_json
 from telegrad.runs.component import KINDS
 from telegrad.runs.config import Config
 
@@ -60,8 +60,8 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 def read_inputs(file: Path) -> dict[str, Any] | None:
     """What was written; None if it is missing or damaged."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(file)
+    except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
 

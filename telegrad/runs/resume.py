@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-import yaml
 
+from telegrad.files import read_yaml
 from telegrad.records import RunDirectory, environment
 from telegrad.runs.build import build_schedule
 from telegrad.runs.config import Config
@@ -45,8 +45,8 @@ def stored_content(files: RunDirectory) -> dict[str, Any]:
             f"that a run left, such as results/runs/NAME."
         )
     try:
-        content = yaml.safe_load(files.config.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        content = read_yaml(files.config)
+    except ValueError as error:
         raise ValueError(f"resume: {files.config} can't be read ({error}).") from error
     if not isinstance(content, dict):
         raise ValueError(f"resume: {files.config} is not the configuration of a run.")
