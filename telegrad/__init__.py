@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Estimate,
         GridHierarchy,
         Shells,
+        freeze_batch_norm,
         geometric_batch_sizes,
         multiscale_backward,
         restrict,
@@ -32,8 +33,8 @@ __version__ = "0.2.0"
 
 _ROOMS = {
     "mge": (
-        *("CoupledDropout", "Estimate", "GridHierarchy", "Shells", "geometric_batch_sizes"),
-        *("multiscale_backward", "restrict", "work_units"),
+        *("CoupledDropout", "Estimate", "GridHierarchy", "Shells", "freeze_batch_norm"),
+        *("geometric_batch_sizes", "multiscale_backward", "restrict", "work_units"),
     ),
     "diagnostics": (
         *("LevelStatistics", "level_statistics", "optimal_batch_sizes"),
@@ -51,6 +52,7 @@ __all__ = [
     "Schedule",
     "Shells",
     "Stage",
+    "freeze_batch_norm",
     "geometric_batch_sizes",
     "level_statistics",
     "multiscale_backward",

@@ -29,7 +29,7 @@ class Sketch:
     Each parameter j has a random bucket h_j and a random sign s_j; (Sx)_k = Σ_{h_j = k} s_j x_j.
     Then E⟨Sx, Sy⟩ = ⟨x, y⟩, with a standard deviation of at most √(2/d)·‖x‖·‖y‖ for d buckets:
     1.1 % for 16,384. As S is linear this holds for means and corrections too. With at most `exact`
-    parameters S is the identity.
+    parameters S is the identity. A complex parameter counts as two, its real and imaginary part.
 
     Args:
         parameters: the tensors that gradients are of.
@@ -47,22 +47,22 @@ class Sketch:
         exact: int = EXACT,
         buckets: int = BUCKETS,
     ) -> None:
-        self.sizes = [p.numel() for p in parameters]
+        self.sizes = [p.numel() * (2 if p.is_complex() else 1) for p in parameters]
         self.exact = sum(self.sizes) <= exact
         self.length = sum(self.sizes) if self.exact else buckets
         self.maps: list[tuple[Tensor, Tensor]] = []
         if not self.exact:
             generator = torch.Generator().manual_seed(seed)
-            for p in parameters:
-                bucket = torch.randint(buckets, (p.numel(),), generator=generator)
-                sign = 2 * torch.randint(2, (p.numel(),), generator=generator) - 1
+            for p, size in zip(parameters, self.sizes, strict=True):
+                bucket = torch.randint(buckets, (size,), generator=generator)
+                sign = 2 * torch.randint(2, (size,), generator=generator) - 1
                 self.maps.append((bucket.to(p.device), sign.to(p.device, torch.int8)))
 
     def __call__(self, gradients: Sequence[Tensor | None]) -> Tensor:
         """The row (d,) of one gradient, float32 on the CPU; None stands for zeros."""
         if self.exact:
             parts = [
-                torch.zeros(size) if g is None else g.detach().flatten().float().cpu()
+                torch.zeros(size) if g is None else _numbers(g).cpu()
                 for g, size in zip(gradients, self.sizes, strict=True)
             ]
             return torch.cat(parts)
@@ -70,10 +70,14 @@ class Sketch:
         row = torch.zeros(self.length, device=device)
         for g, (bucket, sign) in zip(gradients, self.maps, strict=True):
             if g is not None:
-                row.index_add_(
-                    0, bucket.to(device), (g.detach().flatten().float() * sign).to(device)
-                )
+                row.index_add_(0, bucket.to(device), (_numbers(g) * sign).to(device))
         return row.cpu()
+
+
+def _numbers(g: Tensor) -> Tensor:
+    """A gradient as float32 numbers in one row, real and imaginary parts side by side."""
+    g = g.detach().resolve_conj()
+    return (torch.view_as_real(g) if g.is_complex() else g).flatten().float()
 
 
 def trainable(parameters: Iterable[Tensor]) -> list[Tensor]:
@@ -118,10 +122,11 @@ def draw_gradients(
     rows, values, unused = [], [], True
     for number in range(batches.count(batch)):
         with torch.enable_grad(), randomness.draws(number, 1):
-            value = losses(batches.rows(batch, number, number + 1))
-        if not isinstance(value, Tensor):
+            value = losses(batches.copied(batches.rows(batch, number, number + 1)))
+        if not isinstance(value, Tensor) or value.is_complex():
+            got = value.dtype if isinstance(value, Tensor) else type(value).__name__
             raise TypeError(
-                f"level_statistics: losses returned {type(value).__name__}; needs a tensor, one "
+                f"level_statistics: losses returned {got}; needs a tensor of real numbers, one "
                 f"loss per draw."
             )
         if value.shape not in ((), (1,)):

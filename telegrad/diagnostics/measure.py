@@ -22,9 +22,11 @@ from telegrad.diagnostics.statistics import LevelStatistics
 from telegrad.mge import batches
 from telegrad.mge.coupling import StepRandomness
 from telegrad.mge.grids import GridHierarchy
+from telegrad.mge.levels import check_level, check_rules, next_coarser
+from telegrad.mge.mixing import warn_of_mixing
 from telegrad.mge.numbers import is_number, is_whole
-from telegrad.mge.restriction import Rules, restrict
-from telegrad.mge.shells import check_level
+from telegrad.mge.passengers import boarded
+from telegrad.mge.restriction import Rules
 
 TIMED = 16
 """A level is timed on at most so many draws: about a training step's."""
@@ -94,14 +96,19 @@ def level_statistics(
             f"level_statistics: grids of type {type(grids).__name__}; needs a GridHierarchy."
         )
     tensors = trainable(parameters)
+    batch = boarded(batch)
     n = batches.count(batch)
-    _check_draws(batch, n, grids, own, budget)
+    _check_draws(batch, n, grids, own, budget, restriction)
+    if grids.levels > 1:
+        warn_of_mixing("level_statistics", losses, again=True)
     sketch = Sketch(tensors, seed)
     with _randomness_restored(tensors):
         torch.manual_seed(seed)
         on_level = [batch]
-        for _ in range(grids.levels - 1):
-            on_level.insert(0, restrict(on_level[0], restriction))
+        for level in reversed(range(grids.levels - 1)):
+            on_level.insert(
+                0, next_coarser("level_statistics", on_level[0], grids, level, restriction)
+            )
         randomness, others = StepRandomness(), StepRandomness()
         rows, separable = [], True
         for level, draws in enumerate(on_level):
@@ -109,12 +116,15 @@ def level_statistics(
             rows.append(gradients)
             if level == 0:
                 with torch.no_grad(), randomness.draws(0, n):
-                    together = losses(draws).float().cpu()
-                separable = torch.allclose(together.mean(), alone.mean(), rtol=1e-3)
+                    together = losses(batches.copied(draws))
+                rounding = 4 * torch.finfo(together.dtype).eps  # large in bfloat16
+                means = together.float().mean().cpu(), alone.mean()
+                separable = torch.allclose(*means, rtol=max(1e-3, rounding))
         consistency: list[float | None] = [None] * grids.levels
         for level, draws in enumerate(own or ()):
             if draws is not None:
-                check_level("level_statistics", draws, grids, level)
+                draws = boarded(draws)
+                check_level("level_statistics", draws, grids, level, restriction)
                 gradients, _ = draw_gradients(losses, draws, tensors, sketch, others, level)
                 consistency[level] = _consistency(rows[level].double(), gradients.double())
         seconds = None
@@ -144,7 +154,12 @@ def level_statistics(
 
 
 def _check_draws(
-    batch: Any, n: int, grids: GridHierarchy, own: Sequence[Any] | None, budget: float
+    batch: Any,
+    n: int,
+    grids: GridHierarchy,
+    own: Sequence[Any] | None,
+    budget: float,
+    rules: Rules,
 ) -> None:
     """Raises ValueError unless n draws lie on the levels and `budget` buys one on the finest."""
     if n < 2:
@@ -155,7 +170,10 @@ def _check_draws(
             f"level_statistics: a budget of {budget} work units a step doesn't buy one sample on "
             f"the finest level; needs {least:g} or more."
         )
-    check_level("level_statistics", batch, grids, grids.levels - 1)
+    finest = grids.levels - 1
+    if finest:
+        check_rules("level_statistics", [batch], rules)
+    check_level("level_statistics", batch, grids, finest, rules, halvings=finest)
     of_levels = len(own) if isinstance(own, (list, tuple)) else 0
     if own is not None and of_levels != grids.levels:
         raise ValueError(
@@ -235,10 +253,11 @@ def _seconds(
     """Seconds per sample of a forward and backward pass: median, after one to warm up."""
     n, times = batches.count(batch), []
     for _ in range(repetitions + 1):
+        samples = batches.copied(batch)
         _wait(parameters)
         start = clock()
         with torch.enable_grad(), StepRandomness().draws(0, n):
-            torch.autograd.grad(losses(batch).sum(), parameters, allow_unused=True)
+            torch.autograd.grad(losses(samples).sum(), parameters, allow_unused=True)
         _wait(parameters)
         times.append((clock() - start) / n)
     return median(times[1:])

@@ -19,7 +19,7 @@ from telegrad.runs.build import (
 )
 from telegrad.runs.config import Config
 from telegrad.schedules import Multiscale
-from telegrad.training.draws import PROBE, draw_shell, seed_of
+from telegrad.training.draws import PROBE, draw_shell, rules_of, seed_of
 
 
 def diagnose(
@@ -57,12 +57,13 @@ def diagnose(
     was_training = network.training
     network.to(device).train()
     try:
+        draws_on_finest = draw_shell(device, objective.task, finest, noise)
         return level_statistics(
             lambda draw: objective.losses(network, draw),
-            draw_shell(device, objective.task, finest, noise),
+            draws_on_finest,
             grids,
             network.parameters(),
-            restriction=objective.task.rules,
+            restriction=rules_of(objective.task, [draws_on_finest]),
             own=[draw_shell(device, objective.task, crops, noise) for crops in own],
             budget=budget,
             seed=seed,

@@ -13,7 +13,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from telegrad.mge.batches import map_fields
+from telegrad.mge.batches import bare, map_fields
+from telegrad.mge.passengers import boarded
 
 
 def averaging(u: Tensor) -> Tensor:
@@ -65,10 +66,13 @@ def restrict(batch: Any, rules: Rules = "averaging") -> Any:
     """A batch on the next coarser level, each of its fields restricted by its own rule.
 
     Args:
-        batch: a tensor, or a tuple, list or dictionary of tensors, samples first.
+        batch: a tensor, or a tuple, list or dictionary of tensors, samples first. What else is in
+            it (file names, None) stays as it is.
         rules: one rule for all fields of four dimensions (n, c, h, w), everything else being left
             unchanged; or a mapping from a field's key (or index) to its rule, fields it does not
-            name being restricted by averaging if they have four dimensions.
+            name being restricted by averaging if they have four dimensions. A function also holds
+            for a bare tensor of other dimensions. What it does to its field in place is not seen
+            outside.
 
     >>> import torch
     >>> batch = {"image": torch.ones(2, 3, 8, 8), "label": torch.tensor([1, 7])}
@@ -78,18 +82,30 @@ def restrict(batch: Any, rules: Rules = "averaging") -> Any:
 
     Raises:
         ValueError: for an unknown rule, or a field whose height or width is odd.
-        TypeError: if a field of integers is to be averaged.
+        TypeError: if a field of integers is to be averaged, or a function returns no tensor of its
+            field's samples.
     """
+    return bare(restrict_fields(boarded(batch), rules))
+
+
+def restrict_fields(batch: Any, rules: Rules) -> Any:
+    """`restrict`, for a batch whose passengers have boarded."""
 
     def coarse(key: Any, field: Tensor) -> Tensor:
-        rule = rules.get(key) if isinstance(rules, Mapping) else None
-        if rule is None:
-            whole = "averaging" if isinstance(rules, Mapping) else rules
-            rule = whole if field.ndim == 4 else unchanged
-        function = _restriction(rule)
+        function = rule_of(rules, key, field)
+        where = "" if key is None else f" field {key!r}"
         if function is unchanged:
             return field
-        where = "" if key is None else f" field {key!r}"
+        if is_own(function):
+            restricted = function(field.clone())
+            if isinstance(restricted, Tensor) and restricted.shape[:1] == field.shape[:1]:
+                return restricted
+            tensor = isinstance(restricted, Tensor)
+            got = tuple(restricted.shape) if tensor else type(restricted).__name__
+            raise TypeError(
+                f"restrict:{where}: the function that restricts it returned {got}; needs a tensor "
+                f"of the samples that it got, {tuple(field.shape)}."
+            )
         sides = field.shape[-2:]
         if field.ndim < 2 or any(side % 2 or not side for side in sides):
             raise ValueError(
@@ -111,7 +127,17 @@ def restrict(batch: Any, rules: Rules = "averaging") -> Any:
     return map_fields(coarse, batch)
 
 
-def _restriction(rule: Restriction) -> Callable[[Tensor], Tensor]:
+def rule_of(rules: Rules, key: Any, field: Tensor) -> Callable[[Tensor], Tensor]:
+    """The function that restricts a field: `unchanged` if nothing does.
+
+    Raises:
+        ValueError: for an unknown rule.
+    """
+    rule = rules.get(key) if isinstance(rules, Mapping) else None
+    if rule is None:
+        whole = "averaging" if isinstance(rules, Mapping) else rules
+        alone = key is None and callable(whole)
+        rule = whole if field.ndim == 4 or alone else unchanged
     if callable(rule):
         return rule
     if not isinstance(rule, str) or rule not in RESTRICTIONS:
@@ -119,3 +145,8 @@ def _restriction(rule: Restriction) -> Callable[[Tensor], Tensor]:
             f"restrict: no rule {rule!r}; rules are {', '.join(RESTRICTIONS)}, or a function."
         )
     return RESTRICTIONS[rule]
+
+
+def is_own(function: Callable[[Tensor], Tensor]) -> bool:
+    """Whether it is a function of the user's, of which nothing is known until it has run."""
+    return function not in RESTRICTIONS.values()

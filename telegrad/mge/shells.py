@@ -8,7 +8,9 @@ from typing import Any
 
 from telegrad.mge import batches
 from telegrad.mge.grids import GridHierarchy
-from telegrad.mge.restriction import Rules, restrict
+from telegrad.mge.levels import check_level, check_rules, next_coarser
+from telegrad.mge.passengers import boarded
+from telegrad.mge.restriction import Rules
 from telegrad.mge.weights import Form, shell_sizes
 
 
@@ -46,6 +48,7 @@ def split(
     Raises:
         ValueError: if the batch has more or fewer samples than `batch_sizes` asks for.
     """
+    batch = boarded(batch)
     needed = shell_sizes(batch_sizes, form)
     total, got = sum(needed), batches.count(batch)
     if got != total:
@@ -55,6 +58,10 @@ def split(
             f"in {form} form needs {total} ({why}). Set the DataLoader's batch_size={total} and "
             f"drop_last=True."
         )
+    if grids.levels > 1:
+        check_rules("multiscale_backward", [batch], restriction)
+    finest = grids.levels - 1
+    check_level("multiscale_backward", batch, grids, finest, restriction, halvings=finest)
     parts: list[Any] = []
     rest = batch
     for level in reversed(range(grids.levels)):
@@ -62,31 +69,34 @@ def split(
         parts.append(batches.rows(rest, 0, n) if n else None)
         rest = batches.rows(rest, n, batches.count(rest))
         if level and sum(needed[:level]):
-            rest = restrict(rest, restriction)
+            rest = next_coarser("multiscale_backward", rest, grids, level - 1, restriction)
     return Shells(tuple(reversed(parts)))
 
 
-def check_shells(shells: Shells, grids: GridHierarchy, sizes: Sequence[int], form: Form) -> None:
-    """Raises ValueError unless each shell has its number of samples, on its own level."""
-    needed = shell_sizes(sizes, form)
-    got = tuple(0 if part is None else batches.count(part) for part in shells.parts)
+def checked(
+    shells: Shells,
+    grids: GridHierarchy,
+    batch_sizes: Sequence[int],
+    form: Form = "nested",
+    restriction: Rules = "averaging",
+) -> Shells:
+    """The shells of a user, each with its number of samples, on its own level.
+
+    Raises:
+        ValueError: if they are not so.
+    """
+    parts = tuple(None if part is None else boarded(part) for part in shells.parts)
+    needed = shell_sizes(batch_sizes, form)
+    got = tuple(0 if part is None else batches.count(part) for part in parts)
     if got != needed:
         raise ValueError(
             f"multiscale_backward: shells of {got} samples, coarsest first; "
-            f"batch_sizes={tuple(sizes)} in {form} form needs {needed}."
+            f"batch_sizes={tuple(batch_sizes)} in {form} form needs {needed}."
         )
-    for level, part in enumerate(shells.parts):
+    if grids.levels > 1:
+        check_rules("multiscale_backward", [p for p in parts if p is not None], restriction)
+    for level, part in enumerate(parts):
         if part is not None:
-            check_level("multiscale_backward", part, grids, level)
-
-
-def check_level(name: str, batch: Any, grids: GridHierarchy, level: int) -> None:
-    """Raises ValueError if the batch has images, and none of the size that `level` has."""
-    shapes = [tuple(field.shape[-2:]) for _, field in batches.fields(batch) if field.ndim == 4]
-    height, width = grids.shape(level)
-    if shapes and (height, width) not in shapes:
-        raise ValueError(
-            f"{name}: images of {shapes[0][0]}×{shapes[0][1]} where level {level} of the grids has "
-            f"{height}×{width}. Build the grids with the size of the batch's images: "
-            f"GridHierarchy(finest=(height, width), …)."
-        )
+            halvings = level if form == "nested" else min(level, 1)
+            check_level("multiscale_backward", part, grids, level, restriction, halvings)
+    return Shells(parts)

@@ -13,7 +13,7 @@ from telegrad.records import Records
 from telegrad.schedules import Stage
 from telegrad.schedules.adaptation import best_allocation_of
 from telegrad.tasks import Objective
-from telegrad.training.draws import PROBE, draw_shell, seed_of
+from telegrad.training.draws import PROBE, draw_shell, rules_of, seed_of
 from telegrad.training.state import TrainingState
 
 
@@ -68,12 +68,13 @@ def statistics_up_to(
     noise = torch.Generator(fabric.device).manual_seed(draws_seed)
     stream = CropStream(state.stream.pyramid, draws_seed)
     (crops,) = stream.take([adaptation.draws], stage.finest)
+    draws = draw_shell(fabric.device, objective.task, crops, noise)
     return level_statistics(
         lambda draw: objective.losses(state.network, draw),
-        draw_shell(fabric.device, objective.task, crops, noise),
+        draws,
         state.schedule.grids.between(0, stage.finest),
         state.network.parameters(),
-        restriction=objective.task.rules,
+        restriction=rules_of(objective.task, [draws]),
         budget=adaptation.budgets[stage.finest],
         timing=0,
         seed=draws_seed % 2**32,

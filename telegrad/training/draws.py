@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from lightning_fabric import Fabric
 
 from telegrad.data.stream import Crops, resized, to_images
 from telegrad.mge.batches import map_fields
+from telegrad.mge.restriction import Restriction
 from telegrad.mge.shells import Shells
 from telegrad.mge.weights import shell_sizes
 from telegrad.tasks import Draw, Task
@@ -42,6 +46,12 @@ def draw_shell(
     on_device = map_fields(lambda _, pixels: pixels.to(device, non_blocking=True), crops)
     images = to_images(on_device)
     return task.draw(**(resized(images, shape) if shape else images), generator=noise)
+
+
+def rules_of(task: Task, draws: Sequence[Draw | None]) -> dict[Any, Restriction]:
+    """The task's rules for the fields that its draws have: `Task` names a noise that not all have."""
+    fields = {key for draw in draws if draw is not None for key in draw}
+    return {key: rule for key, rule in task.rules.items() if key in fields}
 
 
 def seed_network(device: torch.device, seed: int) -> None:

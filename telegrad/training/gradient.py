@@ -11,7 +11,7 @@ from torch import Tensor
 
 from telegrad.mge.estimator import Estimate, multiscale_backward
 from telegrad.tasks import Draw, Objective
-from telegrad.training.draws import draw_shells
+from telegrad.training.draws import draw_shells, rules_of
 from telegrad.training.state import TrainingState
 
 
@@ -46,7 +46,7 @@ def gradient(fabric: Fabric, state: TrainingState, objective: Objective) -> Esti
                 sizes,
                 form=schedule.form,
                 alphas=stage.alphas,
-                restriction=objective.task.rules,
+                restriction=rules_of(objective.task, shells.parts),
                 backward=fabric.backward,
             )
     except RuntimeError as error:
@@ -65,12 +65,14 @@ def gradient(fabric: Fabric, state: TrainingState, objective: Objective) -> Esti
 def averaged(fabric: Fabric, state: TrainingState, estimate: Estimate) -> Estimate:
     """The mean of gradient and loss over all processes, in one exchange."""
     gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
-    flat = torch.cat([estimate.loss.reshape(1).float(), *(g.flatten() for g in gradients)])
+    real = [torch.view_as_real(g.resolve_conj()) if g.is_complex() else g for g in gradients]
+    flat = torch.cat([estimate.loss.reshape(1).float(), *(g.flatten() for g in real)])
     mean_of_all = fabric.all_reduce(flat, reduce_op="mean")
     assert isinstance(mean_of_all, Tensor)
-    loss, *parts = mean_of_all.split([1, *(g.numel() for g in gradients)])
-    for own, mean in zip(gradients, parts, strict=True):
-        own.copy_(mean.view_as(own))
+    loss, *parts = mean_of_all.split([1, *(g.numel() for g in real)])
+    for own, numbers, part in zip(gradients, real, parts, strict=True):
+        mean = part.view_as(numbers)
+        own.copy_(torch.complex(*mean.unbind(-1)) if own.is_complex() else mean)
     work_units = estimate.work_units * fabric.world_size
     return replace(estimate, loss=loss.squeeze(0), work_units=work_units)
 
@@ -79,4 +81,5 @@ def gradient_norm(state: TrainingState) -> Tensor:
     """Norm of the whole gradient, not waited for."""
     trained = (p for group in state.optimizer.param_groups for p in group["params"])
     gradients = [p.grad for p in trained if p.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients)
+    half = (torch.float16, torch.bfloat16)  # in which the norm would overflow, or have 3 digits
+    return torch.nn.utils.get_total_norm([g.float() if g.dtype in half else g for g in gradients])

@@ -49,3 +49,37 @@ def test_parameters_without_gradient_count_as_zeros(linear):
     )  # fmt: skip
     assert with_idle.covariance == problem.statistics(n=16).covariance
     assert with_idle.parameters == 12
+
+
+@pytest.mark.parametrize("size", [5, 70_000], ids=["exact", "sketch"])
+def test_a_complex_parameter_is_two_real_ones(size):
+    """θ = a + ib, with the loss Re(θ)·u + Im(θ)·v; its gradient is u + iv."""
+    torch.manual_seed(0)
+    real, imaginary = (torch.zeros(size, requires_grad=True) for _ in range(2))
+    both = torch.zeros(size, dtype=torch.complex64, requires_grad=True)
+    u, v = torch.randn(2, 8, size)
+    batch = {"u": u, "v": v, "image": torch.zeros(8, 1, 16, 16)}
+
+    def losses_of(a, b):
+        return lambda x: x["u"] @ a() + 3 * x["v"] @ b()
+
+    of_two = level_statistics(
+        losses_of(lambda: real, lambda: imaginary), batch, GRIDS, [real, imaginary], timing=0
+    )
+    of_one = level_statistics(
+        losses_of(lambda: both.real, lambda: both.imag), batch, GRIDS, [both], timing=0
+    )
+    exact = (u.var(0) + 9 * v.var(0)).sum().item()
+    for statistics in (of_one, of_two):
+        assert statistics.variance[2] == pytest.approx(exact, rel=1e-5 if size == 5 else 0.05)
+
+
+def test_rows_of_complex_gradients_hold_both_parts():
+    g = torch.tensor([1 + 2j, 3 - 4j])
+    sketch = Sketch([g, torch.zeros(1)])
+    assert sketch.length == 5
+    assert sketch([g, torch.ones(1)]).tolist() == [1, 2, 3, -4, 1]
+    assert sketch([g.conj(), None]).tolist() == [1, -2, 3, 4, 0]
+    large = Sketch([g, torch.zeros(1)], exact=0)
+    assert large.length == 2**14
+    assert large([g, None]).square().sum().item() == pytest.approx(30)

@@ -64,7 +64,8 @@ def test_dropout_is_coupled_and_nothing_is_touched():
         assert measure().covariance == first.covariance
 
     network[1] = nn.Dropout(0.5)
-    fresh = measure()
+    with pytest.warns(UserWarning, match="'1' .Dropout. draws new masks"):
+        fresh = measure()
     assert fresh.correction_variance()[1] > 0.1 * fresh.variance[1]
     assert not fresh.separable
     assert "CoupledDropout" in str(fresh)
@@ -73,13 +74,14 @@ def test_dropout_is_coupled_and_nothing_is_touched():
 def test_losses_that_mix_samples_are_noticed():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3))
-    statistics = level_statistics(
-        lambda x: (network(x) - x).square().mean((1, 2, 3)),
-        torch.rand(8, 3, 16, 16) * torch.rand(8, 1, 1, 1),
-        GRIDS,
-        network.parameters(),
-        timing=0,
-    )
+    with pytest.warns(UserWarning, match="'1' .BatchNorm2d. normalizes by the other samples"):
+        statistics = level_statistics(
+            lambda x: (network(x) - x).square().mean((1, 2, 3)),
+            torch.rand(8, 3, 16, 16) * torch.rand(8, 1, 1, 1),
+            GRIDS,
+            network.parameters(),
+            timing=0,
+        )
     assert not statistics.separable
     assert "batch normalization" in str(statistics)
 
@@ -176,3 +178,26 @@ def test_resampled_moments_are_those_of_the_repeated_rows():
         ]
         pairs = 81 - count_of.square().sum()
         torch.testing.assert_close(product[0, 1], sum(different) / pairs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_losses_of_half_precision_are_averaged_in_full(dtype):
+    theta, images = torch.ones((), requires_grad=True), torch.rand(100, 1, 16, 16) + 1000
+
+    def statistics(losses):
+        return level_statistics(losses, images, GRIDS, [theta], timing=0, resamples=0)
+
+    def losses(x):
+        return (theta * x.mean((1, 2, 3))).to(dtype)
+
+    assert statistics(losses).separable
+    assert statistics(lambda x: losses(x).float().mean().to(dtype)).separable
+    assert not statistics(lambda x: losses(x) * (1 + 0.1 * (len(x) > 1))).separable
+
+
+def test_complex_losses_are_refused():
+    theta = torch.ones((), dtype=torch.complex64, requires_grad=True)
+    with pytest.raises(TypeError, match="losses returned torch.complex64; needs"):
+        level_statistics(
+            lambda x: theta * x.mean((1, 2, 3)), torch.rand(4, 1, 16, 16), GRIDS, [theta], timing=0
+        )

@@ -315,7 +315,7 @@ def test_the_mean_of_the_losses_is_enough_in_independent_form():
             images(8, size=32),
             (8, 4),
             mse,
-            "images of 16×16 where level 0 of the grids has 8×8. Build the grids with the size",
+            "images of 32×32 where level 1 of the grids has 16×16. Build the grids with the size",
         ),
         (
             images(8),
@@ -331,3 +331,42 @@ def test_the_mean_of_the_losses_is_enough_in_independent_form():
 def test_wrong_input_is_refused_with_what_is_needed(batch, sizes, losses, says):
     with pytest.raises(ValueError, match=says):
         multiscale_backward(losses(small_network()), batch, GridHierarchy((16, 16), 2), sizes)
+
+
+@pytest.mark.parametrize("form", ["nested", "independent"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_losses_of_half_precision_are_summed_in_full(dtype, form):
+    """300 losses of 1,000: their sum overflows in float16, and in bfloat16 stops growing."""
+    scale, x = torch.ones((), requires_grad=True), torch.ones(516, 1, 4, 4)
+
+    def losses(b):
+        return (scale * 1000 * b.mean((1, 2, 3))).to(dtype)
+
+    grids, sizes = GridHierarchy((4, 4), 2), (300, 216)
+    x = x[:300] if form == "nested" else x
+    estimate = multiscale_backward(losses, x, grids, sizes, form=form)
+    assert estimate.loss.dtype == torch.float32
+    assert estimate.losses[0].dtype == dtype
+    assert estimate.loss.item() == pytest.approx(1000, rel=1e-3)
+    assert scale.grad.item() == pytest.approx(1000, rel=1e-2)
+    if form == "independent":
+        mean = multiscale_backward(lambda b: losses(b).mean(), x, grids, sizes, form=form)
+        assert mean.loss.item() == pytest.approx(1000, rel=1e-2)
+
+
+def test_losses_of_double_precision_stay_so():
+    scale = torch.ones((), dtype=torch.float64, requires_grad=True)
+    x = torch.ones(4, 1, 4, 4, dtype=torch.float64) / 3
+    estimate = multiscale_backward(
+        lambda b: scale * b.mean((1, 2, 3)), x, GridHierarchy((4, 4), 2), (4, 2)
+    )
+    assert estimate.loss.dtype == torch.float64
+    assert estimate.loss.item() == pytest.approx(1 / 3, abs=1e-15)
+
+
+def test_complex_losses_are_refused():
+    scale = torch.ones((), dtype=torch.complex64, requires_grad=True)
+    with pytest.raises(TypeError, match="losses returned torch.complex64; needs"):
+        multiscale_backward(
+            lambda b: scale * b.mean((1, 2, 3)), images(4), GridHierarchy((16, 16), 2), (4, 2)
+        )
