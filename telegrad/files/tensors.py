@@ -35,9 +35,7 @@ def read_tensors(file: str | Path) -> Any:
     path = Path(file)
     size = path.stat().st_size
     if not zipfile.is_zipfile(path):
-        raise ValueError(
-            f"{path}: is damaged, or not a file that torch.save has written (since 1.6)"
-        )
+        raise ValueError(f"{path}: is damaged, or no file that torch.save has written since 1.6")
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
