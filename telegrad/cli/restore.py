@@ -40,6 +40,9 @@ class Restore(Command):
         least=16,
         most=2**20,
     )
+    overwrite: bool = option(
+        False, "replace files in --out; the images that are restored are never replaced"
+    )
     device: str = option("cpu", "cpu, cuda, cuda:1, mps, …")
 
 
@@ -54,7 +57,7 @@ def restore(words: Sequence[str]) -> int:
     own, rest = Restore.parse(words, others=("network",))
     model = model_of(own.model, own.device, rest)
     noise = None if own.noise is None else own.noise / 127.5
-    written, failed = restore_files(model, own.source, own.out, noise, own.tile)
+    written, failed = restore_files(model, own.source, own.out, noise, own.tile, own.overwrite)
     print(f"Restored {len(written)} image{'s' * (len(written) != 1)} into {own.out}.")
     for what in failed:
         print(f"Left out {what}")

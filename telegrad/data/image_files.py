@@ -10,6 +10,8 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from telegrad.atomic import write_whole
+
 Pixels = np.ndarray
 """An RGB image, uint8, shape (height, width, 3)."""
 
@@ -59,6 +61,9 @@ def write_picture(file: Path, rgb: Tensor, like: Picture) -> None:
 
     Alpha is resized where `rgb` has another size. The suffix of `file` says the format; it must be
     one that keeps what is written, such as PNG.
+
+    Raises:
+        OSError: if it can't be written; what was there before is unchanged.
     """
     levels = 2**like.bits - 1
     values = ((rgb.clamp(-1, 1) + 1) / 2 * levels).round().cpu().numpy()
@@ -69,7 +74,8 @@ def write_picture(file: Path, rgb: Tensor, like: Picture) -> None:
         image = Image.fromarray(np.ascontiguousarray(values.transpose(1, 2, 0)))
     if like.alpha is not None:
         image.putalpha(Image.fromarray(like.alpha).resize(image.size, Image.Resampling.BILINEAR))
-    image.save(file)
+    form = Image.registered_extensions()[file.suffix.lower()]
+    write_whole(file, lambda stream: image.save(stream, format=form))
 
 
 def read_rgb(file: str | Path) -> Pixels:

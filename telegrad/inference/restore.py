@@ -12,6 +12,7 @@ from tqdm import tqdm
 from telegrad.data.image_files import images_in, read_picture, write_picture
 from telegrad.inference.model import Model
 from telegrad.inference.noise import estimate_noise
+from telegrad.inference.targets import inputs_of, targets_of
 from telegrad.inference.tiles import in_tiles
 from telegrad.networks import divisor_of
 
@@ -77,17 +78,24 @@ def restore_files(
     out: str | Path,
     noise: float | None = None,
     tile: int | None = None,
+    overwrite: bool = False,
 ) -> tuple[list[Path], list[str]]:
     """Restores an image, or all images in a folder, into the folder `out` as PNG files.
 
-    Grey images stay grey, alpha and 16 bits are kept, EXIF orientation is applied.
+    Grey images stay grey, alpha and 16 bits are kept, EXIF orientation is applied. An `out` within
+    the folder is not read. Nothing is written unless everything may be.
+
+    Args:
+        overwrite: whether files in `out` are replaced; those that are restored never are.
 
     Returns:
         the files written, and what could not be read, each with its reason.
 
     Raises:
-        FileNotFoundError, ValueError: if there is nothing to restore.
-        OSError: if `out` can't be written.
+        FileNotFoundError, ValueError: if there is nothing to restore, or an image would be
+            overwritten by its own restored one.
+        FileExistsError: if there are files in `out` already and `overwrite` is false.
+        OSError: if `out` can't be written. What was written before stays.
     """
     _check_tile(tile)
     for name, path in (("source", source), ("out", out)):
@@ -96,11 +104,15 @@ def restore_files(
     source, out = Path(source), Path(out)
     if not source.exists():
         raise FileNotFoundError(f"restore: {source} does not exist; needs an image or a folder.")
-    files = images_in(source) if source.is_dir() else [source]
     root = source if source.is_dir() else source.parent
+    files = inputs_of(images_in(source), source, out) if source.is_dir() else [source]
+    if not files:
+        raise ValueError(f"restore: all images in {source} lie in {out}; choose another --out.")
+    targets = targets_of(files, root, out, lambda file: ".png", overwrite)
     written: list[Path] = []
     failed: list[str] = []
-    for file in tqdm(files, desc="restoring", unit="image", disable=len(files) == 1):
+    pairs = zip(files, targets, strict=True)
+    for file, target in tqdm(pairs, "restoring", len(files), unit="image", disable=len(files) == 1):
         try:
             picture = read_picture(file)
         except OSError as error:
@@ -108,10 +120,13 @@ def restore_files(
             failed.append(str(error))
             continue
         restored = restore_image(model, picture.rgb, noise, tile)
-        target = out / file.relative_to(root).with_suffix(".png")
-        if target in written:  # of one name but for the suffix
-            target = target.with_name(f"{file.name}.png")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_picture(target, restored, picture)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_picture(target, restored, picture)
+        except OSError as error:
+            raise OSError(
+                f"restore: {error} {len(written)} of {len(files)} images were restored before "
+                f"and stay."
+            ) from error
         written.append(target)
     return written, failed
