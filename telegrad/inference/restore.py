@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from telegrad.data.image_files import images_in, read_picture, write_picture
+from telegrad.data.image_content import Frame
+from telegrad.data.image_files import images_in
+from telegrad.data.image_reading import read_image
+from telegrad.data.image_writing import suffix_for, write_image
+from telegrad.data.picture import frame_like, picture_of
 from telegrad.inference.model import Model
 from telegrad.inference.noise import estimate_noise
 from telegrad.inference.targets import inputs_of, targets_of
@@ -79,17 +85,29 @@ def restore_files(
     noise: float | None = None,
     tile: int | None = None,
     overwrite: bool = False,
+    max_pixels: int | None = None,
+    note: Callable[[str], object] = warnings.warn,
 ) -> tuple[list[Path], list[str]]:
-    """Restores an image, or all images in a folder, into the folder `out` as PNG files.
+    """Restores an image, or all images in a folder, into the folder `out`, without loss as PNG.
 
-    Grey images stay grey, alpha and 16 bits are kept, EXIF orientation is applied. An `out` within
-    the folder is not read. Nothing is written unless everything may be.
+    Pages of a TIFF become pages of a TIFF, all frames of an animation those of an animated PNG.
+    Grey stays grey, alpha, 16 bits, color profile, resolution and EXIF are kept, pictures are
+    turned upright. An `out` within the folder is not read. Nothing is written unless everything
+    may be.
 
     Args:
+        model: trained.
+        source: an image or a folder.
+        out: a folder.
+        noise, tile: as `restore_image`.
         overwrite: whether files in `out` are replaced; those that are restored never are.
+        max_pixels: that an image's header may announce; twice Pillow's `MAX_IMAGE_PIXELS` if not
+            given.
+        note: is told what of a restored image's metadata could not be kept.
 
     Returns:
-        the files written, and what could not be read, each with its reason.
+        the files written, and what was left out, each with its reason: files that can't be read,
+        and further pictures in a file that is neither TIFF nor an animation.
 
     Raises:
         FileNotFoundError, ValueError: if there is nothing to restore, or an image would be
@@ -108,25 +126,35 @@ def restore_files(
     files = inputs_of(images_in(source), source, out) if source.is_dir() else [source]
     if not files:
         raise ValueError(f"restore: all images in {source} lie in {out}; choose another --out.")
-    targets = targets_of(files, root, out, lambda file: ".png", overwrite)
+    targets = targets_of(files, root, out, suffix_for, overwrite)
     written: list[Path] = []
     failed: list[str] = []
     pairs = zip(files, targets, strict=True)
     for file, target in tqdm(pairs, "restoring", len(files), unit="image", disable=len(files) == 1):
         try:
-            picture = read_picture(file)
+            content = read_image(file, max_pixels)
         except OSError as error:
             warnings.warn(f"left out {error}", stacklevel=2)
             failed.append(str(error))
             continue
-        restored = restore_image(model, picture.rgb, noise, tile)
+        frames = tuple(_restored(model, frame, noise, tile) for frame in content.frames)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_picture(target, restored, picture)
+            write_image(target, replace(content, frames=frames))
         except OSError as error:
             raise OSError(
                 f"restore: {error} {len(written)} of {len(files)} images were restored before "
                 f"and stay."
             ) from error
         written.append(target)
+        for what in content.notes:
+            note(f"{file}: {what}.")
+        if content.left_out:
+            warnings.warn(f"left out of {file}: {content.left_out}", stacklevel=2)
+            failed.append(f"{file}: {content.left_out}.")
     return written, failed
+
+
+def _restored(model: Model, frame: Frame, noise: float | None, tile: int | None) -> Frame:
+    picture = picture_of(frame)
+    return frame_like(restore_image(model, picture.rgb, noise, tile), picture)
