@@ -54,6 +54,11 @@ def number_of_pages(file: str | Path) -> int:
     return len(seen)
 
 
+def photometric_of(page: TiffPage) -> str:
+    """What the samples mean, by TIFF's name; its number where it has none."""
+    return str(getattr(page.photometric, "name", page.photometric))
+
+
 def samples_of_page(page: TiffPage, size: int, max_pixels: int | None) -> tuple[Frame, bool]:
     """A page's samples, not turned; and whether a channel was dropped that says nothing of itself.
 
@@ -66,8 +71,8 @@ def samples_of_page(page: TiffPage, size: int, max_pixels: int | None) -> tuple[
         ValueError: if it is damaged or of a kind that is not read, in words.
     """
     check_size(page.imagewidth, page.imagelength, 1, max_pixels)
-    said = f"{page.photometric.name}, {page.samplesperpixel} × {page.dtype}"
-    colors = {"MINISBLACK": 1, "MINISWHITE": 1, "RGB": 3}.get(page.photometric.name, 0)
+    said = f"{photometric_of(page)}, {page.samplesperpixel} × {page.dtype}"
+    colors = {"MINISBLACK": 1, "MINISWHITE": 1, "RGB": 3}.get(photometric_of(page), 0)
     if page.dtype is None or not colors or page.samplesperpixel not in (colors, colors + 1):
         raise ValueError(f"a TIFF of {said}; needs grey or RGB, with or without alpha")
     if page.imagedepth != 1:
@@ -85,7 +90,7 @@ def samples_of_page(page: TiffPage, size: int, max_pixels: int | None) -> tuple[
         values = np.moveaxis(values, 0, -1)
     bits = page.bitspersample if values.dtype.kind in "iu" else None
     frame = as_samples(values, None if bits == 8 * values.itemsize else bits)
-    if page.photometric.name == "MINISWHITE":
+    if photometric_of(page) == "MINISWHITE":
         frame = np.concatenate([np.iinfo(frame.dtype).max - frame[..., :1], frame[..., 1:]], 2)
     if not is_see_through(frame):
         return frame, False

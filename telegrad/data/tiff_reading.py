@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from PIL import Image
 from tifffile import TiffFile, TiffPage
@@ -21,6 +22,7 @@ from telegrad.data.tiff_files import (
     PROFILE,
     dpi_of,
     number_of_pages,
+    photometric_of,
     samples_of_page,
     words_of,
 )
@@ -34,7 +36,7 @@ def read_tiff(file: Path, max_pixels: int | None, first_only: bool) -> ImageCont
     """
     number = number_of_pages(file)
     with TiffFile(file) as tiff, _opened(file) as image:
-        pages = [tiff.pages[k] for k in range(1 if first_only else number)]
+        pages = [cast(TiffPage, tiff.pages[k]) for k in range(1 if first_only else number)]
         check_size(sum(p.imagewidth * p.imagelength for p in pages), 1, 1, max_pixels)
         frames: list[Frame] = []
         notes: list[str] = []
@@ -45,7 +47,7 @@ def read_tiff(file: Path, max_pixels: int | None, first_only: bool) -> ImageCont
             notes += [note] if note and note not in notes else []
         first = pages[0]
         profile = first.tags.valueof(PROFILE)
-        if first.photometric.name in ("SEPARATED", "CIELAB", "ICCLAB"):
+        if photometric_of(first) in ("SEPARATED", "CIELAB", "ICCLAB"):
             profile = None
         profile, more = kept_profile(bytes(profile) if profile else None, frames[0])
         exif, lost = _exif(image, first, keep=number == 1)
@@ -98,7 +100,7 @@ def _by_pillow(image: Image.Image, k: int, page: TiffPage) -> tuple[Frame, str] 
     left = image.tag_v2.get(ORIENTATION, 1)  # type: ignore[attr-defined]  # gone if Pillow turned it
     dropped = "a channel that is not said to be alpha was left out" * (image.mode == "RGBX")
     frame, note = frame_of(image, None if enough else page.bitspersample)
-    if page.photometric.name == "MINISWHITE" and not enough:
+    if photometric_of(page) == "MINISWHITE" and not enough:
         raise ValueError("16 bits with white as zero")
     return turned_upright(frame, left), note or dropped
 
