@@ -119,7 +119,13 @@ def exif(rng):
     if kind == "torn":
         return content[:24], 1, None
     if kind == "huge":  # a tag that says it has 4 billion values
-        return content.replace(struct.pack("<HHI", MAKE, 2, 7), struct.pack("<HHI", MAKE, 2, 2**32 - 1)), orientation, None
+        return (
+            content.replace(
+                struct.pack("<HHI", MAKE, 2, 7), struct.pack("<HHI", MAKE, 2, 2**32 - 1)
+            ),
+            orientation,
+            None,
+        )
     return content, orientation, "Camera"
 
 
@@ -218,10 +224,17 @@ def animation(stem, rng):
 
 
 def tiff8(stem, rng):
-    file, mode = stem.with_suffix(".tif"), rng.choice(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB"])
+    file, mode = (
+        stem.with_suffix(".tif"),
+        rng.choice(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB"]),
+    )
     values = pixels(rng, {"L": 1, "1": 1, "LA": 2, "RGBA": 4}.get(mode, 3))
     image = pillow(values).quantize(9) if mode == "P" else pillow(values)
-    image = image.convert(mode) if mode != "LAB" else Image.frombytes("LAB", image.size, image.tobytes())
+    image = (
+        image.convert(mode)
+        if mode != "LAB"
+        else Image.frombytes("LAB", image.size, image.tobytes())
+    )
     orientation = int(rng.integers(1, 9))
     options = {"tiffinfo": {274: orientation, MAKE: "Camera"}, "dpi": (300, 150)}
     compression = rng.choice(["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
@@ -264,13 +277,22 @@ def tiff_deep(stem, rng):
         tags = [(274, 3, 1, orientation, True), (MAKE, 2, 0, "Camera", True)]
         profile = SRGB if channels > 2 else None
         _write_page(writer, values, rng, extratags=tags, iccprofile=profile)
-    return Odd(file, f"TIFF 16 bits × {channels}", [turned(values, orientation)], make="Camera", profile=profile)
+    return Odd(
+        file,
+        f"TIFF 16 bits × {channels}",
+        [turned(values, orientation)],
+        make="Camera",
+        profile=profile,
+    )
 
 
 def tiff_number(stem, rng):
     """Floating point and wide integers, in range and out of it."""
     file = stem.with_suffix(".tif")
-    dtype, channels = rng.choice(["f2", "f4", "f8", "i1", "i2", "i4", "u4", "u8"]), int(rng.choice([1, 3]))
+    dtype, channels = (
+        rng.choice(["f2", "f4", "f8", "i1", "i2", "i4", "u4", "u8"]),
+        int(rng.choice([1, 3])),
+    )
     values, inside = pixels(rng, channels, "u2"), bool(rng.integers(2))
     shape = values.shape
     if dtype[0] == "f":
@@ -290,8 +312,16 @@ def tiff_number(stem, rng):
         stored = values.astype(dtype)
         if not inside:
             stored.flat[rng.integers(stored.size)] = 70000
-    tifffile.imwrite(file, stored[..., 0] if channels == 1 else stored, photometric="rgb" if channels == 3 else "minisblack")
-    return Odd(file, f"TIFF {dtype}, {'in' if inside else 'out of'} range", [values.reshape(shape)] if inside else None)
+    tifffile.imwrite(
+        file,
+        stored[..., 0] if channels == 1 else stored,
+        photometric="rgb" if channels == 3 else "minisblack",
+    )
+    return Odd(
+        file,
+        f"TIFF {dtype}, {'in' if inside else 'out of'} range",
+        [values.reshape(shape)] if inside else None,
+    )
 
 
 def plain(stem, rng):
@@ -369,7 +399,10 @@ def fault(odd, written, failed, notes):
         if odd.file.name not in failed[0]:
             return f"refused without its name: {failed}"
         return f"refused: {failed}" if odd.frames and not odd.damaged else None
-    frames = read_back(written[0])
+    try:
+        frames = read_back(written[0])
+    except Exception as error:
+        return f"what was written can't be read: {error!r}"
     if odd.damaged:
         return None
     if odd.frames is None:
@@ -412,6 +445,6 @@ def read_back(file):
                     image.seek(k)
                     frames.append(np.asarray(image.convert(image.mode.replace("P", "RGB"))))
             else:
-                width, height, rows, info = png.Reader(bytes=file.read_bytes()).asDirect()
+                width, height, rows, _ = png.Reader(bytes=file.read_bytes()).asDirect()
                 frames = [np.vstack([np.asarray(row) for row in rows]).reshape(height, width, -1)]
     return [frame if frame.ndim == 3 else frame[..., None] for frame in frames]

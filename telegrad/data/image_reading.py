@@ -79,7 +79,8 @@ def _read(file: Path, max_pixels: int | None, first_only: bool) -> ImageContent:
         for k in range(number if moves else 1):
             if k:
                 image.seek(k)
-            image.load()
+            if image.format != "PPM":  # one of 16 bits is not decoded by Pillow
+                image.load()
             if k == 0:
                 turn = orientation_of(image)
                 profile = image.info.get("icc_profile") or None
@@ -87,6 +88,8 @@ def _read(file: Path, max_pixels: int | None, first_only: bool) -> ImageContent:
             frames.append(turned_upright(frame, turn))
             milliseconds.append(max(float(image.info.get("duration") or 0), 0.0))
             notes += [note] if note and not k else []
+        if len({frame.shape[:2] for frame in frames}) > 1:
+            raise ValueError("an animation with frames of several sizes")
         if space in CONVERTED:
             profile = None
         carried, more = _carried(file, image, profile, frames[0], turn)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from telegrad.data.color_profiles import CONVERTED, as_srgb
 from telegrad.data.image_content import Frame
@@ -27,6 +28,8 @@ def frame_of(image: Image.Image, bits: int | None = None) -> tuple[Frame, str]:
         ValueError, OSError: if they can't be.
     """
     note = ""
+    if isinstance(image, ImageFile.ImageFile) and _levels_of_ppm(image) > 255:
+        return _deep_ppm(image), note
     if image.mode == "F" or image.mode.startswith("I"):
         values = np.asarray(image)
         bits = 16 if image.mode == "I" else bits  # as PNG and PGM are read
@@ -49,6 +52,30 @@ def frame_of(image: Image.Image, bits: int | None = None) -> tuple[Frame, str]:
         image = image.convert("RGBA" if see_through else "RGB")
     values = np.asarray(image)
     return (values if values.ndim == 3 else values[..., None]), note
+
+
+def _levels_of_ppm(image: ImageFile.ImageFile) -> int:
+    """The largest value of a PPM in color that is not decoded yet; 255 of all else."""
+    if image.format != "PPM" or image.mode != "RGB":
+        return 255
+    args = image.tile[0].args if image.tile else 0
+    last = args[-1] if isinstance(args, tuple) else args
+    return last if isinstance(last, int) else 255
+
+
+def _deep_ppm(image: ImageFile.ImageFile) -> Frame:
+    """A PPM of 16 bits, which Pillow reads as 8."""
+    tile, levels = image.tile[0], _levels_of_ppm(image)
+    if tile.codec_name != "ppm":
+        raise ValueError("a PPM of 16 bits in plain text; needs one in bytes")
+    assert image.fp is not None
+    image.fp.seek(tile.offset)
+    shape = (image.height, image.width, 3)
+    content = image.fp.read(2 * math.prod(shape))
+    values = np.frombuffer(content, ">u2").reshape(shape).astype(np.uint16)
+    if levels == FULL:
+        return values
+    return (values / levels * FULL).round().clip(0, FULL).astype(np.uint16)
 
 
 def orientation_of(image: Image.Image) -> int:

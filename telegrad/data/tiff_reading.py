@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,12 @@ from telegrad.data.tiff_files import (
     samples_of_page,
     words_of,
 )
+
+DROPPED = "a channel that is not said to be alpha was left out"
+
+# What is odd in a file is said once, by what becomes of it.
+for _library in ("tifffile", "PIL"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 def read_tiff(file: Path, max_pixels: int | None, first_only: bool) -> ImageContent:
@@ -59,49 +66,59 @@ def read_tiff(file: Path, max_pixels: int | None, first_only: bool) -> ImageCont
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Image.Image | None]:
-    """The file as Pillow opens it; None if it can't."""
-    try:
-        image = Image.open(file)
-    except Image.DecompressionBombError:
-        raise
-    except Exception:  # tifffile may read it
-        yield None
-        return
-    with image:
-        yield image
+    """The file as Pillow opens it; None if it can't.
+
+    Not by its name: by that, Pillow maps it into memory and scrambles what it turns.
+    """
+    with file.open("rb") as stream:
+        try:
+            image = Image.open(stream)
+        except Image.DecompressionBombError:
+            raise
+        except Exception:  # tifffile may read it
+            yield None
+            return
+        with image:
+            yield image
 
 
 def _page(
     file: Path, image: Image.Image | None, k: int, page: TiffPage, max_pixels: int | None
 ) -> tuple[Frame, str]:
     """A page, upright, and a note on what was converted or dropped."""
+    plain = page.bitspersample <= 8 and page.sampleformat == 1
+    readers = [
+        lambda: None if image is None else _by_pillow(image, k, page, plain),
+        lambda: _by_tifffile(file, page, max_pixels),
+    ]
     refused: Exception | None = None
-    try:
-        seen = None if image is None else _by_pillow(image, k, page)
-        if seen is not None:
-            return seen
-    except Exception as error:  # tifffile may read it
-        refused = error
-    try:
-        frame, dropped = samples_of_page(page, file.stat().st_size, max_pixels)
-    except Exception as error:
-        raise (refused or error) from error
-    note = "a channel that is not said to be alpha was left out" if dropped else ""
-    return turned_upright(frame, page.tags.valueof(ORIENTATION, default=1)), note
+    for reader in readers if plain else reversed(readers):
+        try:
+            found = reader()
+        except Exception as error:  # the other one may read it
+            refused = refused or error
+            continue
+        if found is not None:
+            return found
+    raise refused or ValueError("a TIFF of a kind that is not read")
 
 
-def _by_pillow(image: Image.Image, k: int, page: TiffPage) -> tuple[Frame, str] | None:
-    """A page, upright, with a note; None for kinds that Pillow has not enough bits for."""
+def _by_tifffile(file: Path, page: TiffPage, max_pixels: int | None) -> tuple[Frame, str]:
+    frame, dropped = samples_of_page(page, file.stat().st_size, max_pixels)
+    return turned_upright(frame, page.tags.valueof(ORIENTATION, default=1)), DROPPED * dropped
+
+
+def _by_pillow(image: Image.Image, k: int, page: TiffPage, plain: bool) -> tuple[Frame, str] | None:
+    """None for kinds that Pillow reads with fewer bits."""
     image.seek(k)
-    enough = page.bitspersample <= 8 and page.sampleformat == 1
-    if not (enough or image.mode == "F" or image.mode.startswith("I;16")):
+    if not plain and image.mode != "F" and not image.mode.startswith("I;16"):
         return None
     image.load()
     left = image.tag_v2.get(ORIENTATION, 1)  # type: ignore[attr-defined]  # gone if Pillow turned it
-    dropped = "a channel that is not said to be alpha was left out" * (image.mode == "RGBX")
-    frame, note = frame_of(image, None if enough else page.bitspersample)
-    if photometric_of(page) == "MINISWHITE" and not enough:
-        raise ValueError("16 bits with white as zero")
+    dropped = DROPPED * (image.mode == "RGBX")
+    frame, note = frame_of(image, None if plain else page.bitspersample)
+    if photometric_of(page) == "MINISWHITE" and not plain:
+        raise ValueError("16 bits, white as zero")
     return turned_upright(frame, left), note or dropped
 
 
