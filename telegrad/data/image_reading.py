@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
+from telegrad.data.bare_images import without_metadata
 from telegrad.data.color_profiles import CONVERTED, kept_profile
 from telegrad.data.image_content import Animation, Carried, Frame, ImageContent
 from telegrad.data.orientation import Exif, exif_of, turned_upright
 from telegrad.data.pillow_frames import dpi_of, frame_of, orientation_of
 from telegrad.data.pixel_limit import check_size, pillows_limit_lifted
-from telegrad.data.png_files import chunks_to_keep, deep_samples, is_deep_color
+from telegrad.data.png_files import Opened, chunks_to_keep, deep_samples, is_deep_color
 from telegrad.data.tiff_files import is_tiff
 from telegrad.data.tiff_reading import read_tiff
 from telegrad.errors import reason
@@ -61,21 +64,42 @@ def _said(error: Exception) -> str:
 def _read(file: Path, max_pixels: int | None, first_only: bool) -> ImageContent:
     if is_tiff(file):
         return read_tiff(file, max_pixels, first_only)
-    with Image.open(file) as image:
+    try:
+        return _decoded(lambda: file.open("rb"), max_pixels, first_only)
+    except (Warning, Image.DecompressionBombError):
+        raise
+    except Exception:  # perhaps the pixels are sound, and only what is said of them is not
+        bare = without_metadata(file.read_bytes())
+        if bare is None:
+            raise
+        content, exif = bare
+        try:
+            found = _decoded(lambda: io.BytesIO(content), max_pixels, first_only, exif)
+        except Exception:
+            found = None
+        if found is None:
+            raise
+    return replace(found, notes=(*found.notes, "its metadata is damaged and was left out"))
+
+
+def _decoded(
+    opened: Opened, max_pixels: int | None, first_only: bool, exif: bytes | None = None
+) -> ImageContent:
+    with opened() as stream, Image.open(stream) as image:
         check_size(*image.size, 1, max_pixels)
+        if exif:
+            image.info["exif"] = exif
         number = 1 if first_only else getattr(image, "n_frames", 1)
-        deep = is_deep_color(file)
         moves = image.format in ANIMATED and number > 1
         if moves:
-            _check_trailer(file, image.format)
+            _check_trailer(opened, image.format)
             check_size(*image.size, number, max_pixels)
+        loop = int(image.info.get("loop", 1 if image.format == "GIF" else 0))
+        still_first = bool(image.info.get("default_image", False))
+        deep, space = is_deep_color(opened), image.mode
         frames: list[Frame] = []
         milliseconds: list[float] = []
         notes: list[str] = []
-        loop = int(image.info.get("loop", 1 if image.format == "GIF" else 0))
-        still_first = bool(image.info.get("default_image", False))
-        space = image.mode
-        turn = 1
         for k in range(number if moves else 1):
             if k:
                 image.seek(k)
@@ -84,7 +108,7 @@ def _read(file: Path, max_pixels: int | None, first_only: bool) -> ImageContent:
             if k == 0:
                 turn = orientation_of(image)
                 profile = image.info.get("icc_profile") or None
-            frame, note = (deep_samples(file), "") if deep else frame_of(image)
+            frame, note = (deep_samples(opened), "") if deep else frame_of(image)
             frames.append(turned_upright(frame, turn))
             milliseconds.append(max(float(image.info.get("duration") or 0), 0.0))
             notes += [note] if note and not k else []
@@ -92,7 +116,7 @@ def _read(file: Path, max_pixels: int | None, first_only: bool) -> ImageContent:
             raise ValueError("an animation with frames of several sizes")
         if space in CONVERTED:
             profile = None
-        carried, more = _carried(file, image, profile, frames[0], turn)
+        carried, more = _carried(opened, image, profile, frames[0], turn)
     return ImageContent(
         tuple(frames),
         carried,
@@ -102,14 +126,16 @@ def _read(file: Path, max_pixels: int | None, first_only: bool) -> ImageContent:
     )
 
 
-def _check_trailer(file: Path, form: str | None) -> None:
+def _check_trailer(opened: Opened, form: str | None) -> None:
     """Raises if a GIF ends between two frames, which Pillow takes for its end."""
-    if form == "GIF" and not file.read_bytes().rstrip(b"\0\r\n").endswith(b";"):
+    with opened() as stream:
+        ended = form != "GIF" or stream.read().rstrip(b"\0\r\n").endswith(b";")
+    if not ended:
         raise ValueError("the file is truncated: frames may be missing")
 
 
 def _carried(
-    file: Path, image: Image.Image, profile: bytes | None, frame: Frame, turn: int
+    opened: Opened, image: Image.Image, profile: bytes | None, frame: Frame, turn: int
 ) -> tuple[Carried, list[str]]:
     """What the image carries and can be kept, and a note on each thing that can't."""
     profile, notes = kept_profile(profile, frame)
@@ -117,7 +143,7 @@ def _carried(
     exif: Exif | None = exif_of(content)
     if content and (exif is None or exif.upright is None):
         notes.append("its EXIF is damaged and was left out")
-    chunks = chunks_to_keep(file) if image.format == "PNG" else ()
+    chunks = chunks_to_keep(opened) if image.format == "PNG" else ()
     comment = image.info.get("comment")
     if isinstance(comment, bytes) and comment.strip(b"\0 "):
         chunks = (*chunks, (b"tEXt", b"Comment\0" + comment.replace(b"\0", b" ")))

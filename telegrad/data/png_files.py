@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -30,29 +29,33 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, RGBA = 0, 2, 6
 
 
-def is_deep_color(file: str | Path) -> bool:
+Opened = Callable[[], IO[bytes]]
+"""Opens a file's content once more."""
+
+
+def is_deep_color(opened: Opened) -> bool:
     """Whether it is a PNG of 16 bits that Pillow reads as 8: all but grey."""
-    with Path(file).open("rb") as stream:
+    with opened() as stream:
         start = stream.read(26)
     return start.startswith(SIGNATURE) and start[24:25] == b"\x10" and start[25] != GREY
 
 
-def deep_samples(file: str | Path) -> Frame:
+def deep_samples(opened: Opened) -> Frame:
     """The samples of a PNG of 16 bits in color or with alpha; one color may be transparent.
 
     Raises:
         png.Error, OSError: if it is damaged.
     """
-    with Path(file).open("rb") as stream:
+    with opened() as stream:
         color = stream.read(26)[25]
-    with Image.open(file) as image:
+    with opened() as stream, Image.open(stream) as image:
         hidden = image.info.get("transparency")
         if getattr(image, "is_animated", False):
             raise ValueError("an animation of 16 bits; needs 8")
     if color not in (RGB, RGBA):
-        return _by_pypng(file)
+        return _by_pypng(opened)
     # Pillow keeps the high byte of each sample. The low one is the high one in the other order.
-    high, low = (_one_byte(file, order) for order in "BL")
+    high, low = (_one_byte(opened, order) for order in "BL")
     frame = high.astype(np.uint16) << 8 | low
     if isinstance(hidden, tuple):
         alpha = (frame != np.array(hidden, np.uint16)).any(-1, keepdims=True)
@@ -60,24 +63,24 @@ def deep_samples(file: str | Path) -> Frame:
     return frame
 
 
-def _one_byte(file: str | Path, order: str) -> np.ndarray:
-    with Image.open(file) as image:
+def _one_byte(opened: Opened, order: str) -> np.ndarray:
+    with opened() as stream, Image.open(stream) as image:
         image.tile = [tile._replace(args=f"{image.mode};16{order}") for tile in image.tile]
         return np.asarray(image)
 
 
-def _by_pypng(file: str | Path) -> Frame:
-    with Path(file).open("rb") as stream:
+def _by_pypng(opened: Opened) -> Frame:
+    with opened() as stream:
         width, height, rows, info = png.Reader(file=stream).asDirect()
         values = np.vstack([np.frombuffer(row, np.uint16) for row in rows])
     return values.reshape(height, width, info["planes"])
 
 
-def chunks_to_keep(file: str | Path) -> tuple[Chunk, ...]:
+def chunks_to_keep(opened: Opened) -> tuple[Chunk, ...]:
     """What a PNG says before its pixels on colors, and its texts, but for those of metadata."""
     found = []
     try:
-        with Path(file).open("rb") as stream:
+        with opened() as stream:
             for kind, data in png.Reader(file=stream).chunks():
                 if kind == b"IDAT":
                     break
