@@ -110,7 +110,7 @@ def _divided_by_alpha(frame: Frame) -> Frame:
     """Straight alpha of one that was multiplied into the colors."""
     full = np.iinfo(frame.dtype).max
     alpha = frame[..., -1:].astype(np.float64)
-    colors = (frame[..., :-1] * full / alpha.clip(1)).round().clip(0, full)
+    colors = (frame[..., :-1].astype(np.float64) * full / alpha.clip(1)).round().clip(0, full)
     return np.concatenate([colors.astype(frame.dtype), frame[..., -1:]], axis=2)
 
 

@@ -134,7 +134,7 @@ def _exif(image: Image.Image | None, page: TiffPage, keep: bool) -> tuple[bytes 
             image.seek(0)
             own = image.getexif()
             for tag in inner:
-                exif.get_ifd(tag).update(own.get_ifd(tag))
+                exif[tag] = dict(own.get_ifd(tag))
             lost = []
         return (exif.tobytes() if len(exif) or inner else None), lost
     except Exception:  # odd values
