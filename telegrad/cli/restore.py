@@ -65,7 +65,16 @@ def restore(words: Sequence[str]) -> int:
     model = model_of(own.model, own.device, rest)
     noise = None if own.noise is None else own.noise / 127.5
     notes: list[str] = []
-    written, failed = restore_files(model, own.source, own.out, noise, own.tile, own.overwrite)
+    written, failed = restore_files(
+        model,
+        own.source,
+        own.out,
+        noise,
+        own.tile,
+        overwrite=own.overwrite,
+        max_pixels=own.max_pixels,
+        note=notes.append,
+    )
     print(f"Restored {len(written)} image{'s' * (len(written) != 1)} into {own.out}.")
     for what in notes:
         print(what)

@@ -7,7 +7,6 @@ visible edge.
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 
 def without_hidden_colors(colors: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -18,6 +17,8 @@ def without_hidden_colors(colors: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     hidden = alpha == 0
     if not hidden.any() or hidden.all():
         return colors
+    from scipy.ndimage import distance_transform_edt
+
     nearest = distance_transform_edt(hidden, return_distances=False, return_indices=True)
     filled: np.ndarray = colors[tuple(nearest)]
     return filled

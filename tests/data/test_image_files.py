@@ -290,7 +290,9 @@ def test_every_frame_is_written_also_those_alike(tmp_path):
     assert len(again.frames) == 4
     assert again.animation.milliseconds == pytest.approx(lasts)
     assert again.animation.loop == 5
-    write_image(tmp_path / "b.png", ImageContent((frame,) * 4, Carried(), Animation(lasts, 0, True)))
+    write_image(
+        tmp_path / "b.png", ImageContent((frame,) * 4, Carried(), Animation(lasts, 0, True))
+    )
     again = read_image(tmp_path / "b.png")
     assert again.animation.still_first and len(again.frames) == 4
 

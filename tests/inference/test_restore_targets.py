@@ -4,21 +4,11 @@ import os
 
 import numpy as np
 import pytest
-import torch
+from odd_images import model
 from PIL import Image
 
-from telegrad.inference import Model, restore_files
+from telegrad.inference import restore_files
 from telegrad.inference.targets import targets_of
-from telegrad.tasks import Denoising, Objective
-
-
-class Identity(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.somewhere = torch.nn.Parameter(torch.zeros(()))
-
-    def forward(self, x, t=None):
-        return x
 
 
 @pytest.fixture
@@ -32,10 +22,6 @@ def photos(tmp_path):
 
 def picture(file, value=90):
     Image.fromarray(np.full((8, 9, 3), value, "u1")).save(file)
-
-
-def model():
-    return Model(None, Objective(Denoising()), Identity())
 
 
 def restored(source, out, **options):
