@@ -42,6 +42,9 @@ class Evaluate(Command):
         None, "crops to evaluate on; else 64, or all images of a folder", least=1, most=10**5
     )
     bad_images: str | None = option(None, "refuse or skip unusable images")
+    max_pixels: int | None = option(
+        None, "that an image's header may announce; else twice Pillow's limit", least=1
+    )
     device: str = option("cpu", "cpu, cuda, cuda:1, mps, …")
 
 
@@ -55,7 +58,7 @@ def evaluate(words: Sequence[str]) -> int:
         return 0
     own, rest = Evaluate.parse(words, others=("network", "data"))
     of_data = {name: value for name, value in rest.items() if name.startswith("data.")}
-    for name in ("size", "bad_images"):
+    for name in ("size", "bad_images", "max_pixels"):
         if getattr(own, name) is not None:
             of_data[f"data.{name}"] = getattr(own, name)
     data = compose_part("data", {"data": own.data, **of_data}).build()

@@ -30,6 +30,9 @@ class Prepare(Command):
     )
     test_every: int = option(5, "the first of so many images is for testing", least=2)
     overwrite: bool = option(False, "files that are there already")
+    max_pixels: int | None = option(
+        None, "that an image's header may announce; else twice Pillow's limit", least=1
+    )
 
 
 def main(words: Sequence[str]) -> int:
@@ -42,6 +45,6 @@ def prepare(words: Sequence[str]) -> int:
         return 0
     own, _ = Prepare.parse(words)
     path = own.path or default_data_dir()
-    for file in prepare_urban100(own.folder, path, own.test_every, own.overwrite):
+    for file in prepare_urban100(own.folder, path, own.test_every, own.overwrite, own.max_pixels):
         print(f"Wrote {file}")
     return 0

@@ -31,6 +31,12 @@ class Folder(Data):
         "folder of images, with train and val in it, or split by name: every tenth validates",
         path=True,
     )
+    max_pixels: int | None = option(
+        None,
+        "that an image's header may announce; else twice Pillow's limit",
+        unit="pixels",
+        least=1,
+    )
 
     def source(self) -> Source:
         """As `Data.source`.
@@ -57,7 +63,7 @@ class Folder(Data):
             FileNotFoundError, ValueError: as `source`, and for a folder with train and test in it.
         """
         images = whole_folder(self._directory())
-        notes = (f"left out {images.said}",) if images.left_out else ()
+        notes = (f"left out {images.said}",) if images.said else ()
         return Source(self.name, (), self._named(images.files), notes)
 
     @property
@@ -75,13 +81,14 @@ class Folder(Data):
         return directory
 
     def _named(self, files: tuple[Path, ...]) -> list[NamedImage]:
-        return [NamedImage.of_file(file, Path(self.path)) for file in files]
+        root = Path(self.path)
+        return [NamedImage.of_file(file, root, self.max_pixels) for file in files]
 
     def _usable(self, file: Path, whole: bool) -> bool:
         """Whether it is an image as large as a crop, by its header or read as a whole."""
         try:
             if whole:
-                height, width = read_rgb(file).shape[:2]
+                height, width = read_rgb(file, self.max_pixels).shape[:2]
             else:
                 with Image.open(file) as image:
                     width, height = image.size

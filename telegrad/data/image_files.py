@@ -13,10 +13,8 @@ from telegrad.data.image_writing import write_image
 from telegrad.data.picture import Picture, frame_like, picture_of, visible_colors
 
 __all__ = [
-    "IMAGE_SUFFIXES",
     "Picture",
     "Pixels",
-    "images_in",
     "read_picture",
     "read_rgb",
     "write_picture",
@@ -24,8 +22,6 @@ __all__ = [
 
 Pixels = np.ndarray
 """An RGB image, uint8, shape (height, width, 3)."""
-
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm"})
 
 
 def read_picture(file: str | Path, max_pixels: int | None = None) -> Picture:
@@ -66,21 +62,3 @@ def read_rgb(file: str | Path, max_pixels: int | None = None) -> Pixels:
     if colors.dtype == np.uint16:
         colors = (colors / 257).round().astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(colors, (*colors.shape[:2], 3)))
-
-
-def images_in(directory: Path) -> list[Path]:
-    """The image files in a folder and its subfolders, by name.
-
-    Raises:
-        ValueError: if there are none, or the folder can't be read.
-    """
-    try:
-        files = sorted(f for f in directory.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
-    except OSError as error:
-        raise ValueError(f"folder: {directory} can't be read ({error}).") from error
-    if not files:
-        raise ValueError(
-            f"folder: no images in {directory}; needs files ending in "
-            f"{', '.join(sorted(IMAGE_SUFFIXES))}."
-        )
-    return files

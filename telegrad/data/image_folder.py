@@ -19,6 +19,8 @@ IMAGE_SUFFIXES = frozenset(
 OUTPUT_MARK = ".telegrad"
 """A file of this name lies in a folder that was made for results; they are not input."""
 
+_RESULTS = "folders of results"
+
 _STREWN = frozenset({"thumbs.db", "desktop.ini", "@eadir", "__macosx", "ehthumbs.db"})
 """What operating systems leave in folders, besides hidden files."""
 
@@ -39,8 +41,9 @@ class ImageFolder:
 
     @property
     def said(self) -> str:
-        """What was left out, in words; empty if nothing was."""
-        return ", ".join(f"{n} {why}" for why, n in sorted(self.left_out.items()))
+        """What was left out, in words; empty if nothing was, or our own results only."""
+        of_user = {why: n for why, n in self.left_out.items() if why != _RESULTS}
+        return ", ".join(f"{n} {why}" for why, n in sorted(of_user.items()))
 
 
 def list_images(directory: str | Path) -> ImageFolder:
@@ -86,7 +89,7 @@ def checked(folder: ImageFolder) -> ImageFolder:
         ValueError: if there are none.
     """
     if not folder.files:
-        besides = f" (but {folder.said})" if folder.left_out else ""
+        besides = f" (but {folder.said})" if folder.said else ""
         raise ValueError(
             f"folder: no images in {folder.directory}{besides}; needs files ending in "
             f"{', '.join(sorted(readable_suffixes()))}."
@@ -130,7 +133,7 @@ def _walk(directory: Path, left_out: Counter[str]) -> Iterator[Path]:
             if _is_hidden(name):
                 left_out["hidden folders"] += 1
             elif (folder / OUTPUT_MARK).exists():
-                left_out["folders of results"] += 1
+                left_out[_RESULTS] += 1
             elif real in seen or (folder.is_symlink() and _lies_in(real, root)):
                 left_out["links to folders that are in already"] += 1
             else:

@@ -29,10 +29,12 @@ class NamedImage:
     key: str = ""
 
     @classmethod
-    def of_file(cls, path: Path, root: Path | None = None) -> NamedImage:
+    def of_file(
+        cls, path: Path, root: Path | None = None, max_pixels: int | None = None
+    ) -> NamedImage:
         """An image file of a dataset in `root`, opened as RGB of 8 bits; see `read_rgb`."""
         key = (path.relative_to(root) if root else Path(path.name)).as_posix()
-        return cls(str(path), partial(read_rgb, path), files=(path,), key=key)
+        return cls(str(path), partial(read_rgb, path, max_pixels), files=(path,), key=key)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def split_folder(directory: Path, usable: Usable | None = None) -> Split:
     if val is None:
         of_train = _by_name(parts[0], usable)
         return Split(of_train.train, of_train.val, (*of_train.notes, *notes))
-    said = [f"{part.directory}: left out {part.said}" for part in parts if part.left_out]
+    said = [f"{part.directory}: left out {part.said}" for part in parts if part.said]
     return Split(parts[0].files, parts[1].files, (*said, *notes))
 
 
@@ -121,7 +121,7 @@ def _by_name(images: ImageFolder, usable: Usable | None) -> Split:
             f"folder: {which} in {images.directory}; needs two or more, one of them to validate "
             f"on, or folders train and val in it."
         )
-    notes = [f"left out {images.said}"] if images.left_out else []
+    notes = [f"left out {images.said}"] if images.said else []
     if good < of:
         notes.append(f"left out {of - good} of {of} images, which can't be used")
     return Split(tuple(train), tuple(val), tuple(notes))

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from telegrad.data.image_content import Frame
-from telegrad.data.image_files import images_in
+from telegrad.data.image_folder import checked, list_images, make_output
 from telegrad.data.image_reading import read_image
 from telegrad.data.image_writing import suffix_for, write_image
 from telegrad.data.picture import frame_like, picture_of
@@ -22,7 +22,6 @@ from telegrad.inference.targets import inputs_of, targets_of
 from telegrad.inference.tiles import in_tiles
 from telegrad.networks import divisor_of
 
-LARGEST_TILE = 512
 LARGEST_PICTURE = 2**20
 
 
@@ -59,9 +58,6 @@ def restore_image(
         )
     if image.is_meta or not image.isfinite().all():
         raise ValueError("restore: image has values that are not finite, or none at all.")
-    if tile is None:
-        local = getattr(model.network, "local", True)
-        tile = LARGEST_TILE if local else min(model.config.build_data().crop, LARGEST_TILE)
     image = image.to(model.device)
     sigma = estimate_noise(image) if noise is None else noise
     given, times = model.task.prepare(image[None], sigma)
@@ -70,7 +66,7 @@ def restore_image(
         restored: Tensor = model.network(x) if times is None else model.network(x, times)
         return restored
 
-    return in_tiles(network, given, tile, divisor_of(model.network))[0]
+    return in_tiles(network, given, tile or model.tile, divisor_of(model.network))[0]
 
 
 def _check_tile(tile: int | None) -> None:
@@ -103,7 +99,8 @@ def restore_files(
         overwrite: whether files in `out` are replaced; those that are restored never are.
         max_pixels: that an image's header may announce; twice Pillow's `MAX_IMAGE_PIXELS` if not
             given.
-        note: is told what of a restored image's metadata could not be kept.
+        note: is told what of a restored image's metadata could not be kept, and which files in a
+            folder are no images.
 
     Returns:
         the files written, and what was left out, each with its reason: files that can't be read,
@@ -123,7 +120,12 @@ def restore_files(
     if not source.exists():
         raise FileNotFoundError(f"restore: {source} does not exist; needs an image or a folder.")
     root = source if source.is_dir() else source.parent
-    files = inputs_of(images_in(source), source, out) if source.is_dir() else [source]
+    files = [source]
+    if source.is_dir():
+        folder = checked(list_images(source))
+        files = inputs_of(folder.files, source, out)
+        if folder.said:
+            note(f"{source}: left out {folder.said}.")
     if not files:
         raise ValueError(f"restore: all images in {source} lie in {out}; choose another --out.")
     targets = targets_of(files, root, out, suffix_for, overwrite)
@@ -139,6 +141,7 @@ def restore_files(
             continue
         frames = tuple(_restored(model, frame, noise, tile) for frame in content.frames)
         try:
+            make_output(out)
             target.parent.mkdir(parents=True, exist_ok=True)
             write_image(target, replace(content, frames=frames))
         except OSError as error:

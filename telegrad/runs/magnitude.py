@@ -48,7 +48,8 @@ def check_magnitude(network: Component, arguments: Mapping[str, Any]) -> None:
     """
     counted: nn.Module = nn.Module()
     try:
-        with _Counting(), torch.device("meta"):
+        # What is ended in the middle of `no_grad` may not have put the mode back.
+        with torch.set_grad_enabled(torch.is_grad_enabled()), _Counting(), torch.device("meta"):
             counted = network.build(**arguments)
         weights = sum(parameter.numel() for parameter in counted.parameters())
         if weights > MOST_WEIGHTS:

@@ -136,6 +136,7 @@ def test_a_network_of_gigabytes_is_refused_before_it_is_made(files, network):
     write_checkpoint(files.best, content)
     with pytest.raises(ValueError, match="it would have|it is still being made"):
         load_model(files.best)
+    assert torch.is_grad_enabled()
 
 
 @pytest.mark.parametrize(
