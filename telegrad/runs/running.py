@@ -15,6 +15,7 @@ from torch import nn
 
 from telegrad.data.image_folder import make_output
 from telegrad.data.stream import CropStream
+from telegrad.mge.mixing import mixing_layers
 from telegrad.records import RunDirectory, locked
 from telegrad.runs import build
 from telegrad.runs.config import Config
@@ -205,8 +206,15 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         events.append("; ".join([after, *changes, *other, *where]))
     elif strategy.time_limit is not None:
         state.schedule = within_time(config, fabric, state, objective, validation)
-    return Prepared(
-        *(config, network, fabric, objective, state, validation, inputs, source.notes, events)
+    notes = (*source.notes, *mixing_notes(network, state.schedule))
+    return Prepared(*(config, network, fabric, objective, state, validation, inputs, notes, events))
+
+
+def mixing_notes(network: nn.Module, schedule: Schedule) -> list[str]:
+    """Layers that break the telescoping sum, where the schedule has stages of several levels."""
+    telescopes = any(stage.finest > stage.coarsest for stage in schedule.stages)
+    return (
+        [str(layer).rstrip(".") for layer in mixing_layers(network.train())] if telescopes else []
     )
 
 
