@@ -43,7 +43,7 @@ class ImageFolder:
     def said(self) -> str:
         """What was left out, in words; empty if nothing was, or our own results only."""
         of_user = {why: n for why, n in self.left_out.items() if why != _RESULTS}
-        return ", ".join(f"{n} {why}" for why, n in sorted(of_user.items()))
+        return ", ".join(f"{why} ({n})" for why, n in sorted(of_user.items()))
 
 
 def list_images(directory: str | Path) -> ImageFolder:
@@ -61,11 +61,11 @@ def list_images(directory: str | Path) -> ImageFolder:
     for file in _walk(directory, left_out):
         suffix = file.suffix.lower()
         if suffix not in IMAGE_SUFFIXES:
-            left_out["of other types"] += 1
+            left_out["files of other types"] += 1
         elif not file.exists():
             left_out["links to nothing"] += 1
         elif not file.is_file():
-            left_out["named like images but no files"] += 1
+            left_out["other things named like images"] += 1
         elif suffix not in readable_suffixes():
             left_out[f"{suffix} that Pillow doesn't read here"] += 1
         else:

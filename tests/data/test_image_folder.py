@@ -31,8 +31,8 @@ def test_what_systems_strew_into_folders_is_passed_over_and_counted(tmp_path, sa
         (tmp_path / name).write_bytes(b"no image")
     folder = list_images(tmp_path)
     assert [file.name for file in folder.files] == ["a.png"]
-    assert folder.left_out == {"hidden folders": 2, "hidden files": 3, "of other types": 2}
-    assert folder.said == "3 hidden files, 2 hidden folders, 2 of other types"
+    assert folder.left_out == {"hidden folders": 2, "hidden files": 3, "files of other types": 2}
+    assert folder.said == "files of other types (2), hidden files (3), hidden folders (2)"
 
 
 def test_folders_named_like_images_are_no_images_but_what_is_in_them_is(tmp_path, save):
@@ -70,7 +70,7 @@ def test_a_format_that_pillow_does_not_read_here_is_counted(tmp_path, monkeypatc
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     (tmp_path / "b.heic").write_bytes(b"")
     assert names(tmp_path) == ["a.png"]
-    assert list_images(tmp_path).said == "1 .heic that Pillow doesn't read here"
+    assert list_images(tmp_path).said == ".heic that Pillow doesn't read here (1)"
 
 
 def test_results_that_lie_among_images_are_not_taken_for_images(tmp_path, save):
@@ -90,5 +90,7 @@ def test_a_folder_that_was_there_is_never_marked_as_results(tmp_path, save):
 
 def test_a_folder_without_images_says_what_else_is_in_it(tmp_path):
     (tmp_path / "._a.png").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"no images in .* \(but 1 hidden files\); needs files"):
+    with pytest.raises(
+        ValueError, match=r"no images in .* \(but hidden files \(1\)\); needs files"
+    ):
         images_in(tmp_path)

@@ -8,7 +8,6 @@ import torch
 from describe import described
 from PIL import Image
 
-from telegrad.data import Folder
 from telegrad.runs.running import run
 
 
@@ -42,7 +41,7 @@ def test_what_was_left_out_of_a_folder_is_said_and_noted(tmp_path, capsys):
     for k in range(3):
         Image.fromarray(random.integers(0, 256, (24, 24, 3), np.uint8)).save(photos / f"{k}.png")
     (photos / "._0.png").write_bytes(b"")
-    config = small(tmp_path, batch_sizes=[2], steps=2, data=Folder(path=str(photos), size=16))
+    config = small(tmp_path, batch_sizes=[2], steps=2, data=str(photos))
     run(config)
-    assert "Note: left out 1 hidden files." in capsys.readouterr().out
-    assert "left out 1 hidden files" in config.directory.events.read_text()
+    assert "Note: left out hidden files (1)." in capsys.readouterr().out
+    assert "left out hidden files (1)" in config.directory.events.read_text()
