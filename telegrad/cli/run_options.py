@@ -25,7 +25,6 @@ HEAD = {
     "seed": "of crops, noise and weights",
     "out": "directory for models, logs and runs",
     "resume": "go on with the stopped run in this directory",
-    "accept_changes": "with --resume: although images or classes have changed since",
 }
 """What most people need, and what it means."""
 
