@@ -69,8 +69,9 @@ def survival(options: argparse.Namespace, folder: Path) -> str:
     return (
         "## Kills\n\n"
         "Runs of a second or two are killed (SIGKILL) at random instants and resumed until they "
-        "end; then weights (last and best, with their moving average) and logs are compared with "
-        "those of the same run left alone.\n\n"
+        "end. Before each kill a second process tries to go on with the run, and is refused. Then "
+        "weights (last and best, with their moving average) and logs are compared with those of "
+        "the same run left alone.\n\n"
         + as_markdown([*columns, "largest difference in weights"], rows)
     )
 

@@ -19,7 +19,8 @@ from quiet import quiet
 from table import as_markdown, publish
 from torch import Tensor
 
-from telegrad.data.image_files import images_in, read_picture
+from telegrad.data.image_files import read_picture
+from telegrad.data.image_folder import images_in
 from telegrad.inference import load_model, restore_image
 from telegrad.runs import run
 from telegrad.runs.compose import compose

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from telegrad.files.paths import expanded
+
 NEEDED: Any = dataclasses.MISSING
 """The default of an option that has none."""
 
@@ -25,6 +27,7 @@ def option(
     above: float | None = None,
     below: float | None = None,
     unit: str = "",
+    path: bool = False,
 ) -> Any:
     """A field of a dataclass that can be set from the command line.
 
@@ -34,9 +37,11 @@ def option(
         least, most: range of a number, or of each number in a list, ends included.
         above, below: likewise, ends not included.
         unit: of the number in the plural, such as `"pixels"`.
+        path: whether it names a file or a folder; then ~ and $VARIABLES are put in their places.
     """
     numbers = Range(least=least, most=most, above=above, below=below, unit=unit)
-    return dataclasses.field(default=default, metadata={"meaning": meaning, "range": numbers})
+    metadata = {"meaning": meaning, "range": numbers, "path": path}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def meanings(kind: type) -> dict[str, str]:
@@ -52,6 +57,8 @@ def meanings(kind: type) -> dict[str, str]:
 
 def check_options(owner: Any) -> None:
     """Raises ValueError unless each option of a dataclass has its type and lies in its range.
+
+    Paths get ~ and $VARIABLES in their places.
 
     Fields that were not declared by `option` are not looked at.
     """
@@ -70,6 +77,8 @@ def check_options(owner: Any) -> None:
                     f"{name}={value!r}: needs a text that is not blank, with no null character in "
                     f"it."
                 )
+        if field.metadata["path"] and isinstance(value, str):
+            object.__setattr__(owner, name, expanded(value))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,9 @@
+import os
+
 import pytest
 import torch
+
+os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # of processes that tests start
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -25,14 +26,18 @@ def recipe(results, **options):
         "levels": 2,
         "batch_sizes": [4, 2],
         "work_units": 60.0,
-        "validations": 8,
+        "validations": 5,
         "images": 4,
         "learning_rate": 1e-3,
-        "save_every": 0.02,
+        "save_every": 0.2,
         "device": "cpu",
         "out": str(results),
     }
     return described(**(defaults | options))
+
+
+REFUSED = 75
+"""Exit code of a process that was refused since another works on the run."""
 
 
 def _run_quietly(recipe, resume):
@@ -40,18 +45,33 @@ def _run_quietly(recipe, resume):
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
     torch.set_num_threads(1)
-    run(recipe, resume=resume)
+    try:
+        run(recipe, resume=resume)
+    except BlockingIOError:
+        sys.exit(REFUSED)
 
 
-def in_a_process(recipe, kill_after=None, resume=False):
-    """Runs; kills the process without warning after so many seconds. Its exit code and seconds."""
+def start(recipe, resume):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["telegrad.runs.running"])
     process = context.Process(target=_run_quietly, args=(recipe, resume))
-    started = time.perf_counter()
     process.start()
+    return process
+
+
+def in_a_process(recipe, kill_after=None, resume=False):
+    """Runs; kills the process without warning after so many seconds. Its exit code and seconds.
+
+    Before it is killed, a second process tries to go on with the run, and must be refused.
+    """
+    started = time.perf_counter()
+    process = start(recipe, resume)
     process.join(kill_after)
     if process.is_alive():
+        if (recipe.directory.path / "lock.json").exists():
+            second = start(recipe, resume=True)
+            second.join()
+            assert second.exitcode == REFUSED or not process.is_alive()
         os.kill(process.pid, signal.SIGKILL)
     process.join()
     return process.exitcode, time.perf_counter() - started
@@ -64,7 +84,6 @@ def kill_and_resume(whole, directory, chance, kills):
     Returns:
         for each of these runs, `difference` from the whole one; None for one that went no further.
     """
-    in_a_process(changed(whole, overwrite=True))  # also starts the server that forks the others
     code, seconds = in_a_process(changed(whole, overwrite=True))
     assert code == 0
     found, done = [], 0

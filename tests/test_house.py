@@ -14,7 +14,9 @@ import telegrad
 PACKAGE = Path(telegrad.__file__).parent
 
 FLOORS = [
-    {"options", "atomic", "errors"},
+    {"atomic", "errors"},
+    {"files"},
+    {"options"},
     {"mge"},
     {"diagnostics"},
     {"schedules"},

@@ -12,7 +12,9 @@ from telegrad.errors import did_you_mean
 from telegrad.options import check_options, meanings
 from telegrad.runs.compose import parsed
 
-FLAGS = frozenset({"overwrite", "output.overwrite", "compile", "runtime.compile", "tensorboard"})
+FLAGS = frozenset(
+    "overwrite output.overwrite compile runtime.compile tensorboard accept_changes".split()
+)
 """Options that may stand without a value."""
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from telegrad.cli.arguments import Command
 from telegrad.cli.guard import guarded
 from telegrad.cli.report import reported
-from telegrad.cli.run_options import read_yaml
+from telegrad.cli.run_options import read_options, stays_inside
 from telegrad.experiments.comparison import PRESETS, comparison_of
 from telegrad.experiments.launch import launch_comparison
 from telegrad.options import option
@@ -38,8 +38,10 @@ class Compare(Command):
     of_task: dict[str, Any] | None = option(None, "in a file: options of one task's runs")
     equal_budgets: bool | None = option(None, "whether strategies must cost the same, to 2 %")
     preset: str | None = option(None, "options under a name: quick")
-    config: str | None = option(None, "YAML file with these options")
-    out: str | None = option(None, "all runs and the report go here; comparison by default")
+    config: str | None = option(None, "YAML file with these options", path=True)
+    out: str | None = option(
+        None, "all runs and the report go here; comparison by default", path=True
+    )
     parallel: int | None = option(None, "runs at a time; else as many as cores", least=1)
     threads: int | None = option(None, "of each run; else the cores divided among them", least=1)
 
@@ -59,7 +61,8 @@ def compare(words: Sequence[str]) -> int:
             raise ValueError(f"--preset={own.preset}: needs one of {', '.join(PRESETS)}.")
         options |= PRESETS[own.preset]
     if own.config is not None:
-        options |= read_yaml(own.config)
+        options |= read_options(own.config)
+        stays_inside("out", options.get("out"))
     directory = Path(own.out or options.pop("out", "comparison"))
     launching = ("preset", "config", "out", "parallel", "threads")
     said = {n: v for n, v in vars(own).items() if v is not None and n not in launching}

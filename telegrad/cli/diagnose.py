@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -33,11 +33,14 @@ class Diagnose(Command):
     )
     example: ClassVar[str] = "telegrad diagnose denoising --network ResNet --network.channels 32"
 
-    what: str = option(NEEDED, "a run's models/…_best.pt; or a task, for a new network")
+    what: str = option(NEEDED, "a run's models/…_best.pt; or a task, for a new network", path=True)
     draws: int = option(48, "to measure on; 8 or more for confidence intervals", least=2)
     budget: float = option(16.0, "of a step, for batch sizes", unit="work units", above=0)
     levels: int | None = option(None, "of the grids; as in training by default", least=1, most=16)
-    json: str | None = option(None, "file to write all numbers into")
+    json: str | None = option(
+        None, "file to write all numbers into; it must be a new one", path=True
+    )
+    overwrite: bool = option(False, "that file if it is there")
     seed: int = option(0, "of draws and dropout", least=0, most=2**63 - 1)
     device: str = option("cpu", "cpu, cuda, cuda:1, mps, …")
 
@@ -51,11 +54,15 @@ def show(words: Sequence[str]) -> int:
         print(Diagnose.help())
         return 0
     positional, options = scan(words)
-    own_names = {"what", "draws", "budget", "levels", "json", "seed", "device"}
+    own_names = {field.name for field in fields(Diagnose)}
     rest = {name: value for name, value in options.items() if name not in own_names}
     own, _ = Diagnose.parse(
         [*positional, *(f"--{n}={v}" for n, v in options.items() if n in own_names)]
     )
+    if own.json is not None and Path(own.json).exists() and not own.overwrite:
+        raise FileExistsError(
+            f"--json {own.json} is there already; name another file, or use --overwrite."
+        )
     if _is_task(own.what):
         config = compose({"task": own.what, **rest})
         config = all_levels(config, own.levels or _default_levels(config))

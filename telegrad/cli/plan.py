@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from telegrad.cli.arguments import scan
 from telegrad.cli.guard import guarded
 from telegrad.cli.run_options import help_of_run
-from telegrad.cli.train import chosen, is_first_process, with_task
+from telegrad.cli.train import chosen, with_task
+from telegrad.runs.processes import is_first_process
 
 USAGE = "telegrad plan TASK [options]"
 DESCRIPTION = (

@@ -24,11 +24,15 @@ class Prepare(Command):
     example: ClassVar[str] = "telegrad prepare urban100 PHOTOS --path data"
 
     dataset: Literal["urban100"] = option(NEEDED, "whose files to make")
-    folder: str = option(NEEDED, "folder of high-resolution images")
+    folder: str = option(NEEDED, "folder of high-resolution images", path=True)
     path: str | None = option(
-        None, "where Urban100/ is made; else the environment's TELEGRAD_DATA, or data"
+        None, "where Urban100/ is made; else the environment's TELEGRAD_DATA, or data", path=True
     )
     test_every: int = option(5, "the first of so many images is for testing", least=2)
+    overwrite: bool = option(False, "files that are there already")
+    max_pixels: int | None = option(
+        None, "that an image's header may announce; else twice Pillow's limit", least=1
+    )
 
 
 def main(words: Sequence[str]) -> int:
@@ -40,6 +44,7 @@ def prepare(words: Sequence[str]) -> int:
         print(Prepare.help())
         return 0
     own, _ = Prepare.parse(words)
-    for path in prepare_urban100(own.folder, own.path or default_data_dir(), own.test_every):
-        print(f"Wrote {path}")
+    path = own.path or default_data_dir()
+    for file in prepare_urban100(own.folder, path, own.test_every, own.overwrite, own.max_pixels):
+        print(f"Wrote {file}")
     return 0

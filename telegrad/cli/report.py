@@ -27,7 +27,7 @@ class ReportOf(Command):
     )
     example: ClassVar[str] = "telegrad report comparison"
 
-    directory: str = option(NEEDED, "with runs in it, at any depth")
+    directory: str = option(NEEDED, "with runs in it, at any depth", path=True)
     tensorboard: bool = option(False, "also write logs for TensorBoard")
 
 

@@ -15,7 +15,7 @@ from telegrad.experiments.launch import launch_comparison
 from telegrad.experiments.reproduce import paper_table, reproduction
 from telegrad.experiments.summary import summarize
 from telegrad.options import option
-from telegrad.records import environment
+from telegrad.records import environment, refuse_foreign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Reproduce(Command):
     networks: list[str] | None = option(None, "for super-resolution, SRNet takes UNet's place")
     seeds: list[int] | None = option(None, "one is the paper's; three or more are better", least=0)
     own_datasets: bool = option(False, "each task on the dataset of the authors' script")
-    out: str = option("reproduction", "all runs and the report go here")
+    out: str = option("reproduction", "all runs and the report go here", path=True)
     parallel: int | None = option(None, "runs at a time; else as many as cores", least=1)
     threads: int | None = option(None, "of each run; else the cores divided among them", least=1)
 
@@ -48,6 +48,7 @@ def reproduce(words: Sequence[str]) -> int:
         return 0
     own, rest = Reproduce.parse(words, others=None)
     directory, failures = Path(own.out), []
+    refuse_foreign("reproduce", {directory / "reproduction.md": "| task | network | strategy |"})
     launching = ("out", "parallel", "threads")
     said: dict[str, Any] = {
         n: v for n, v in vars(own).items() if v is not None and n not in launching

@@ -18,14 +18,15 @@ class Restore(Command):
     positional: ClassVar[tuple[str, ...]] = ("model", "source")
     usage: ClassVar[str] = "telegrad restore MODEL IMAGE_OR_FOLDER [options]"
     description: ClassVar[str] = (
-        "Restore images of any size, one or a folder of them, into PNG files. Color, grey, alpha, "
-        "16 bits and EXIF orientation are kept; super-resolution doubles the size."
+        "Restore images of any size, one or a folder of them, into PNG files; pages of a TIFF into "
+        "a TIFF, animations into animated PNG. Grey, alpha, 16 bits, color profile, resolution and "
+        "EXIF are kept; super-resolution doubles the size."
     )
     example: ClassVar[str] = "telegrad restore results/models/NAME_best.pt PHOTOS --out restored"
 
-    model: str = option(NEEDED, "a run's models/…_best.pt")
-    source: str = option(NEEDED, "an image, or a folder of images")
-    out: str = option("restored", "folder to write into")
+    model: str = option(NEEDED, "a run's models/…_best.pt", path=True)
+    source: str = option(NEEDED, "an image, or a folder of images", path=True)
+    out: str = option("restored", "folder to write into", path=True)
     noise: float | None = option(
         None,
         "standard deviation of the images' noise, on 0 … 255; else estimated",
@@ -39,6 +40,15 @@ class Restore(Command):
         unit="pixels",
         least=16,
         most=2**20,
+    )
+    max_pixels: int | None = option(
+        None,
+        "refuse images whose header announces more, all frames together; else twice Pillow's limit",
+        unit="pixels",
+        least=1,
+    )
+    overwrite: bool = option(
+        False, "replace files in --out; the images that are restored are never replaced"
     )
     device: str = option("cpu", "cpu, cuda, cuda:1, mps, …")
 
@@ -54,8 +64,20 @@ def restore(words: Sequence[str]) -> int:
     own, rest = Restore.parse(words, others=("network",))
     model = model_of(own.model, own.device, rest)
     noise = None if own.noise is None else own.noise / 127.5
-    written, failed = restore_files(model, own.source, own.out, noise, own.tile)
+    notes: list[str] = []
+    written, failed = restore_files(
+        model,
+        own.source,
+        own.out,
+        noise,
+        own.tile,
+        overwrite=own.overwrite,
+        max_pixels=own.max_pixels,
+        note=notes.append,
+    )
     print(f"Restored {len(written)} image{'s' * (len(written) != 1)} into {own.out}.")
+    for what in notes:
+        print(what)
     for what in failed:
         print(f"Left out {what}")
     return 1 if failed else 0

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from telegrad.errors import reason
+from telegrad.files import expanded, read_yaml
 from telegrad.runs.compose import DIRECT, EVERYDAY, compose, names_of, parser_for, selected
 from telegrad.runs.config import Config, parts_from_file
 from telegrad.runs.settings import SETTINGS
@@ -31,18 +29,19 @@ HEAD = {
 """What most people need, and what it means."""
 
 
-def read_yaml(file: str) -> dict[str, Any]:
+def read_options(file: str) -> dict[str, Any]:
     """What a YAML file holds by name.
 
     Raises:
         ValueError, OSError: if it can't be read, or holds something else.
     """
+    file = expanded(file)
     try:
-        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        content = read_yaml(file)
     except OSError as error:
         raise OSError(f"--config {file}: can't be read ({error}).") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"--config {file}: not a file of options ({reason(error)}).") from error
+    except ValueError as error:
+        raise ValueError(f"--config {file}: not a file of options ({error}).") from error
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
@@ -56,24 +55,40 @@ def read_parts(file: str) -> dict[str, Any]:
     Raises:
         ValueError, OSError: if it can't be read, or is not one.
     """
+    file = expanded(file)
     try:
-        return parts_from_file(read_yaml(file))
+        return parts_from_file(read_options(file))
     except ValueError as error:
         said = str(error).removeprefix(f"--config {file}: ")
         raise ValueError(f"--config {file}: {said}") from error
+
+
+def stays_inside(name: str, directory: object) -> None:
+    """Raises ValueError if a directory that a file names leads out of where it lies."""
+    if isinstance(directory, str) and ".." in Path(directory).parts:
+        raise ValueError(
+            f"{name}={directory} leads out of this directory, which a file may not; say it on the "
+            f"command line, or leave it out."
+        )
 
 
 def composed(options: Mapping[str, Any]) -> Config:
     """The run of these options, over those of the file that `config` names."""
     options = dict(options)
     base = read_parts(options.pop("config")) if "config" in options else {}
+    for name, short in (("output.directory", "out"), ("runtime.cache_dir", "cache_dir")):
+        part, _, of_part = name.partition(".")
+        if short not in options and name not in options:
+            stays_inside(name, base.get(part, {}).get(of_part))
     return compose(options, base)
 
 
 def help_of_run(usage: str, description: str, example: str, options: Mapping[str, Any]) -> str:
     """What `--help` says: everyday options first, then those of each chosen part."""
     kept = {
-        name: value for name, value in options.items() if name not in ("help", "config", "resume")
+        name: value
+        for name, value in options.items()
+        if name not in ("help", "config", "resume", "accept_changes")
     }
     chosen = selected(kept)
     names = names_of(parser_for(chosen))

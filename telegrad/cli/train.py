@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,14 +10,17 @@ from typing import Any
 from telegrad.cli.arguments import scan
 from telegrad.cli.guard import guarded
 from telegrad.cli.run_options import composed, help_of_run
+from telegrad.files import expanded
 from telegrad.records import RunDirectory
 from telegrad.runs.compose import EVERYDAY, compose
 from telegrad.runs.config import Config, parts_from_file
+from telegrad.runs.processes import is_first_process
 
 USAGE = "telegrad train TASK [options]; or telegrad train --resume RUN_DIR [options]"
 DESCRIPTION = (
     "Train a network for one task: denoising, deblurring, inpainting, superresolution, or the "
-    "dotted path of your own. The task's options are direct ones, such as --t_max."
+    "dotted path of your own. The task's options are direct ones, such as --t_max. A run is not "
+    "resumed with other images, or another source of a class, unless --accept_changes is given."
 )
 EXAMPLE = "telegrad train denoising --data PHOTOS --network ResNet --strategy Auto --budget 10min"
 
@@ -38,10 +40,12 @@ def train(words: Sequence[str]) -> int:
     from telegrad.runs.running import run
     from telegrad.training.interruptions import Interrupted
 
-    resume = options.pop("resume", None)
+    resume, accept = options.pop("resume", None), options.pop("accept_changes", "false")
+    if accept not in ("true", "false") or (accept == "true" and resume is None):
+        raise ValueError("--accept_changes goes with --resume, and has no value.")
     config = stored(resume, options) if resume else chosen(options)
     try:
-        report = run(config, resume=resume is not None)
+        report = run(config, resume=resume is not None, accept_changes=accept == "true")
     except Interrupted:
         print(f"\nGo on with: telegrad train --resume {config.directory.path}", file=sys.stderr)
         raise
@@ -83,15 +87,20 @@ def stored(directory: str, options: Mapping[str, Any]) -> Config:
     """
     from telegrad.runs.resume import DOES_NOT_MATTER, MAY_CHANGE, stored_content
 
-    files = RunDirectory.at(Path(directory))
+    files = RunDirectory.at(expanded(directory))
     try:
-        base = parts_from_file({k: v for k, v in stored_content(files).items() if k not in options})
+        kept = {k: v for k, v in stored_content(files).items() if k == "data" or k not in options}
+        base = parts_from_file(kept)
     except (TypeError, ValueError) as error:
         said = str(error).removeprefix("resume: ")
         raise ValueError(f"resume: {files.config}: {said}") from error
+    moved = expanded(options.get("data", ""))
+    if moved and Path(moved).is_dir() and "path" in getattr(base.get("data"), "init_args", {}):
+        options = {n: v for n, v in options.items() if n != "data"} | {"data.path": moved}
     output = {**base.get("output", {}), "directory": str(files.results)}
     changed = compose(options, {**base, "output": output})
-    allowed = MAY_CHANGE | DOES_NOT_MATTER | {"network"}
+    of_place = {name for name in DOES_NOT_MATTER if name.startswith(("output.", "telegrad"))}
+    allowed = (MAY_CHANGE | DOES_NOT_MATTER | {"network"}) - of_place
     for name in options:
         whole = EVERYDAY.get(name, name)
         if not any(
@@ -103,8 +112,3 @@ def stored(directory: str, options: Mapping[str, Any]) -> Config:
                 f"run."
             )
     return changed
-
-
-def is_first_process() -> bool:
-    """Of those that torchrun, or Fabric's launcher, has started."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0))) == 0

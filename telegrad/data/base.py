@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from telegrad.data.source import Source
+from telegrad.files import expanded
 from telegrad.options import check_options, option
 
 BadImages = Literal["refuse", "skip"]
@@ -71,9 +72,10 @@ def path_option() -> Any:
     return option(
         None,
         "directory that holds the dataset's own; else the environment's TELEGRAD_DATA, or data",
+        path=True,
     )
 
 
 def directory_of(path: str | None) -> Path:
     """The directory that `path_option` stands for."""
-    return Path(path or default_data_dir())
+    return Path(path or expanded(default_data_dir()))

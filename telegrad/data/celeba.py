@@ -65,6 +65,8 @@ def _parts(partition: Path) -> dict[str, list[str]]:
             continue
         try:
             name, part = line.split()
+            if Path(name).name != name:
+                raise ValueError("a path, not a name")
             parts[part].append(name)
         except (ValueError, KeyError):
             raise ValueError(

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from PIL import Image
+
 from telegrad.data.base import Data
-from telegrad.data.image_files import images_in
+from telegrad.data.image_files import read_rgb
 from telegrad.data.source import NamedImage, Source
+from telegrad.data.splits import identical_files, split_folder, whole_folder
 from telegrad.options import NEEDED, option
 
 
@@ -16,8 +19,9 @@ from telegrad.options import NEEDED, option
 class Folder(Data):
     """Any folder of images, of any sizes, with its subfolders.
 
-    `path/train` and `path/val` are used where both exist. Otherwise the files are sorted by name
-    and every tenth (the first, the eleventh, …) is kept for validation.
+    Subfolders `train`, `val` (or `valid`, `validation`) and `test` are used as their names say,
+    and `test` not at all; a `train` alone is split itself. Without them the files are sorted by
+    name and every tenth that can be used (the first, the eleventh, …) is kept for validation.
     """
 
     name: ClassVar[str] = "folder"
@@ -25,6 +29,13 @@ class Folder(Data):
     path: str = option(
         NEEDED,
         "folder of images, with train and val in it, or split by name: every tenth validates",
+        path=True,
+    )
+    max_pixels: int | None = option(
+        None,
+        "that an image's header may announce; else twice Pillow's limit",
+        unit="pixels",
+        least=1,
     )
 
     def source(self) -> Source:
@@ -32,23 +43,55 @@ class Folder(Data):
 
         Raises:
             FileNotFoundError: if the directory does not exist.
-            ValueError: if there are no images in it, or only one without a split.
+            ValueError: if there are no images in it, only one without a split, images beside its
+                folders train and val, or pairs of corrupted and clean images.
         """
+        split = split_folder(self._directory(), self._usable if self.skips else None)
+        notes = list(split.notes)
+        if same := identical_files(split.train, split.val):
+            both = ", ".join(f"{a.name} = {b.name}" for a, b in same[:3])
+            notes.append(
+                f"{len(same)} of {len(split.val)} images to validate on are also trained on, as "
+                f"identical files ({both}{', …' * (len(same) > 3)})"
+            )
+        return Source(self.name, self._named(split.train), self._named(split.val), tuple(notes))
+
+    def all_images(self) -> Source:
+        """All images of the folder, to evaluate on; none to train on.
+
+        Raises:
+            FileNotFoundError, ValueError: as `source`, and for a folder with train and test in it.
+        """
+        images = whole_folder(self._directory())
+        notes = (f"left out {images.said}",) if images.said else ()
+        return Source(self.name, (), self._named(images.files), notes)
+
+    @property
+    def skips(self) -> bool:
+        """Whether images that can't be used are left out."""
+        return self.bad_images == "skip"
+
+    def _directory(self) -> Path:
         directory = Path(self.path)
         if not directory.is_dir():
             raise FileNotFoundError(
                 f"folder: {directory} is not a directory; needs a folder with images: "
                 f"--data Folder --data.path DIR."
             )
-        if (directory / "train").is_dir() and (directory / "val").is_dir():
-            train, val = images_in(directory / "train"), images_in(directory / "val")
-        else:
-            images = images_in(directory)
-            if len(images) < 2:
-                raise ValueError(
-                    f"folder: only one image in {directory}; needs two or more, one of them to "
-                    f"validate on, or folders train and val in it."
-                )
-            val = images[::10]
-            train = [image for k, image in enumerate(images) if k % 10]
-        return Source(self.name, *([NamedImage.of_file(f) for f in part] for part in (train, val)))
+        return directory
+
+    def _named(self, files: tuple[Path, ...]) -> list[NamedImage]:
+        root = Path(self.path)
+        return [NamedImage.of_file(file, root, self.max_pixels) for file in files]
+
+    def _usable(self, file: Path, whole: bool) -> bool:
+        """Whether it is an image as large as a crop, by its header or read as a whole."""
+        try:
+            if whole:
+                height, width = read_rgb(file, self.max_pixels).shape[:2]
+            else:
+                with Image.open(file) as image:
+                    width, height = image.size
+        except Exception:  # a damaged file can fail in any way
+            return False
+        return min(height, width) >= self.crop

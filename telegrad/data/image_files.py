@@ -1,57 +1,36 @@
-"""Image files: reading any of them as RGB in [−1, 1], writing a restored one as it came."""
+"""Image files: reading any of them as RGB or as it is, writing a restored one as it came."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from PIL import Image, ImageOps
 from torch import Tensor
+
+from telegrad.data.image_content import ImageContent
+from telegrad.data.image_reading import read_image
+from telegrad.data.image_writing import write_image
+from telegrad.data.picture import Picture, frame_like, picture_of, visible_colors
+
+__all__ = [
+    "Picture",
+    "Pixels",
+    "read_picture",
+    "read_rgb",
+    "write_picture",
+]
 
 Pixels = np.ndarray
 """An RGB image, uint8, shape (height, width, 3)."""
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm"})
 
-_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image file's content.
-
-    Attributes:
-        rgb: (3, h, w) in [−1, 1]; a grey image has three equal channels.
-        alpha: (h, w) opacity, uint8, or None.
-        grey: whether the file was grey.
-        bits: of each channel, 8 or 16.
-    """
-
-    rgb: Tensor
-    alpha: np.ndarray | None = None
-    grey: bool = False
-    bits: int = 8
-
-
-def read_picture(file: str | Path) -> Picture:
-    """An image file in any mode, turned upright as its EXIF orientation says.
+def read_picture(file: str | Path, max_pixels: int | None = None) -> Picture:
+    """An image file's first picture, in any mode, upright.
 
     Raises:
-        OSError: if it can't be read, is truncated, or is not an image; the message names the file.
+        OSError: as `read_image`.
     """
-    image = _open(file)
-    if image.mode in _SIXTEEN_BITS:
-        values = torch.from_numpy(np.asarray(image).astype(np.float32)) / 32767.5 - 1
-        return Picture(values.expand(3, -1, -1), grey=True, bits=16)
-    grey = image.mode in ("1", "L", "LA", "La")
-    alpha = None
-    if "A" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
-        alpha = np.asarray(image.getchannel("A"))
-    pixels = torch.from_numpy(np.array(image.convert("RGB")))
-    return Picture(pixels.permute(2, 0, 1).float() / 127.5 - 1, alpha, grey)
+    return picture_of(read_image(file, max_pixels, first_only=True).frames[0])
 
 
 def write_picture(file: Path, rgb: Tensor, like: Picture) -> None:
@@ -59,52 +38,27 @@ def write_picture(file: Path, rgb: Tensor, like: Picture) -> None:
 
     Alpha is resized where `rgb` has another size. The suffix of `file` says the format; it must be
     one that keeps what is written, such as PNG.
-    """
-    levels = 2**like.bits - 1
-    values = ((rgb.clamp(-1, 1) + 1) / 2 * levels).round().cpu().numpy()
-    values = values.astype(np.uint8 if like.bits == 8 else np.uint16)
-    if like.grey:
-        image = Image.fromarray(values.mean(0).round().astype(values.dtype))
-    else:
-        image = Image.fromarray(np.ascontiguousarray(values.transpose(1, 2, 0)))
-    if like.alpha is not None:
-        image.putalpha(Image.fromarray(like.alpha).resize(image.size, Image.Resampling.BILINEAR))
-    image.save(file)
-
-
-def read_rgb(file: str | Path) -> Pixels:
-    """An image file as RGB of 8 bits, turned upright.
 
     Raises:
-        OSError: as `read_picture`.
+        OSError: if it can't be written; what was there before is unchanged.
     """
-    image = _open(file)
-    if image.mode in _SIXTEEN_BITS:
-        return np.repeat((np.asarray(image) / 257).round().astype(np.uint8)[..., None], 3, axis=2)
-    return np.asarray(image.convert("RGB"))
+    write_image(file, ImageContent((frame_like(rgb, like),)))
 
 
-def images_in(directory: Path) -> list[Path]:
-    """The image files in a folder and its subfolders, by name.
+def read_rgb(file: str | Path, max_pixels: int | None = None) -> Pixels:
+    """An image file's first picture as RGB of 8 bits, upright.
+
+    Of 16 bits, the nearest of 8 are taken. Fully transparent pixels have the color of the nearest
+    one that is not.
+
+    Args:
+        file: an image.
+        max_pixels: that its header may announce; Pillow's limit if not given.
 
     Raises:
-        ValueError: if there are none, or the folder can't be read.
+        OSError: as `read_image`.
     """
-    try:
-        files = sorted(f for f in directory.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
-    except OSError as error:
-        raise ValueError(f"folder: {directory} can't be read ({error}).") from error
-    if not files:
-        raise ValueError(
-            f"folder: no images in {directory}; needs files ending in "
-            f"{', '.join(sorted(IMAGE_SUFFIXES))}."
-        )
-    return files
-
-
-def _open(file: str | Path) -> Image.Image:
-    try:
-        with Image.open(file) as image:
-            return ImageOps.exif_transpose(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise OSError(f"{file}: can't be read as an image ({error})") from error
+    colors = visible_colors(read_image(file, max_pixels, first_only=True).frames[0])
+    if colors.dtype == np.uint16:
+        colors = (colors / 257).round().astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(colors, (*colors.shape[:2], 3)))

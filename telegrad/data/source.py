@@ -19,23 +19,35 @@ class NamedImage:
         open: reads it.
         low: reads its companion of half the height and width, where the dataset has pairs.
         files: that it is read from, by which a change is noticed; none if it lies in memory.
+        key: the name by which it is known again where its dataset has been moved.
     """
 
     name: str
     open: Callable[[], Pixels]
     low: Callable[[], Pixels] | None = None
     files: tuple[Path, ...] = ()
+    key: str = ""
 
     @classmethod
-    def of_file(cls, path: Path) -> NamedImage:
-        """An image file, opened as RGB of 8 bits; see `read_rgb`."""
-        return cls(str(path), partial(read_rgb, path), files=(path,))
+    def of_file(
+        cls, path: Path, root: Path | None = None, max_pixels: int | None = None
+    ) -> NamedImage:
+        """An image file of a dataset in `root`, opened as RGB of 8 bits; see `read_rgb`."""
+        key = (path.relative_to(root) if root else Path(path.name)).as_posix()
+        return cls(str(path), partial(read_rgb, path, max_pixels), files=(path,), key=key)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Images to train on and images to validate on; no image is in both."""
+    """Images to train on and images to validate on; no image is in both.
+
+    Attributes:
+        name: of the dataset.
+        train, val: the images.
+        notes: what a user should know of them, such as what was left out.
+    """
 
     name: str
     train: Sequence[NamedImage]
     val: Sequence[NamedImage]
+    notes: tuple[str, ...] = ()

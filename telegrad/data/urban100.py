@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 from telegrad.data.base import Data, directory_of, path_option
 from telegrad.data.image_files import Pixels
 from telegrad.data.source import NamedImage, Source
+from telegrad.files import read_tensors
 from telegrad.options import option
 
 PLACES_SEED = 100
@@ -94,16 +94,11 @@ def _images(path: Path) -> list[Tensor]:
             f"`telegrad prepare urban100 FOLDER --path {path.parent.parent}`."
         )
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+        content = read_tensors(path)
+    except (OSError, RuntimeError, EOFError, ValueError) as error:
         raise ValueError(
-            f"urban100: {path} holds more than plain tensors, and reading it could run code that "
-            f"is hidden in it; refused. Save a tensor or a list of tensors, or make the file with "
+            f"urban100: {error}. Save a tensor or a list of tensors, or make the file with "
             f"`telegrad prepare urban100`."
-        ) from error
-    except (OSError, RuntimeError, EOFError) as error:
-        raise ValueError(
-            f"urban100: {path} is damaged ({error}); make or copy it again."
         ) from error
     images = list(content) if isinstance(content, (Tensor, list, tuple)) else None
     fits = images and all(

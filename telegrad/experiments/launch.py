@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -22,8 +21,10 @@ import yaml
 from tqdm import tqdm
 
 from telegrad.atomic import write_whole
+from telegrad.data.image_folder import make_output
 from telegrad.experiments.comparison import Comparison
-from telegrad.records import last_row
+from telegrad.files import read_json
+from telegrad.records import last_row, locked
 from telegrad.runs.build import build_schedule
 from telegrad.runs.config import Config
 from telegrad.runs.resume import differences, stored_content
@@ -69,7 +70,18 @@ def launch_comparison(
     """All runs of a comparison; tuned first, if it has learning rates to tune over.
 
     Arguments, result and errors as for `launch`.
+
+    Raises:
+        BlockingIOError: if another process launches runs in that directory.
     """
+    directory.mkdir(parents=True, exist_ok=True)
+    with locked(directory):
+        return _launched(comparison, directory, parallel, threads)
+
+
+def _launched(
+    comparison: Comparison, directory: Path, parallel: int | None, threads: int | None
+) -> list[Failure]:
     rates, (first, *others) = comparison.rates, comparison.seeds
     contestants, config = comparison.contestants, partial(comparison.config, directory)
     tried = {c: [config(c, first, rate) for rate in rates] for c in contestants}
@@ -83,9 +95,9 @@ def launch_comparison(
 def final_loss(config: Config) -> float:
     """Validation loss of a run's best model; infinite if it failed."""
     try:
-        report = json.loads(config.directory.report.read_text(encoding="utf-8"))
+        report = read_json(config.directory.report)
         return float(report["restored"]["loss"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return math.inf
 
 
@@ -174,7 +186,7 @@ def config_there(config: Config) -> Config | None:
 def start(config: Config, threads: int) -> Running:
     """The run in a process of its own; it goes on where it was stopped, if it was."""
     results, files = Path(config.output.directory), config.directory
-    results.mkdir(parents=True, exist_ok=True)
+    make_output(results)
     description = results / "run.yaml"
     write_whole(description, yaml.safe_dump(config.to_dict(), sort_keys=False))
     saved = files.last.exists() or files.previous.exists()
@@ -183,7 +195,9 @@ def start(config: Config, threads: int) -> Running:
     if goes_on:
         command += ["--resume", str(files.path)]
     else:
-        command += ["--config", str(description), "--overwrite"]
+        command += ["--config", str(description), "--out", str(results), "--overwrite"]
+        if config.runtime.cache_dir:
+            command += ["--cache_dir", config.runtime.cache_dir]
     numbers = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with (results / "output.txt").open("wb") as output:
         process = subprocess.Popen(

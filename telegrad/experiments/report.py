@@ -25,7 +25,7 @@ from telegrad.experiments.summary import (
     Summary,
     write_summary,
 )
-from telegrad.records import RunDirectory
+from telegrad.records import RunDirectory, refuse_foreign
 from telegrad.runs.component import KINDS
 
 MOST_SHOWN = 8
@@ -46,8 +46,11 @@ def write_report(directory: str | Path) -> tuple[Path, Summary]:
     Raises:
         ValueError: if there are no runs.
         OSError: if something can't be written; what was there before is kept.
+        FileExistsError: if a file of one of these names is there that is somebody else's.
     """
     root = Path(directory)
+    page = root / "report.html"
+    refuse_foreign("report", {page: '<meta name="generator" content="telegrad">'})
     summary = write_summary(root)
     by_path = {run.path: run for run in summary.runs}
     parts = [_of_setting(root, setting, by_path, k) for k, setting in enumerate(summary.settings)]
@@ -58,7 +61,6 @@ def write_report(directory: str | Path) -> tuple[Path, Summary]:
         machines=_machines(summary),
         made=escape(f"telegrad {__version__}, {date.today()}"),
     )
-    page = root / "report.html"
     write_whole(page, text)
     return page, summary
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,9 +10,8 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal
 
-import yaml
-
 from telegrad import __version__
+from telegrad.files import read_json, read_yaml
 from telegrad.records import RunDirectory
 from telegrad.runs.component import KINDS, completed, resolve
 from telegrad.runs.resume import flattened
@@ -90,14 +88,14 @@ class RunFiles:
         path = files.path.relative_to(root).as_posix()
         try:
             options = read_options(files)
-            environment = json.loads(files.environment.read_text("utf-8"))
-            report = json.loads(files.report.read_text("utf-8")) if files.report.exists() else None
+            environment = read_json(files.environment)
+            report = read_json(files.report) if files.report.exists() else None
             if not isinstance(environment, dict) or not isinstance(report, (dict, NoneType)):
                 raise ValueError("not the files of a run")
             if report is not None:
                 report = converted_report(report)
                 report |= {name: dict(report[name]) for name in ("corrupted", "restored")}
-        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, RecursionError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return cls(path, {}, {}, None, readable=False)
         return cls(path, options, environment, report, readable=True)
 
@@ -151,9 +149,9 @@ def read_options(files: RunDirectory) -> dict[str, Any]:
     """All options of a run by name, of whichever version it is.
 
     Raises:
-        OSError, ValueError, TypeError, yaml.YAMLError: if they can't be read.
+        OSError, ValueError, TypeError: if they can't be read.
     """
-    content = yaml.safe_load(files.config.read_text(encoding="utf-8"))
+    content = read_yaml(files.config)
     if not isinstance(content, dict):
         raise ValueError("not the configuration of a run")
     if is_of_0_1(content):

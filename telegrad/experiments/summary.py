@@ -23,7 +23,7 @@ from telegrad.atomic import write_whole
 from telegrad.experiments.comparison import EQUAL
 from telegrad.experiments.run_files import RunFiles, RunSummary, defaults_of, short_name
 from telegrad.experiments.significance import Mean, holm, in_words, p_values, with_error
-from telegrad.records import run_directories
+from telegrad.records import refuse_foreign, run_directories
 
 OF_PROBLEM = ("task", "network", "data", "loss", "validation.images")
 """Parts of a run, and options of it, that decide the problem."""
@@ -137,15 +137,19 @@ def write_summary(directory: str | Path) -> Summary:
 
     Raises:
         OSError: if they can't be written; what was there before is kept.
+        FileExistsError: if a file of one of these names is there that is somebody else's.
     """
     summary, root = summarize(directory), Path(directory)
+    table, whole = root / "summary.csv", root / "summary.json"
     text = io.StringIO()
-    writer = csv.DictWriter(text, [f.name for f in fields(RunSummary)], lineterminator="\n")
+    columns = [f.name for f in fields(RunSummary)]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
+    refuse_foreign("report", {table: ",".join(columns[:4]), whole: '"telegrad"'})
     writer.writerows(asdict(run) for run in summary.runs)
-    write_whole(root / "summary.csv", text.getvalue())
+    write_whole(table, text.getvalue())
     content = {"telegrad": __version__, **asdict(summary)}
-    write_whole(root / "summary.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
+    write_whole(whole, json.dumps(content, indent=2, allow_nan=False) + "\n")
     return summary
 
 

@@ -2,39 +2,117 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
-from telegrad.data import Data
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from telegrad.data import Data, Folder, NamedImage
 from telegrad.inference.model import Model
-from telegrad.networks import check_network
+from telegrad.inference.tiles import in_tiles
+from telegrad.networks import check_network, divisor_of
 from telegrad.runs.build import build_validation
 from telegrad.runs.component import Component
 from telegrad.tasks import Objective
-from telegrad.training.validation import Quality
+from telegrad.training.validation import EVALUATION_SEED, Quality, quality_of, together
+
+CROPS = 64
+"""To evaluate on, where nothing is said."""
 
 
 def evaluate_model(
-    model: Model, data: Data | None = None, images: int = 64
+    model: Model, data: Data | None = None, images: int | None = None
 ) -> tuple[Quality, Quality]:
     """Quality of corrupted and of restored validation images, on the same draws for every model.
 
+    Of a `Folder` all images are taken, whole, as `restore` would take them, unless its `size` or
+    the number of crops is given. Of other datasets it is crops of the images to validate on.
+
     Args:
         model: trained.
-        data: whose validation images; crops are as large as in training unless it says otherwise.
-            By default those of the run.
-        images: crops to evaluate on.
+        data: whose images; crops are as large as in training unless it says otherwise. By default
+            the run's own validation images.
+        images: crops to evaluate on; else 64, or of a folder all images.
 
     Raises:
         ValueError, OSError: for images that can't be used, or of a size that the network refuses.
     """
+    if isinstance(data, Folder) and data.size is None and images is None:
+        return evaluate_whole(model, data)
     config = model.config
     if data is not None:
         if data.size is None:
             data = replace(data, size=config.build_data().crop)
         config = replace(config, data=Component.of("data", data))
-    config = replace(config, validation=replace(config.validation, images=images))
+    number = CROPS if images is None else images
+    config = replace(config, validation=replace(config.validation, images=number))
+    of_folder = isinstance(data, Folder)
     data = config.build_data()
+    source = data.all_images() if of_folder and isinstance(data, Folder) else data.source()
     objective = Objective(model.task.at_size((data.crop, data.crop)), model.objective.loss)
-    validation = build_validation(config, objective, data.source().val, model.device)
+    validation = build_validation(config, objective, source.val, model.device)
     check_network(model.network, [("the crop", (data.crop, data.crop))], timed=model.task.timed)
     return validation.corrupted(), validation.evaluate(model.network)
+
+
+def evaluate_whole(model: Model, folder: Folder) -> tuple[Quality, Quality]:
+    """Quality of corrupted and of restored images, all of a folder and each as a whole.
+
+    Heights and widths are trimmed to multiples of the task's divisor. Lengths of a task, such as
+    that of a blur, are in pixels of these images.
+
+    Raises:
+        ValueError, OSError: for a folder without images, and for an image that can't be used,
+            unless the folder's `bad_images` is `skip`.
+    """
+    generator = torch.Generator(model.device).manual_seed(EVALUATION_SEED)
+    source = folder.all_images()
+    for note in source.notes:
+        warnings.warn(f"{folder.path}: {note}", stacklevel=2)
+    corrupted, restored = [], []
+    for image in tqdm(source.val, desc="evaluating", unit="image", leave=False):
+        try:
+            clean = _whole(model, image)
+        except (OSError, ValueError) as error:
+            if not folder.skips:
+                raise type(error)(f"{error}. Mend or remove it, or use bad_images=skip.") from error
+            warnings.warn(f"skipped {error}", stacklevel=2)
+            continue
+        both = _qualities(model, clean, generator)
+        corrupted.append(both[0])
+        restored.append(both[1])
+    if not restored:
+        raise ValueError(f"evaluate: none of {len(source.val)} images can be used.")
+    return together(corrupted), together(restored)
+
+
+def _whole(model: Model, image: NamedImage) -> Tensor:
+    """An image (1, 3, h, w) in [−1, 1], trimmed to what the task needs."""
+    pixels, divisor = image.open(), model.task.divisor
+    height, width = (n // divisor * divisor for n in pixels.shape[:2])
+    least = max(model.task.smallest, 1)
+    if min(height, width) < least:
+        raise ValueError(
+            f"{image.name}: {pixels.shape[0]}×{pixels.shape[1]} pixels; {model.task.name} needs "
+            f"{least}×{least} or more"
+        )
+    rgb = torch.from_numpy(pixels[:height, :width].copy()).to(model.device)
+    return rgb.permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+@torch.no_grad()
+def _qualities(model: Model, clean: Tensor, generator: torch.Generator) -> tuple[Quality, Quality]:
+    task = model.task.at_size((clean.shape[-2], clean.shape[-1]))
+    draw = task.draw(clean, generator)
+    observed = task.observe(draw)
+
+    def network(images: Tensor) -> Tensor:
+        given = (draw["time"],) if task.timed else ()
+        restored: Tensor = model.network(images, *given)
+        return restored
+
+    restored = in_tiles(network, observed, model.tile, divisor_of(model.network))
+    objective = Objective(task, model.objective.loss)
+    return quality_of(objective, observed, clean), quality_of(objective, restored.float(), clean)

@@ -10,11 +10,15 @@ import torch
 from torch import nn
 
 from telegrad.errors import reason
+from telegrad.files import expanded
+from telegrad.inference.weights import foreign, load_weights, read_model
 from telegrad.runs.build import Device, build_network, build_objective
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
 from telegrad.tasks import Objective, Task
-from telegrad.training.checkpoint import read_checkpoint
+
+LARGEST_TILE = 512
+"""Height and width in pixels that a network sees at once, where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +37,28 @@ class Model:
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
+    @property
+    def tile(self) -> int:
+        """Side in pixels of what the network sees at once of a larger image.
+
+        The size of training's crops for a network with global statistics, such as the U-Net, which
+        restores larger pieces worse (`benchmarks/results/tiles.md`).
+        """
+        local = getattr(self.network, "local", True)
+        return LARGEST_TILE if local else min(self.config.build_data().crop, LARGEST_TILE)
+
 
 def load_model(
     checkpoint: str | Path, device: Device = "cpu", network: Component | nn.Module | None = None
 ) -> Model:
-    """The model of a run's `_best.pt`. Nothing in the file is unpickled.
+    """The model of a run, from its `_best.pt` or another of its files. Nothing is unpickled.
 
     The file may be a stranger's: what it names must be classes of the kinds that a run has, and
     nothing else is called.
 
     Args:
-        checkpoint: the file.
+        checkpoint: `models/…_best.pt`, the `.safetensors` beside it, the run's directory, or a
+            state in that (`last.pt`).
         device: for the network.
         network: in place of the one that the file names: for a run whose network was made by a
             function, or given from Python.
@@ -53,30 +68,28 @@ def load_model(
         ValueError: if it is not a checkpoint of this program, is damaged, names something that is
             not there, or holds other weights than its network has.
     """
-    path = Path(checkpoint)
-    if "\0" in str(path):
-        raise ValueError(f"checkpoint {str(path)!r}: needs the name of a run's _best.pt.")
-    if not path.is_file():
+    if "\0" in str(checkpoint):
+        raise ValueError(f"checkpoint {str(checkpoint)!r}: needs the name of a run's _best.pt.")
+    path = Path(expanded(str(checkpoint)))
+    if not path.exists():
         raise FileNotFoundError(f"checkpoint {path}: no such file; needs a run's _best.pt.")
     try:
         torch.empty(0, device=device).cpu()
     except Exception as error:  # a torch without CUDA asserts; the meta device has no data
         raise ValueError(f"device={device} can't be used: {error}") from error
     try:
-        content = read_checkpoint(path, device)
-        described = content["configuration"]
-        weights = content["model_state_dict"]
+        stored = read_model(path)
     except Exception as error:  # a foreign or torn file can fail in any way
+        why = foreign(path) or reason(error)
         raise ValueError(
-            f"checkpoint {path}: not a model that `telegrad train` has written, or damaged "
-            f"({reason(error)})."
+            f"checkpoint {path}: not a model that `telegrad train` has written, or damaged ({why})."
         ) from error
     instead = {} if network is None else {"network": Component.of("network", network)}
     try:
-        _check_described(described, instead)
-        config = Config.from_dict(described, **instead)
+        _check_described(stored.described, instead)
+        config = Config.from_dict(stored.described, **instead)
         objective, built = build_objective(config), build_network(config)
-        built.load_state_dict(weights)
+        load_weights(built, stored.weights)
     except Exception as error:  # a network of the user's own can fail in any way
         raise ValueError(f"checkpoint {path}: {' '.join(str(error).split())}") from error
     built.to(device).eval()

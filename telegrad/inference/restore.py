@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from telegrad.data.image_files import images_in, read_picture, write_picture
+from telegrad.data.image_content import Frame
+from telegrad.data.image_folder import checked, list_images, make_output
+from telegrad.data.image_reading import read_image
+from telegrad.data.image_writing import suffix_for, write_image
+from telegrad.data.picture import frame_like, picture_of
 from telegrad.inference.model import Model
 from telegrad.inference.noise import estimate_noise
+from telegrad.inference.targets import inputs_of, targets_of
 from telegrad.inference.tiles import in_tiles
 from telegrad.networks import divisor_of
 
-LARGEST_TILE = 512
 LARGEST_PICTURE = 2**20
 
 
@@ -52,9 +58,6 @@ def restore_image(
         )
     if image.is_meta or not image.isfinite().all():
         raise ValueError("restore: image has values that are not finite, or none at all.")
-    if tile is None:
-        local = getattr(model.network, "local", True)
-        tile = LARGEST_TILE if local else min(model.config.build_data().crop, LARGEST_TILE)
     image = image.to(model.device)
     sigma = estimate_noise(image) if noise is None else noise
     given, times = model.task.prepare(image[None], sigma)
@@ -63,7 +66,7 @@ def restore_image(
         restored: Tensor = model.network(x) if times is None else model.network(x, times)
         return restored
 
-    return in_tiles(network, given, tile, divisor_of(model.network))[0]
+    return in_tiles(network, given, tile or model.tile, divisor_of(model.network))[0]
 
 
 def _check_tile(tile: int | None) -> None:
@@ -77,17 +80,37 @@ def restore_files(
     out: str | Path,
     noise: float | None = None,
     tile: int | None = None,
+    overwrite: bool = False,
+    max_pixels: int | None = None,
+    note: Callable[[str], object] = warnings.warn,
 ) -> tuple[list[Path], list[str]]:
-    """Restores an image, or all images in a folder, into the folder `out` as PNG files.
+    """Restores an image, or all images in a folder, into the folder `out`, without loss as PNG.
 
-    Grey images stay grey, alpha and 16 bits are kept, EXIF orientation is applied.
+    Pages of a TIFF become pages of a TIFF, all frames of an animation those of an animated PNG.
+    Grey stays grey, alpha, 16 bits, color profile, resolution and EXIF are kept, pictures are
+    turned upright. An `out` within the folder is not read. Nothing is written unless everything
+    may be.
+
+    Args:
+        model: trained.
+        source: an image or a folder.
+        out: a folder.
+        noise, tile: as `restore_image`.
+        overwrite: whether files in `out` are replaced; those that are restored never are.
+        max_pixels: that an image's header may announce; twice Pillow's `MAX_IMAGE_PIXELS` if not
+            given.
+        note: is told what of a restored image's metadata could not be kept, and which files in a
+            folder are no images.
 
     Returns:
-        the files written, and what could not be read, each with its reason.
+        the files written, and what was left out, each with its reason: files that can't be read,
+        and further pictures in a file that is neither TIFF nor an animation.
 
     Raises:
-        FileNotFoundError, ValueError: if there is nothing to restore.
-        OSError: if `out` can't be written.
+        FileNotFoundError, ValueError: if there is nothing to restore, or an image would be
+            overwritten by its own restored one.
+        FileExistsError: if there are files in `out` already and `overwrite` is false.
+        OSError: if `out` can't be written. What was written before stays.
     """
     _check_tile(tile)
     for name, path in (("source", source), ("out", out)):
@@ -96,22 +119,45 @@ def restore_files(
     source, out = Path(source), Path(out)
     if not source.exists():
         raise FileNotFoundError(f"restore: {source} does not exist; needs an image or a folder.")
-    files = images_in(source) if source.is_dir() else [source]
     root = source if source.is_dir() else source.parent
+    files = [source]
+    if source.is_dir():
+        folder = checked(list_images(source))
+        files = inputs_of(folder.files, source, out)
+        if folder.said:
+            note(f"{source}: left out {folder.said}.")
+    if not files:
+        raise ValueError(f"restore: all images in {source} lie in {out}; choose another --out.")
+    targets = targets_of(files, root, out, suffix_for, overwrite)
     written: list[Path] = []
     failed: list[str] = []
-    for file in tqdm(files, desc="restoring", unit="image", disable=len(files) == 1):
+    pairs = zip(files, targets, strict=True)
+    for file, target in tqdm(pairs, "restoring", len(files), unit="image", disable=len(files) == 1):
         try:
-            picture = read_picture(file)
+            content = read_image(file, max_pixels)
         except OSError as error:
             warnings.warn(f"left out {error}", stacklevel=2)
             failed.append(str(error))
             continue
-        restored = restore_image(model, picture.rgb, noise, tile)
-        target = out / file.relative_to(root).with_suffix(".png")
-        if target in written:  # of one name but for the suffix
-            target = target.with_name(f"{file.name}.png")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_picture(target, restored, picture)
+        frames = tuple(_restored(model, frame, noise, tile) for frame in content.frames)
+        try:
+            make_output(out)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_image(target, replace(content, frames=frames))
+        except OSError as error:
+            raise OSError(
+                f"restore: {error} {len(written)} of {len(files)} images were restored before "
+                f"and stay."
+            ) from error
         written.append(target)
+        for what in content.notes:
+            note(f"{file}: {what}.")
+        if content.left_out:
+            warnings.warn(f"left out of {file}: {content.left_out}", stacklevel=2)
+            failed.append(f"{file}: {content.left_out}.")
     return written, failed
+
+
+def _restored(model: Model, frame: Frame, noise: float | None, tile: int | None) -> Frame:
+    picture = picture_of(frame)
+    return frame_like(restore_image(model, picture.rgb, noise, tile), picture)

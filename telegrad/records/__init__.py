@@ -2,6 +2,8 @@
 
 from telegrad.records.directory import RunDirectory, run_directories
 from telegrad.records.environment import environment, processor
+from telegrad.records.lock import locked
+from telegrad.records.own_files import refuse_foreign
 from telegrad.records.records import NoRecords, Records
 from telegrad.records.tables import last_row
 
@@ -11,6 +13,8 @@ __all__ = [
     "RunDirectory",
     "environment",
     "last_row",
+    "locked",
     "processor",
+    "refuse_foreign",
     "run_directories",
 ]

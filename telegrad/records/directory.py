@@ -77,6 +77,11 @@ class RunDirectory:
         return self.path / "environment.json"
 
     @property
+    def inputs(self) -> Path:
+        """Names and digests of what it was made of."""
+        return self.path / "inputs.json"
+
+    @property
     def progress(self) -> Path:
         """Every validation in full."""
         return self.path / "progress.csv"

@@ -50,6 +50,7 @@ class Records:
     Args:
         directory: of the run; made if it does not exist.
         configuration: all that describes the run, as plain data.
+        inputs: names and digests of what it is made of, as plain data.
         overwrite: whether files of an earlier run of that name are replaced.
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
         logs_levels: whether there is a table for `level_statistics`.
@@ -66,6 +67,7 @@ class Records:
         directory: RunDirectory,
         configuration: dict[str, Any],
         *,
+        inputs: dict[str, Any] | None = None,
         overwrite: bool,
         logs_ssim: bool = False,
         logs_levels: bool = False,
@@ -99,6 +101,8 @@ class Records:
             for path in there:
                 path.unlink()
             write_whole(directory.config, yaml.safe_dump(configuration, sort_keys=False))
+            if inputs is not None:
+                write_whole(directory.inputs, json.dumps(inputs, indent=1) + "\n")
             write_whole(directory.environment, json.dumps(environment(), indent=2) + "\n")
             self._tables = [Table(path, columns, keep) for path, columns in tables.items()]
         except OSError as error:

@@ -23,14 +23,12 @@ from telegrad.mge.grids import GridHierarchy
 from telegrad.networks import accept_times, check_network
 from telegrad.records import NoRecords, Records
 from telegrad.runs.config import Config
+from telegrad.runs.magnitude import check_magnitude
 from telegrad.schedules import LearningRate, Problem, Schedule
 from telegrad.tasks import Objective, Task
 from telegrad.training.draws import NETWORK, seed_of
 from telegrad.training.state import Progress
 from telegrad.training.validation import Validation
-
-MOST_WEIGHTS = 2**30
-"""Of a network: 4 GiB, and three times as much again for gradients and Adam."""
 
 SMALL = 256
 """Height and width, in pixels, of images that a network is tried on before others are read."""
@@ -88,17 +86,7 @@ def build_network(config: Config) -> nn.Module:
         if name in inspect.signature(factory).parameters
     }
     if config.network.instance is None:
-        with torch.device("meta"):  # counted before any memory is taken
-            try:
-                counted = config.network.build(**more)
-            except (NotImplementedError, RuntimeError):
-                counted = nn.Module()  # it computes with its weights when it is made
-        weights = sum(parameter.numel() for parameter in counted.parameters())
-        if weights > MOST_WEIGHTS:
-            raise ValueError(
-                f"{config.network}: it would have {weights:.2g} weights; needs at most "
-                f"{MOST_WEIGHTS:,}. Make it smaller."
-            )
+        check_magnitude(config.network, more)
     torch.manual_seed(seed_of(config.seed, NETWORK))
     network: nn.Module = config.network.build(**more)
     return accept_times(network) if task.timed else network
@@ -230,12 +218,15 @@ def build_validation(
     return Validation(objective, to_images(crops))
 
 
-def build_records(config: Config, progress: Progress, resumed: bool) -> Records:
+def build_records(
+    config: Config, progress: Progress, resumed: bool, inputs: dict[str, Any]
+) -> Records:
     """What the run writes; after `progress`, if it is resumed."""
     strategy = config.build_strategy()
     return Records(
         config.directory,
         config.to_dict(),
+        inputs=inputs,
         overwrite=config.output.overwrite,
         logs_ssim=config.build_task().logs_ssim,
         logs_levels=strategy.adaptation(build_schedule(config)) is not None,

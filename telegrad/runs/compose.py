@@ -13,6 +13,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from telegrad.errors import did_you_mean
+from telegrad.files import expanded
 from telegrad.options import meanings
 from telegrad.runs.component import KINDS, Component, plain_name, resolve
 from telegrad.runs.config import Config
@@ -199,6 +200,7 @@ def _expanded_data(options: Mapping[str, Any]) -> dict[str, Any]:
     data = options.get("data")
     if not isinstance(data, str):
         return options
+    data = expanded(data)
     named = plain_name(data) in {plain_name(name) for name in KINDS["data"].names()}
     is_directory = Path(data).is_dir()
     if named and is_directory:
@@ -208,7 +210,7 @@ def _expanded_data(options: Mapping[str, Any]) -> dict[str, Any]:
         )
     if is_directory:
         return {**options, "data": "Folder", "data.path": data}
-    if os.sep in data or data.startswith((".", "~")):
+    if os.sep in data or data.startswith("."):
         raise ValueError(f"data={data}: no such directory; needs a folder of images, or a dataset.")
     if not named and "." not in data:
         try:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-import yaml
 
-from telegrad.records import RunDirectory
+from telegrad.files import read_yaml
+from telegrad.records import RunDirectory, environment
 from telegrad.runs.build import build_schedule
 from telegrad.runs.config import Config
+from telegrad.runs.inputs import changes, read_inputs
 from telegrad.schedules import Schedule, Stage
 from telegrad.training.checkpoint import read_state
 
@@ -44,8 +45,8 @@ def stored_content(files: RunDirectory) -> dict[str, Any]:
             f"that a run left, such as results/runs/NAME."
         )
     try:
-        content = yaml.safe_load(files.config.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        content = read_yaml(files.config)
+    except ValueError as error:
         raise ValueError(f"resume: {files.config} can't be read ({error}).") from error
     if not isinstance(content, dict):
         raise ValueError(f"resume: {files.config} is not the configuration of a run.")
@@ -76,6 +77,33 @@ def stopped_run(config: Config, device: torch.device) -> tuple[dict[str, Any] | 
             f"another run_id, or --overwrite without --resume to start anew."
         )
     return saved, list(changed.values())
+
+
+def changed_inputs(config: Config, now: Mapping[str, Any], accept: bool) -> list[str]:
+    """What a stopped run was made of and is another now, in words; and versions, for the record.
+
+    Raises:
+        ValueError: for other images or another source, unless that is accepted.
+    """
+    before = read_inputs(config.directory.inputs)
+    if before is None:
+        return ["it is not known which images it began with"]
+    changed = changes(before, now)
+    if changed and not accept:
+        raise ValueError(
+            f"resume: {config.name} was made of something else ({'; '.join(changed)}). Put back "
+            f"what it was, or go on all the same with --accept_changes."
+        )
+    return [*changed, *_other_versions(config)]
+
+
+def _other_versions(config: Config) -> list[str]:
+    then, now = read_inputs(config.directory.environment) or {}, environment()
+    return [
+        f"{name} {then[name]} then, {now[name]} now"
+        for name in ("python", "torch", "telegrad")
+        if name in then and then[name] != now[name]
+    ]
 
 
 def _instances(config: Config) -> dict[str, Any]:

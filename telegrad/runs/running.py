@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from telegrad.data.image_folder import make_output
 from telegrad.data.stream import CropStream
-from telegrad.records import RunDirectory
+from telegrad.mge.mixing import mixing_layers
+from telegrad.records import RunDirectory, locked
 from telegrad.runs import build
 from telegrad.runs.config import Config
+from telegrad.runs.inputs import inputs_of
 from telegrad.runs.picture import save_comparison
-from telegrad.runs.resume import lengthened, stopped_run
+from telegrad.runs.processes import is_first_process
+from telegrad.runs.resume import changed_inputs, lengthened, stopped_run
 from telegrad.schedules import Schedule, Stage
 from telegrad.tasks import Objective
 from telegrad.training.checkpoint import read_checkpoint
@@ -54,7 +62,13 @@ class Report:
 
 @dataclass
 class Prepared:
-    """A run before its first step, or before the next one of a run that is resumed."""
+    """A run before its first step, or before the next one of a run that is resumed.
+
+    Attributes:
+        inputs: names and digests of images and source.
+        notes: what a user should know of the images.
+        events: what the run begins its records with.
+    """
 
     config: Config
     network: nn.Module
@@ -62,29 +76,59 @@ class Prepared:
     objective: Objective
     state: TrainingState
     validation: Validation
-    resumed: str | None
+    inputs: dict[str, Any]
+    notes: tuple[str, ...]
+    events: list[str]
 
 
-def run(config: Config, *, resume: bool = False) -> Report:
+def run(config: Config, *, resume: bool = False, accept_changes: bool = False) -> Report:
     """Trains what is described; writes logs, the best model and a picture.
 
     Args:
         config: all about the run.
         resume: go on with a run of the same name that was stopped, from where it was last saved;
             it begins if there is none.
+        accept_changes: go on although images, or the source of a class, are others than before.
 
     Raises:
         ValueError, OSError: for bad input, before training begins.
+        BlockingIOError: if another process works on the run.
     """
-    prepared = prepare(config, resume=resume)
-    fabric, state, objective = prepared.fabric, prepared.state, prepared.objective
-    fabric.barrier()  # nothing is written before all have read
-    first = fabric.is_global_zero
+    files, first = config.directory, is_first_process()
+    with ExitStack() as stack:
+        if first and files.path.is_dir():
+            stack.enter_context(locked(files.path))
+        prepared = prepare(config, resume=resume, accept_changes=accept_changes)
+        prepared.fabric.barrier()  # nothing is written before all have read
+        if first:
+            _make(files.path)
+            stack.enter_context(locked(files.path))
+        return carry_on(prepared, resume=resume)
+
+
+def _make(directory: Path) -> None:
+    try:
+        make_output(directory)  # its picture is no input
+    except OSError as error:
+        raise OSError(
+            f"results directory {directory} can't be written ({error}); choose another with --out."
+        ) from error
+
+
+def carry_on(prepared: Prepared, *, resume: bool) -> Report:
+    """Trains from where the state is to the end."""
+    config, fabric, state = prepared.config, prepared.fabric, prepared.state
+    objective, first = prepared.objective, fabric.is_global_zero
     records = (
-        build.build_records(config, state.progress, resume) if first else build.no_records(config)
+        build.build_records(config, state.progress, resume, prepared.inputs)
+        if first
+        else build.no_records(config)
     )
-    if prepared.resumed is not None:
-        records.event(prepared.resumed)
+    for event in prepared.events:
+        records.event(event)
+    for note in prepared.notes:
+        fabric.print(f"Note: {note}.")
+        records.event(note)
     fabric.print(state.schedule)
     validations, done = config.validations, state.progress.work_units
     with records:
@@ -121,7 +165,7 @@ def run(config: Config, *, resume: bool = False) -> Report:
     return report
 
 
-def prepare(config: Config, *, resume: bool = False) -> Prepared:
+def prepare(config: Config, *, resume: bool = False, accept_changes: bool = False) -> Prepared:
     """All that a run needs; only image caches are written. Arguments and errors as for `run`."""
     fabric, objective = build.build_fabric(config), build.build_objective(config)
     network = build.build_network(config)
@@ -129,6 +173,8 @@ def prepare(config: Config, *, resume: bool = False) -> Prepared:
     build.check_loss(config, objective, network)
     saved, changes = stopped_run(config, fabric.device) if resume else (None, [])
     source = config.build_data().source()
+    inputs = inputs_of(config, source)
+    other = changed_inputs(config, inputs, accept_changes) if saved is not None else []
     stream = CropStream(build.training_pyramid(config, source.train), config.seed)
     validation = build.build_validation(config, objective, source.val, fabric.device)
     build.check_large_sizes(config, network)
@@ -148,17 +194,42 @@ def prepare(config: Config, *, resume: bool = False) -> Prepared:
         early_stop=strategy.early_stop(),
         adaptation=strategy.adaptation(schedule),
     )
-    resumed = None
+    events: list[str] = []
     if saved is not None:
         state.load_state_dict(saved)
         stages = [Stage(**stage) for stage in saved["stages"]]
         state.schedule = lengthened(config, stages, saved["probes"] or 0.0)
+        if any("to validate on" in change for change in other):
+            state.progress.best_loss = loss_of_best(config, network, validation)
         after = f"resumed after iteration {state.progress.iteration}"
         where = f"device {config.runtime.device}", f"{fabric.world_size} processes"
-        resumed = "; ".join([after, *changes, *where])
+        events.append("; ".join([after, *changes, *other, *where]))
     elif strategy.time_limit is not None:
         state.schedule = within_time(config, fabric, state, objective, validation)
-    return Prepared(config, network, fabric, objective, state, validation, resumed)
+    notes = (*source.notes, *mixing_notes(network, state.schedule))
+    return Prepared(*(config, network, fabric, objective, state, validation, inputs, notes, events))
+
+
+def mixing_notes(network: nn.Module, schedule: Schedule) -> list[str]:
+    """Layers that break the telescoping sum, where the schedule has stages of several levels."""
+    telescopes = any(stage.finest > stage.coarsest for stage in schedule.stages)
+    return (
+        [str(layer).rstrip(".") for layer in mixing_layers(network.train())] if telescopes else []
+    )
+
+
+def loss_of_best(config: Config, network: nn.Module, validation: Validation) -> float:
+    """Of the best model until now, on images that it was not chosen by; infinite if there is none.
+
+    The network has its own weights again afterwards.
+    """
+    if not config.directory.best.exists():
+        return math.inf
+    own = {name: value.clone() for name, value in network.state_dict().items()}
+    network.load_state_dict(read_checkpoint(config.directory.best)["model_state_dict"])
+    loss = validation.evaluate(network).loss
+    network.load_state_dict(own)
+    return loss
 
 
 def within_time(

@@ -60,7 +60,9 @@ class Runtime:
         most=2**20,
     )
     cache_dir: str | None = option(
-        None, "where that cache lies, and stays for the next run; else in the output's directory"
+        None,
+        "where that cache lies, and stays for the next run; else in the output's directory",
+        path=True,
     )
 
     def __post_init__(self) -> None:
@@ -71,7 +73,7 @@ class Runtime:
 class Output:
     """What a run writes, and where."""
 
-    directory: str = option("results", "logs, models and pictures go here")
+    directory: str = option("results", "logs, models and pictures go here", path=True)
     run_id: int = option(1, "distinguishes runs of one configuration", most=2**63 - 1)
     label: str | None = option(
         None, "by which a comparison or a report lists the run; else its strategy"

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as safetensors_bytes
 from torch import Tensor, nn
 
 from telegrad.atomic import write_whole
 from telegrad.errors import reason
+from telegrad.files import read_tensors
 
 
 def save_best(
@@ -70,13 +72,26 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
         ValueError: if it was altered since, or has no checksum.
         Exception: of many kinds, from torch, for a file that is torn or of another program.
     """
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = read_tensors(path)
     if not isinstance(content, dict) or "checksum" not in content:
         raise ValueError("it has no checksum, so another program wrote it")
     expected = content.pop("checksum")
     if checksum(content) != expected:
         raise ValueError("its checksum is not that of its content")
     return _on(device, content)
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Weights and what stands beside them, such as a run's configuration.
+
+    Raises:
+        OSError, ValueError: if it can't be read, or is not a whole file of that format.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"it is damaged, or of another format ({error})") from error
 
 
 def write_state(last: Path, previous: Path, content: dict[str, Any]) -> None:

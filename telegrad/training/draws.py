@@ -49,7 +49,7 @@ def draw_shell(
 
 
 def rules_of(task: Task, draws: Sequence[Draw | None]) -> dict[Any, Restriction]:
-    """The task's rules for the fields that its draws have; not all have the noise of `Task`."""
+    """The task's rules for the fields of its draws; `Task` names noise, which not all have."""
     fields = {key for draw in draws if draw is not None for key in draw}
     return {key: rule for key, rule in task.rules.items() if key in fields}
 

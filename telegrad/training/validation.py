@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,9 +24,10 @@ class Quality:
 
     Attributes:
         loss: what is trained on, averaged over the images.
-        mse: (n,) mean squared error of each image, on [−1, 1].
-        psnr: (n,) peak signal-to-noise ratio of each image in dB, at a range of 2.
-        ssim: (n,) structural similarity of each image; not a number for images below 16×16.
+        mse: (n,) mean squared error of each image as it comes out, on [−1, 1].
+        psnr: (n,) peak signal-to-noise ratio in dB, at a range of 2, of each image as it would be
+            written: clipped to [−1, 1], over all pixels and channels.
+        ssim: (n,) structural similarity, likewise; not a number for images below 16×16.
     """
 
     loss: float
@@ -57,6 +58,27 @@ class Quality:
         return {name: None if math.isnan(value) else value for name, value in all_four.items()}
 
 
+def quality_of(objective: Objective, restored: Tensor, clean: Tensor) -> Quality:
+    """Quality of restored images (n, 3, h, w), beside the clean ones."""
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    written = restored.clamp(-1, 1)
+    psnr = peak_signal_noise_ratio(written, clean, data_range=2.0, dim=(1, 2, 3), reduction="none")
+    large = min(clean.shape[-2:]) >= SMALLEST
+    ssim = similarity(written, clean) if large else torch.full_like(psnr, float("nan"))
+    mse = (restored - clean).square().mean((1, 2, 3))
+    loss = objective.losses_of(restored, clean).mean().item()
+    return Quality(loss, mse.cpu(), psnr.cpu(), ssim.cpu())
+
+
+def together(qualities: Sequence[Quality]) -> Quality:
+    """Of as many images as there are in all of them."""
+    numbers = [len(quality.mse) for quality in qualities]
+    losses = (n * quality.loss for n, quality in zip(numbers, qualities, strict=True))
+    parts = (torch.cat([getattr(q, name) for q in qualities]) for name in ("mse", "psnr", "ssim"))
+    return Quality(sum(losses) / sum(numbers), *parts)
+
+
 class _Unchanged(nn.Module):
     """Restores nothing."""
 
@@ -84,17 +106,8 @@ class Validation:
 
     def evaluate(self, network: nn.Module) -> Quality:
         """Quality of the restored images; the network is left in the mode it was in."""
-        from torchmetrics.functional.image import peak_signal_noise_ratio
-
-        restored, clean = self._restored(network, self.draw), self.draw["clean"]
-        psnr = peak_signal_noise_ratio(
-            restored, clean, data_range=2.0, dim=(1, 2, 3), reduction="none"
-        )
-        large = min(clean.shape[-2:]) >= SMALLEST
-        ssim = similarity(restored, clean) if large else torch.full_like(psnr, float("nan"))
-        mse = (restored - clean).square().mean((1, 2, 3))
-        loss = self.objective.losses_of(restored, clean).mean().item()
-        return Quality(loss, mse.cpu(), psnr.cpu(), ssim.cpu())
+        restored = self._restored(network, self.draw)
+        return quality_of(self.objective, restored, self.draw["clean"])
 
     def corrupted(self) -> Quality:
         """Quality of the corrupted images themselves."""

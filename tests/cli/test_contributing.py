@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from telegrad.cli.main import main
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```python\n# (my_\w+\.py)\n(.*?)```", TEXT, re.S))
@@ -72,7 +74,7 @@ def test_all_of_them_train_evaluate_restore_and_resume_from_the_shell(beside_the
         ("strategy", "package.my_strategies.CoarseThenFine"),
     ],
 )
-def test_each_of_them_trains_alone_from_a_package(part, option, beside_them):
+def test_each_of_them_trains_alone_from_a_package(part, option, beside_them, monkeypatch, capsys):
     task = option if part == "task" else "denoising"
     rest = [] if part == "task" else [f"--{part}", option]
     small = (
@@ -82,4 +84,7 @@ def test_each_of_them_trains_alone_from_a_package(part, option, beside_them):
         [] if part in ("network", "task") else ["--network", "ResNet", "--network.channels", "4"]
     )
     network = ["--network", "SRNet", "--network.channels", "4"] if part == "task" else network
-    telegrad(beside_them, "train", task, *rest, *network, *small.split(), "--out", f"alone_{part}")
+    monkeypatch.chdir(beside_them)
+    monkeypatch.syspath_prepend(beside_them)
+    words = ["train", task, *rest, *network, *small.split(), "--out", f"alone_{part}"]
+    assert main(words) == 0, capsys.readouterr().err

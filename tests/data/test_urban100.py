@@ -127,11 +127,11 @@ def test_prepare_leaves_what_was_there_when_an_image_is_bad(tmp_path):
     before = {file: file.read_bytes() for file in root.iterdir()}
     (tmp_path / "photos").mkdir()
     with pytest.raises(ValueError, match="no images in"):
-        prepare_urban100(tmp_path / "photos", tmp_path)
+        prepare_urban100(tmp_path / "photos", tmp_path, overwrite=True)
     Image.fromarray(random_pixels(80, 80, 3)).save(tmp_path / "photos/a.png")
     (tmp_path / "photos/b.png").write_bytes(b"broken")
     with pytest.raises(OSError, match=r"b\.png: can't be read"):
-        prepare_urban100(tmp_path / "photos", tmp_path)
+        prepare_urban100(tmp_path / "photos", tmp_path, overwrite=True)
     with pytest.raises(ValueError, match="test_every=1, needs 2"):
         prepare_urban100(tmp_path / "photos", tmp_path, test_every=1)
     assert {file: file.read_bytes() for file in root.iterdir()} == before
@@ -147,7 +147,7 @@ def test_prepare_refuses_a_place_that_names_nothing(tmp_path):
     for name, shape in (("a", (80, 80, 3)), ("b", (1, 80, 3))):
         Image.fromarray(random_pixels(*shape)).save(tmp_path / "photos" / f"{name}.png")
     with pytest.raises(ValueError, match=r"b\.png has 1×80 pixels; needs 2×2 or more"):
-        prepare_urban100(tmp_path / "photos", tmp_path)
+        prepare_urban100(tmp_path / "photos", tmp_path, overwrite=True)
     assert not (tmp_path / "Urban100").exists()
 
 
@@ -164,7 +164,7 @@ def test_prepare_on_a_full_disk_leaves_each_file_old_or_new(tmp_path, monkeypatc
 
     monkeypatch.setattr("torch.save", save)
     with pytest.raises(OSError, match=r"low_res_train\.pt can't be written \(No space left"):
-        prepare_urban100(tmp_path / "photos", tmp_path)
+        prepare_urban100(tmp_path / "photos", tmp_path, overwrite=True)
     assert {file: file.read_bytes() for file in root.iterdir()} == before
 
 

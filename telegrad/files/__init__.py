@@ -1,0 +1,7 @@
+"""Files that may be a stranger's, read within bounds of time and memory; and paths."""
+
+from telegrad.files.paths import expanded
+from telegrad.files.plain import read_json, read_yaml
+from telegrad.files.tensors import read_tensors
+
+__all__ = ["expanded", "read_json", "read_tensors", "read_yaml"]
