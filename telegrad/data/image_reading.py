@@ -15,8 +15,14 @@ from telegrad.data.color_profiles import CONVERTED, kept_profile
 from telegrad.data.image_content import Animation, Carried, Frame, ImageContent
 from telegrad.data.orientation import Exif, exif_of, turned_upright
 from telegrad.data.pillow_frames import dpi_of, frame_of, orientation_of
-from telegrad.data.pixel_limit import check_size, pillows_limit_lifted
-from telegrad.data.png_files import Opened, chunks_to_keep, deep_samples, is_deep_color
+from telegrad.data.pixel_limit import WAY_OUT, check_size, pillows_limit_lifted
+from telegrad.data.png_files import (
+    Opened,
+    chunks_to_keep,
+    deep_samples,
+    is_deep_color,
+    transparent_grey,
+)
 from telegrad.data.tiff_files import is_tiff
 from telegrad.data.tiff_reading import read_tiff
 from telegrad.errors import reason
@@ -54,7 +60,7 @@ def read_image(
 
 def _said(error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):
-        return f"{error} If it is to be trusted, lift the limit with --max_pixels (max_pixels=…)"
+        return f"{error} {WAY_OUT}"
     if isinstance(error, UnidentifiedImageError):
         return "it is of no format that is known, or its start is damaged"
     plain = isinstance(error, (OSError, ValueError, SyntaxError)) and str(error).strip()
@@ -62,6 +68,8 @@ def _said(error: Exception) -> str:
 
 
 def _read(file: Path, max_pixels: int | None, first_only: bool) -> ImageContent:
+    if file.exists() and not file.is_file():  # a pipe would be waited for
+        raise ValueError("it is not a file")
     if is_tiff(file):
         return read_tiff(file, max_pixels, first_only)
     try:
@@ -89,6 +97,9 @@ def _decoded(
         check_size(*image.size, 1, max_pixels)
         if exif:
             image.info["exif"] = exif
+        hidden = image.info.get("transparency")
+        if image.mode == "L" and isinstance(hidden, int):
+            image.info["transparency"] = transparent_grey(opened, hidden)
         number = 1 if first_only else getattr(image, "n_frames", 1)
         moves = image.format in ANIMATED and number > 1
         if moves:

@@ -16,7 +16,7 @@ from telegrad.data.tiff_files import is_tiff, number_of_pages, write_pages
 def suffix_for(file: Path) -> str:
     """Of the format that can hold what the image file holds: pages in TIFF, all else in PNG."""
     try:
-        return ".tif" if is_tiff(file) and number_of_pages(file) > 1 else ".png"
+        return ".tif" if file.is_file() and is_tiff(file) and number_of_pages(file) > 1 else ".png"
     except (OSError, ValueError):  # it will be refused when it is read
         return ".png"
 

@@ -8,6 +8,11 @@ from contextlib import contextmanager
 
 from PIL import Image
 
+WAY_OUT = (
+    "If it is to be trusted, take a smaller copy of it, or lift the limit: telegrad restore "
+    "--max_pixels, read_rgb(…, max_pixels=…)"
+)
+
 _lock = threading.Lock()
 _readers = 0
 _pillows: int | None = None
@@ -28,10 +33,7 @@ def check_size(width: int, height: int, frames: int, max_pixels: int | None) -> 
     limit = limit_of(max_pixels)
     if limit is not None and width * height * frames > limit:
         said = f"{width}×{height} pixels" + (f", {frames} times" if frames > 1 else "")
-        raise ValueError(
-            f"its header says {said}, more than {limit:,} in all; if it is to be trusted, lift "
-            f"the limit with --max_pixels (max_pixels=…)"
-        )
+        raise ValueError(f"its header says {said}, more than {limit:,} in all. {WAY_OUT}")
 
 
 @contextmanager

@@ -40,6 +40,14 @@ def is_deep_color(opened: Opened) -> bool:
     return start.startswith(SIGNATURE) and start[24:25] == b"\x10" and start[25] != GREY
 
 
+def transparent_grey(opened: Opened, value: int) -> int:
+    """The transparent value of a grey PNG, stretched to 8 bits as Pillow does its pixels."""
+    with opened() as stream:
+        start = stream.read(26)
+    depth = start[24] if start.startswith(SIGNATURE) and start[25] == GREY else 8
+    return value * 255 // (2**depth - 1) if depth in (2, 4) else value
+
+
 def deep_samples(opened: Opened) -> Frame:
     """The samples of a PNG of 16 bits in color or with alpha; one color may be transparent.
 
@@ -132,8 +140,7 @@ def _animated(frames: list[Frame], animation: Animation) -> Iterator[Chunk]:
 
 
 def _chunks_of(carried: Carried) -> Iterator[Chunk]:
-    kept = [kind for kind, _ in carried.chunks]
-    if carried.profile and b"cICP" not in kept:
+    if carried.profile:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(carried.profile)
     yield from carried.chunks
     if carried.dpi:

@@ -75,8 +75,6 @@ def samples_of_page(page: TiffPage, size: int, max_pixels: int | None) -> tuple[
     colors = {"MINISBLACK": 1, "MINISWHITE": 1, "RGB": 3}.get(photometric_of(page), 0)
     if page.dtype is None or not colors or page.samplesperpixel not in (colors, colors + 1):
         raise ValueError(f"a TIFF of {said}; needs grey or RGB, with or without alpha")
-    if page.imagedepth != 1:
-        raise ValueError(f"a TIFF of {said} with {page.imagedepth} layers; needs one")
     ends = zip(page.dataoffsets, page.databytecounts, strict=True)
     if not page.databytecounts or any(n < 1 or start + n > size for start, n in ends):
         raise ValueError("the file is truncated: pixels are missing")

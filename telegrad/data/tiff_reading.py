@@ -12,7 +12,7 @@ from PIL import Image
 from tifffile import TiffFile, TiffPage
 
 from telegrad.data.color_profiles import kept_profile
-from telegrad.data.image_content import Carried, Frame, ImageContent
+from telegrad.data.image_content import Carried, Frame, ImageContent, is_see_through
 from telegrad.data.orientation import turned_upright
 from telegrad.data.pillow_frames import frame_of
 from telegrad.data.pixel_limit import check_size
@@ -49,6 +49,8 @@ def read_tiff(file: Path, max_pixels: int | None, first_only: bool) -> ImageCont
         notes: list[str] = []
         for k, page in enumerate(pages):
             check_size(page.imagewidth, page.imagelength, 1, max_pixels)
+            if page.imagedepth != 1:
+                raise ValueError(f"a TIFF of {page.imagedepth} layers in one page; needs one")
             frame, note = _page(file, image, k, page, max_pixels)
             frames.append(frame)
             notes += [note] if note and note not in notes else []
@@ -115,8 +117,9 @@ def _by_pillow(image: Image.Image, k: int, page: TiffPage, plain: bool) -> tuple
         return None
     image.load()
     left = image.tag_v2.get(ORIENTATION, 1)  # type: ignore[attr-defined]  # gone if Pillow turned it
-    dropped = DROPPED * (image.mode == "RGBX")
     frame, note = frame_of(image, None if plain else page.bitspersample)
+    colors = {"SEPARATED": 4, "RGB": 3, "YCBCR": 3, "CIELAB": 3}.get(photometric_of(page), 1)
+    dropped = DROPPED * (page.samplesperpixel > colors + is_see_through(frame))
     if photometric_of(page) == "MINISWHITE" and not plain:
         raise ValueError("16 bits, white as zero")
     return turned_upright(frame, left), note or dropped

@@ -116,6 +116,8 @@ def restore_files(
     for name, path in (("source", source), ("out", out)):
         if not str(path).strip() or "\0" in str(path):
             raise ValueError(f"restore: {name}={str(path)!r}, needs the name of a file or folder.")
+    if max_pixels is not None and not max_pixels >= 1:
+        raise ValueError(f"restore: max_pixels={max_pixels}, needs 1 pixel or more.")
     source, out = Path(source), Path(out)
     if not source.exists():
         raise FileNotFoundError(f"restore: {source} does not exist; needs an image or a folder.")

@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import threading
 import time
@@ -6,6 +7,7 @@ import tracemalloc
 import zlib
 
 import numpy as np
+import png
 import pytest
 import tifffile
 from odd_images import SRGB
@@ -176,6 +178,16 @@ def test_a_transparent_color_of_16_bits_is_hidden(tmp_path):
     assert picture.rgb.min() > 0.8
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_a_transparent_grey_of_every_depth_is_hidden(depth, tmp_path):
+    rows = [[0, 2**depth - 1, 1, 1], [2**depth - 1, 0, 1, 0]]
+    with (tmp_path / "a.png").open("wb") as stream:
+        writer = png.Writer(4, 2, greyscale=True, bitdepth=depth, transparent=1)
+        writer.write(stream, rows)
+    hidden = (read_picture(tmp_path / "a.png").alpha == 0).tolist()
+    assert hidden == [[value == 1 for value in row] for row in rows]
+
+
 # --- sizes ----------------------------------------------------------------------------------------
 
 
@@ -264,6 +276,31 @@ def test_a_tiff_that_ends_too_soon_is_refused(cut, tmp_path):
     (tmp_path / "a.tif").write_bytes(content[:end])
     with pytest.raises(OSError, match="truncated|ends before|not in the file"):
         read_image(tmp_path / "a.tif")
+
+
+def test_a_tiff_of_layers_is_refused_and_channels_that_are_dropped_are_named(tmp_path):
+    layers = np.zeros((5, 20, 30), "u1")
+    for kind in ("u1", "u2"):
+        options = {"photometric": "minisblack", "volumetric": True, "tile": (16, 16, 16)}
+        tifffile.imwrite(tmp_path / "a.tif", layers.astype(kind), **options)
+        with pytest.raises(OSError, match=r"a\.tif: .*5 layers"):
+            read_rgb(tmp_path / "a.tif")
+        for channels in (4, 5):
+            values = np.zeros((6, 7, channels), kind)
+            extra = ["unspecified"] * (channels - 3)
+            tifffile.imwrite(tmp_path / "b.tif", values, photometric="rgb", extrasamples=extra)
+            try:
+                notes = read_image(tmp_path / "b.tif").notes
+            except OSError as error:
+                assert (kind, channels) == ("u2", 5) and "needs grey or RGB" in str(error)
+            else:
+                assert "left out" in notes[0]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(OSError, match=r"a\.png: .*it is not a file"):
+        read_rgb(tmp_path / "a.png")
 
 
 def test_a_tiff_whose_pages_form_a_circle_is_refused(tmp_path):
