@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +13,7 @@ from telegrad.data.base import Data
 from telegrad.data.image_files import read_rgb
 from telegrad.data.source import NamedImage, Source
 from telegrad.data.splits import identical_files, split_folder, whole_folder
+from telegrad.errors import reason
 from telegrad.options import NEEDED, option
 
 
@@ -85,13 +87,21 @@ class Folder(Data):
         return [NamedImage.of_file(file, root, self.max_pixels) for file in files]
 
     def _usable(self, file: Path, whole: bool) -> bool:
-        """Whether it is an image as large as a crop, by its header or read as a whole."""
+        """Whether it is an image as large as a crop, by its header or read as a whole.
+
+        One that is not is named in a warning.
+        """
         try:
             if whole:
                 height, width = read_rgb(file, self.max_pixels).shape[:2]
             else:
                 with Image.open(file) as image:
                     width, height = image.size
-        except Exception:  # a damaged file can fail in any way
+        except Exception as error:  # a damaged file can fail in any way
+            warnings.warn(f"skipped {file}: {reason(error)}", stacklevel=2)
             return False
-        return min(height, width) >= self.crop
+        if min(height, width) < self.crop:
+            what = f"{height}×{width} pixels, smaller than the crop of {self.crop}×{self.crop}"
+            warnings.warn(f"skipped {file}: {what}", stacklevel=2)
+            return False
+        return True

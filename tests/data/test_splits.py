@@ -112,6 +112,7 @@ def test_names_that_only_sound_like_pairs_are_images(tmp_path, save):
     assert sum(map(len, keys(Folder(path=str(tmp_path)).source()))) == 4
 
 
+@pytest.mark.filterwarnings("ignore:skipped")
 def test_the_split_is_of_images_that_can_be_used(tmp_path, save):
     for k in range(5):
         (tmp_path / f"a{k}.png").write_bytes(b"no image")
@@ -122,6 +123,7 @@ def test_the_split_is_of_images_that_can_be_used(tmp_path, save):
     assert source.notes == ("left out 6 of 11 images, which can't be used",)
 
 
+@pytest.mark.filterwarnings("ignore:skipped")
 def test_an_image_that_breaks_off_does_not_validate(tmp_path, save):
     for k in range(4):
         save(tmp_path / f"{k}.png", side=64)
@@ -131,6 +133,7 @@ def test_an_image_that_breaks_off_does_not_validate(tmp_path, save):
     assert keys(source) == (["2.png", "3.png"], ["1.png"])
 
 
+@pytest.mark.filterwarnings("ignore:skipped")
 def test_too_few_usable_images_are_refused_with_their_number(tmp_path, save):
     save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"no image")
