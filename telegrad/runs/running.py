@@ -15,7 +15,7 @@ from torch import nn
 
 from telegrad.data.image_folder import make_output
 from telegrad.data.stream import CropStream
-from telegrad.mge.mixing import mixing_layers
+from telegrad.mge.mixing import not_yet_said
 from telegrad.records import RunDirectory, locked
 from telegrad.runs import build
 from telegrad.runs.config import Config
@@ -213,9 +213,8 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
 def mixing_notes(network: nn.Module, schedule: Schedule) -> list[str]:
     """Layers that break the telescoping sum, where the schedule has stages of several levels."""
     telescopes = any(stage.finest > stage.coarsest for stage in schedule.stages)
-    return (
-        [str(layer).rstrip(".") for layer in mixing_layers(network.train())] if telescopes else []
-    )
+    layers = not_yet_said(network.train(), again=True) if telescopes else ()
+    return [str(layer).rstrip(".") for layer in layers]
 
 
 def loss_of_best(config: Config, network: nn.Module, validation: Validation) -> float:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from describe import described
 from PIL import Image
@@ -21,7 +20,6 @@ def small(place: Path, **options):
     return described(network=Normalized, **rest, **options)
 
 
-@pytest.mark.filterwarnings("ignore:.*BatchNorm2d")
 def test_layers_that_break_the_sum_are_named_where_levels_are_summed(tmp_path, capsys):
     several = small(tmp_path, strategy="multiscale", levels=2, batch_sizes=[4, 2], steps=2)
     run(several)
