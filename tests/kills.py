@@ -51,10 +51,22 @@ def _run_quietly(recipe, resume):
         sys.exit(REFUSED)
 
 
-def start(recipe, resume):
+def forking():
+    """Processes that have what trains loaded from the start."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["telegrad.runs.running"])
-    process = context.Process(target=_run_quietly, args=(recipe, resume))
+    return context
+
+
+def start_server():
+    """So that the seconds of the first run don't count its loading."""
+    process = forking().Process(target=time.sleep, args=(0,))
+    process.start()
+    process.join()
+
+
+def start(recipe, resume):
+    process = forking().Process(target=_run_quietly, args=(recipe, resume))
     process.start()
     return process
 
@@ -84,6 +96,7 @@ def kill_and_resume(whole, directory, chance, kills):
     Returns:
         for each of these runs, `difference` from the whole one; None for one that went no further.
     """
+    start_server()
     code, seconds = in_a_process(changed(whole, overwrite=True))
     assert code == 0
     found, done = [], 0
