@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         optimal_batch_sizes,
         optimal_nested_batch_sizes,
     )
+    from telegrad.loading import ScheduledLoader, Step, WorkLR
     from telegrad.mge import (
         CoupledDropout,
         Estimate,
@@ -41,6 +42,7 @@ _ROOMS = {
         "optimal_nested_batch_sizes",
     ),
     "schedules": ("Schedule", "Stage"),
+    "loading": ("ScheduledLoader", "Step", "WorkLR"),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -50,8 +52,11 @@ __all__ = [
     "GridHierarchy",
     "LevelStatistics",
     "Schedule",
+    "ScheduledLoader",
     "Shells",
     "Stage",
+    "Step",
+    "WorkLR",
     "freeze_batch_norm",
     "geometric_batch_sizes",
     "level_statistics",

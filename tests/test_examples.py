@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import runpy
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +38,12 @@ def test_links_of_a_page_lead_somewhere(page):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_the_readme_shows_its_example_as_it_runs():
-    example = (ROOT / "examples" / "own_loop.py").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    assert block.strip() in example
+def test_the_readme_shows_its_examples_as_they_run():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    names = ("scheduled_loader.py", "own_loop.py")
+    for block, name in zip(blocks, names, strict=True):
+        example = (ROOT / "examples" / name).read_text()
+        assert block.strip() in example or textwrap.indent(block.rstrip(), "    ") in example
 
 
 def test_commands_of_the_readme_run(tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ FLOORS = [
     {"mge"},
     {"diagnostics"},
     {"schedules"},
+    {"loading"},
     {"losses", "networks", "data"},
     {"tasks"},
     {"records"},
@@ -31,7 +32,7 @@ FLOORS = [
     {"__main__"},
 ]
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
-HEART = {"mge", "diagnostics", "schedules"}
+HEART = {"mge", "diagnostics", "schedules", "loading"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 SOURCES = [file for file in FILES if file != PACKAGE / "__init__.py"]

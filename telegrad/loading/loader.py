@@ -1,0 +1,257 @@
+"""A schedule in one's own training loop: batches on its levels, from torch's DataLoader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import torch
+import torch.distributed
+from torch.utils.data import DataLoader
+
+from telegrad.loading.picks import Pick, Picks
+from telegrad.loading.samples import Samples, collated
+from telegrad.loading.step import Step
+from telegrad.mge.numbers import is_whole
+from telegrad.mge.restriction import Rules
+from telegrad.mge.weights import shell_sizes
+from telegrad.schedules import EarlyStop, Schedule, Stage
+
+
+class ScheduledLoader:
+    """The steps of a schedule, with their batches, from any map-style dataset.
+
+    Sizes and batch sizes travel in the sampler's indices to the workers of one DataLoader, which is
+    never rebuilt between stages; cropping and restricting happen there. The stream of samples is
+    the same for any number of workers, and goes on anywhere (`state_dict`).
+
+    >>> import telegrad, torch
+    >>> from telegrad import GridHierarchy
+    >>> from telegrad.schedules import auto
+    >>> images = torch.rand(20, 3, 40, 48)
+    >>> schedule = auto(GridHierarchy(finest=(32, 32), levels=3), budget=40)
+    >>> network = torch.nn.Conv2d(3, 3, 3, padding=1)
+    >>> def losses(clean):
+    ...     return (network(clean + 0.1 * torch.randn_like(clean)) - clean).square().mean((1, 2, 3))
+    >>> optimizer = torch.optim.Adam(network.parameters())
+    >>> learning_rate = telegrad.WorkLR(optimizer)
+    >>> for step in ScheduledLoader(images, schedule):
+    ...     optimizer.zero_grad(set_to_none=True)
+    ...     estimate = step.backward(losses)
+    ...     optimizer.step()
+    ...     learning_rate.step(step)
+    >>> step.number + 1 == schedule.steps, step.level, step.progress
+    (True, 2, 1.0)
+
+    Args:
+        dataset: map-style: `dataset[k]` is a tensor, or a tuple, list or dictionary of tensors and
+            other things (labels, file names). Fields (c, h, w) lie on the grids. The largest has
+            the schedule's size or more; others may be smaller by a factor of 2, 3, 4 or 8, as the
+            low-resolution image of a pair. All get the same random crop. A tensor (n, c, h, w) is a
+            dataset too.
+        schedule: such as `telegrad.schedules.auto(grids, budget)`.
+        restriction: how fields are carried to the next coarser level; see `restrict`.
+        seed: of the order of samples, the crops, and what is random in the dataset itself.
+        num_workers, pin_memory: as for torch's DataLoader.
+        crops_per_sample: crops that are taken of a sample once it is opened. More than one spare
+            time where opening is what costs; the crops of a step are then more alike.
+        rank, world: of several processes that share the schedule's batches; by default those of
+            torch.distributed, if that is in use.
+        more: other arguments of torch's DataLoader, such as `prefetch_factor`.
+
+    Raises:
+        TypeError, ValueError: for a dataset without length, a first sample that can't be used on
+            all levels, or batch sizes that can't be divided among the processes.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        schedule: Schedule,
+        *,
+        restriction: Rules = "averaging",
+        seed: int = 0,
+        num_workers: int = 0,
+        pin_memory: bool = False,
+        crops_per_sample: int = 1,
+        rank: int | None = None,
+        world: int | None = None,
+        **more: Any,
+    ) -> None:
+        if not isinstance(schedule, Schedule):
+            raise TypeError(f"ScheduledLoader: schedule={schedule!r}; needs a Schedule.")
+        if not (is_whole(seed) and is_whole(crops_per_sample) and crops_per_sample >= 1):
+            raise ValueError(
+                f"ScheduledLoader: seed={seed!r}, crops_per_sample={crops_per_sample!r}; needs "
+                f"whole numbers, the second 1 or more."
+            )
+        self.schedule, self.restriction, self.seed = schedule, restriction, seed
+        self.rank, self.world = _place(rank, world)
+        self.crops = crops_per_sample
+        self._number = _length(dataset)
+        self._samples = Samples(dataset, schedule.grids, restriction, seed, crops_per_sample)
+        self._options = {"num_workers": num_workers, "pin_memory": pin_memory, **more}
+        self._early_stop: EarlyStop | None = None
+        self._done = self._position = 0
+        self._work = 0.0
+        self._restart = False
+        self._check_batch_sizes()
+        self._check_first_sample()
+
+    def __len__(self) -> int:
+        """Steps that are left."""
+        return self.schedule.steps - self._done
+
+    def __iter__(self) -> Iterator[Step]:
+        """The steps from where it is, to the end.
+
+        Raises:
+            ValueError: for a sample that can't be used.
+            RuntimeError: if a worker dies; the loader then stands before the step that it was for.
+        """
+        while self._done < self.schedule.steps:
+            self._restart = False
+            for batches in self._batches():
+                step = self._step(batches)
+                self._done, self._position = step.number + 1, self._position + self._picks(step)
+                self._work += step.work_units
+                yield step
+                if self._restart:
+                    break
+
+    def report(self, loss: float) -> bool:
+        """Tells the validation loss, so that a stage that lowers it no more is left early.
+
+        Returns:
+            whether the stage was left.
+
+        Source: see `telegrad.schedules.EarlyStop`.
+        """
+        if self._done == 0:
+            return False
+        self._early_stop = self._early_stop or EarlyStop()
+        if self._early_stop.look(self.schedule, self._done, self._work, loss) is None:
+            return False
+        self.schedule = self.schedule.next_stage(self._done)
+        self._restart = True
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it is, after the last step that it gave: plain data."""
+        return {
+            "done": self._done,
+            "position": self._position,
+            "work": self._work,
+            "stages": [asdict(stage) for stage in self.schedule.stages],
+            "early_stop": None if self._early_stop is None else asdict(self._early_stop),
+            "seed": self.seed,
+            "samples": self._number,
+            "crops": self.crops,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where `state_dict` was: with the same samples, in the same order.
+
+        Raises:
+            ValueError: if seed, crops or the number of samples are others than then.
+        """
+        now = {"seed": self.seed, "samples": self._number, "crops": self.crops}
+        then = {name: state[name] for name in now}
+        if then != now:
+            raise ValueError(
+                f"ScheduledLoader.load_state_dict: {then} then, {now} now; needs the same, or the "
+                f"samples would be others."
+            )
+        stages = tuple(Stage(**stage) for stage in state["stages"])
+        self.schedule = Schedule(
+            self.schedule.grids, stages, self.schedule.form, self.schedule.patches
+        )
+        self._done, self._position, self._work = state["done"], state["position"], state["work"]
+        early_stop = state["early_stop"]
+        self._early_stop = None if early_stop is None else EarlyStop(**early_stop)
+        self._restart = True
+
+    def _batches(self) -> Iterator[dict[int, Any]]:
+        picks = Picks(
+            *(self._number, self.schedule, self.seed, self._done, self._position),
+            *(self.rank, self.world, self.crops),
+        )
+        loader = DataLoader(
+            self._samples,
+            batch_sampler=picks,
+            collate_fn=collated,
+            generator=torch.Generator(),  # the user's own is left alone
+            **self._options,
+        )
+        try:
+            yield from loader
+        except RuntimeError as error:
+            if "worker" not in str(error):
+                raise
+            raise RuntimeError(
+                f"ScheduledLoader: {error}. It stands before step {self._done}; save its "
+                f"state_dict(), and go on with fewer workers or more memory."
+            ) from error
+
+    def _step(self, batches: dict[int, Any]) -> Step:
+        number, stage = self.schedule.at(self._done)
+        cost = self.schedule.step_cost(stage)
+        last = self._done + 1 == self.schedule.steps
+        return Step(
+            number=self._done,
+            stage=number,
+            level=stage.finest,
+            batches=batches,
+            grids=self.schedule.stage_grids(stage),
+            batch_sizes=tuple(n // self.world for n in stage.batch_sizes),
+            work_units=cost,
+            progress=1.0 if last else min((self._work + cost) / self.schedule.work_units, 1.0),
+            form=self.schedule.form,
+            alphas=stage.alphas,
+            restriction=self.restriction,
+        )
+
+    def _picks(self, step: Step) -> int:
+        """Picks of a step, of all processes."""
+        sizes = tuple(n * self.world for n in step.batch_sizes)
+        return sum(shell_sizes(sizes, self.schedule.form))
+
+    def _check_batch_sizes(self) -> None:
+        for number, stage in enumerate(self.schedule.stages):
+            if any(n % self.world for n in stage.batch_sizes):
+                raise ValueError(
+                    f"ScheduledLoader: batch sizes {stage.batch_sizes} of stage {number} can't be "
+                    f"divided among {self.world} processes; use multiples of {self.world}."
+                )
+
+    def _check_first_sample(self) -> None:
+        """Raises ValueError unless the first sample can be used on every level."""
+        for stage in self.schedule.stages:
+            for level in range(stage.coarsest, stage.finest + 1):
+                pick = Pick(0, 0, level, self.schedule.patches == 1, stage.shape)
+                collated([self._samples[pick]])
+
+
+def _place(rank: int | None, world: int | None) -> tuple[int, int]:
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    if world is None:
+        world = torch.distributed.get_world_size() if distributed else 1
+    if rank is None:
+        rank = torch.distributed.get_rank() if distributed else 0
+    if not 0 <= rank < world:
+        raise ValueError(f"ScheduledLoader: rank={rank} of world={world}; needs 0 ≤ rank < world.")
+    return rank, world
+
+
+def _length(dataset: Any) -> int:
+    try:
+        number = len(dataset)
+    except TypeError as error:
+        raise TypeError(
+            f"ScheduledLoader: a {type(dataset).__name__} has no length; needs a map-style "
+            f"dataset, with __len__ and __getitem__."
+        ) from error
+    if not number:
+        raise ValueError("ScheduledLoader: the dataset is empty.")
+    return number

@@ -1,0 +1,249 @@
+"""A user's samples, cropped to the schedule's size and restricted to the level where they are used.
+
+This runs in the workers of torch's DataLoader, so that only what a step needs comes to the training
+process: of a coarse step, small images.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
+
+from telegrad.errors import reason
+from telegrad.loading.picks import Pick, mixed
+from telegrad.mge.batches import key_of, leaves, map_fields, name_of
+from telegrad.mge.grids import GridHierarchy
+from telegrad.mge.passengers import PerSample, Shared, boarded
+from telegrad.mge.restriction import Rules, averaging, restrict_fields, rule_of, unchanged
+
+SCALES = (1, 2, 3, 4, 8)
+"""How many times larger the largest field of a sample may be than another one, a side."""
+
+
+class Samples(Dataset[Any]):
+    """The samples of a dataset as a schedule's picks want them.
+
+    Args:
+        dataset: map-style; a sample is a tensor, or a tuple, list or dictionary of tensors and
+            other things. Fields (c, h, w), and those with a rule, lie on the grids: the largest has
+            the finest size or more, others may be smaller by a whole factor.
+        grids: all levels.
+        restriction: how fields are carried to the next coarser level; see `restrict`.
+        seed: of crops, and of what is random in the dataset itself.
+        crops: that are taken of a sample once it is opened, one after the other.
+    """
+
+    def __init__(
+        self, dataset: Any, grids: GridHierarchy, restriction: Rules, seed: int, crops: int = 1
+    ) -> None:
+        self.dataset, self.grids, self.restriction, self.seed = dataset, grids, restriction, seed
+        self.crops = crops
+        self._opened: tuple[tuple[int, int], Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, pick: Pick) -> tuple[Pick, Any]:
+        """The pick and its sample, each tensor with one leading dimension more.
+
+        Raises:
+            ValueError: for a sample that can't be used; the message names it, and its level.
+        """
+        try:
+            sample = self._open(pick)
+        except Exception as error:  # a dataset of the user's own can fail in any way
+            raise ValueError(f"{_named(pick)} can't be read ({reason(error)}).") from error
+        try:
+            batch = boarded(_as_batch(sample))
+            return pick, self._on_level(batch, pick)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{_named(pick)}: {error}") from error
+
+    def _open(self, pick: Pick) -> Any:
+        """The dataset's sample, kept while crops of it follow one another."""
+        opening = pick.position // self.crops, pick.sample
+        if self._opened is None or self._opened[0] != opening:
+            with _seeded(mixed(self.seed, 2, *opening)):
+                self._opened = opening, self.dataset[pick.sample]
+        return self._opened[1]
+
+    def _on_level(self, batch: Any, pick: Pick) -> Any:
+        height, width = self.grids.shape(pick.level if pick.patch else self.grids.levels - 1)
+        batch = self._cropped(batch, (height, width), pick.position)
+        if not pick.patch:
+            for _ in range(self.grids.levels - 1 - pick.level):
+                batch = restrict_fields(batch, self.restriction)
+        return batch if pick.shape is None else self._resized(batch, pick.shape)
+
+    def _cropped(self, batch: Any, size: tuple[int, int], position: int) -> Any:
+        """A random crop, the same part of the scene in every field that lies on the grids."""
+        on_grids = [
+            (name_of(path), leaf)
+            for path, leaf in leaves(batch)
+            if isinstance(leaf, Tensor) and not self._is_unchanged(key_of(path), leaf)
+        ]
+        if not on_grids:
+            raise ValueError(
+                "no field (c, h, w) lies on the grids; give restriction={name: rule} for others."
+            )
+        _, largest = max(on_grids, key=lambda named: named[1].shape[-1])
+        whole = tuple(largest.shape[-2:])
+        if whole[0] < size[0] or whole[1] < size[1]:
+            raise ValueError(
+                f"it has {whole[0]}×{whole[1]} pixels, smaller than the schedule's "
+                f"{size[0]}×{size[1]}; leave it out of the dataset, or build the schedule for a "
+                f"smaller size."
+            )
+        factors = {name: _factor(name, field, whole, size) for name, field in on_grids}
+        step = max(factors.values())
+        draw = torch.Generator().manual_seed(mixed(self.seed, 3, position))
+        top, left = (
+            int(torch.randint((w - n) // step + 1, (), generator=draw)) * step
+            for w, n in zip(whole, size, strict=True)
+        )
+
+        def crop(key: Any, field: Tensor) -> Tensor:
+            if self._is_unchanged(key, field):
+                return field
+            s = whole[0] // field.shape[-2]
+            down = slice(top // s, (top + size[0]) // s)
+            return field[..., down, left // s : (left + size[1]) // s]
+
+        return map_fields(crop, batch)
+
+    def _resized(self, batch: Any, shape: tuple[int, int]) -> Any:
+        """Images of that height and width, bilinear with antialiasing."""
+        finest = max(
+            leaf.shape[-2]
+            for path, leaf in leaves(batch)
+            if isinstance(leaf, Tensor) and not self._is_unchanged(key_of(path), leaf)
+        )
+
+        def resize(key: Any, field: Tensor) -> Tensor:
+            if self._is_unchanged(key, field):
+                return field
+            if rule_of(self.restriction, key, field) is not averaging:
+                raise ValueError(
+                    f"field {key!r} can't be resized to {shape[0]}×{shape[1]}; only images that "
+                    f"are restricted by averaging can."
+                )
+            s = finest // field.shape[-2]
+            part = shape[0] // s, shape[1] // s
+            return F.interpolate(field, part, mode="bilinear", antialias=True)
+
+        return map_fields(resize, batch)
+
+    def _is_unchanged(self, key: Any, field: Tensor) -> bool:
+        return rule_of(self.restriction, key, field) is unchanged
+
+
+def collated(samples: list[tuple[Pick, Any]]) -> dict[int, Any]:
+    """A batch for each level that has samples, made by torch's `default_collate`.
+
+    Raises:
+        ValueError: for samples that don't fit together; the message names two of them.
+    """
+    of_level: dict[int, list[tuple[Pick, Any]]] = {}
+    for pick, sample in samples:
+        of_level.setdefault(pick.level, []).append((pick, sample))
+    batches = {}
+    for level, several in of_level.items():
+        first, like = several[0][0], _shapes(several[0][1])
+        for pick, sample in several:
+            if (shapes := _shapes(sample)) != like:
+                raise ValueError(
+                    f"ScheduledLoader: samples {first.sample} and {pick.sample} don't fit together "
+                    f"on level {level}: fields of {like} and {shapes}. Make them alike in the "
+                    f"dataset, for example with the same channels."
+                )
+        batches[level] = default_collate([_as_sample(sample) for _, sample in several])
+    return batches
+
+
+def _shapes(sample: Any) -> dict[Any, Any]:
+    return {
+        name_of(path): tuple(leaf.shape[1:])
+        for path, leaf in leaves(sample)
+        if isinstance(leaf, Tensor)
+    }
+
+
+def _named(pick: Pick) -> str:
+    return f"ScheduledLoader: sample {pick.sample}, for level {pick.level}"
+
+
+def _factor(name: Any, field: Tensor, whole: tuple[int, ...], size: tuple[int, int]) -> int:
+    """How many times smaller a field is than the largest, a side."""
+    height, width = field.shape[-2:]
+    for s in SCALES:
+        if (height * s, width * s) == whole and not (size[0] % s or size[1] % s):
+            return s
+    raise ValueError(
+        f"field {name!r} of shape {tuple(field.shape[1:])} beside one of {whole[0]}×{whole[1]}; "
+        f"needs the same height and width, or both smaller by one of {SCALES[1:]}, which the "
+        f"schedule's {size[0]}×{size[1]} can be divided by. A field without a mesh needs "
+        f"restriction={{{name!r}: 'unchanged'}}."
+    )
+
+
+def _as_batch(sample: Any) -> Any:
+    """A sample as a batch of one."""
+    if sample is None:
+        raise TypeError("the dataset returned None; leave such samples out of it.")
+    if isinstance(sample, Tensor):
+        return sample[None]
+    if isinstance(sample, dict):
+        return {k: _as_batch_or_list(v) for k, v in sample.items()}
+    if isinstance(sample, (tuple, list)):
+        parts = [_as_batch_or_list(v) for v in sample]
+        return type(sample)(*parts) if hasattr(sample, "_fields") else type(sample)(parts)
+    raise TypeError(
+        f"the dataset returned a {type(sample).__name__}; needs a tensor, or a tuple, list or "
+        f"dictionary of tensors. Convert images to tensors in the dataset."
+    )
+
+
+def _as_batch_or_list(value: Any) -> Any:
+    """What is no tensor becomes a list of one, as a batch of one has it."""
+    nested = isinstance(value, (Tensor, dict, tuple, list))
+    return _as_batch(value) if nested else [value]
+
+
+def _as_sample(batch: Any) -> Any:
+    """A boarded batch of one as the sample that it was."""
+    if isinstance(batch, Tensor):
+        return batch[0]
+    if isinstance(batch, PerSample):
+        return batch.value[0]
+    if isinstance(batch, Shared):
+        return batch.value
+    if isinstance(batch, dict):
+        return {k: _as_sample(v) for k, v in batch.items()}
+    parts = [_as_sample(v) for v in batch]
+    return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Inside, what is random in a dataset follows from the seed; outside, all is as it was."""
+    numpy: Any = sys.modules.get("numpy")
+    before = random.getstate(), None if numpy is None else numpy.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        random.seed(seed)
+        if numpy is not None:
+            numpy.random.seed(seed % 2**32)
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            if numpy is not None:
+                numpy.random.set_state(before[1])

@@ -1,0 +1,64 @@
+"""The learning rate follows the work."""
+
+import pytest
+import torch
+
+from telegrad import GridHierarchy, ScheduledLoader, WorkLR
+from telegrad.loading import constant_then_linear, cosine
+from telegrad.schedules import auto
+
+
+def optimizer(*rates: float) -> torch.optim.Optimizer:
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
+    return torch.optim.AdamW(groups)
+
+
+def rates(of: torch.optim.Optimizer) -> list[float]:
+    return [group["lr"] for group in of.param_groups]
+
+
+def test_every_group_keeps_its_own_highest_rate():
+    adam = optimizer(1e-3, 1e-4)
+    course = WorkLR(adam, constant_then_linear(0.5))
+    for progress, factor in ((0.0, 1), (0.5, 1), (0.75, 0.5), (1.0, 0)):
+        course.at(progress)
+        assert rates(adam) == pytest.approx([1e-3 * factor, 1e-4 * factor])
+
+
+def test_it_falls_with_work_and_not_with_steps():
+    """Most steps are cheap ones, so that after half of the steps little work is done."""
+    schedule = auto(GridHierarchy((16, 16), 3), budget=40)
+    adam = optimizer(1.0)
+    course, seen = WorkLR(adam, lambda progress: 1 - progress), []
+    for step in ScheduledLoader(torch.rand(4, 3, 16, 16), schedule):
+        course.step(step)
+        seen.append(1 - rates(adam)[0])
+    work = [schedule.step_cost(stage) for _, _, stage in schedule.walk()]
+    expected = torch.tensor(work).cumsum(0) / sum(work)
+    torch.testing.assert_close(torch.tensor(seen), expected, atol=1e-6, rtol=0)
+
+
+def test_a_warm_up_rises_from_nothing():
+    adam = optimizer(1.0)
+    course = WorkLR(adam, cosine(), warmup=0.1)
+    assert rates(adam) == [0.0]
+    course.at(0.05)
+    assert rates(adam)[0] == pytest.approx(0.5 * cosine()(0.05))
+
+
+def test_it_goes_on_where_it_was():
+    adam = optimizer(1.0)
+    course = WorkLR(adam, cosine())
+    course.at(0.3)
+    other = optimizer(0.3)
+    again = WorkLR(other, cosine())
+    again.load_state_dict(course.state_dict())
+    assert rates(other) == rates(adam)
+    with pytest.raises(ValueError, match="1 learning rates for 2 parameter groups"):
+        WorkLR(optimizer(1.0, 2.0)).load_state_dict(course.state_dict())
+
+
+@pytest.mark.parametrize("warmup", [-0.1, 1.0, "a"])
+def test_a_warm_up_outside_its_range_is_refused(warmup):
+    with pytest.raises(ValueError, match=r"needs a part of the work in \[0, 1\)"):
+        WorkLR(optimizer(1.0), warmup=warmup)

@@ -1,0 +1,334 @@
+"""Any map-style dataset, on the levels that a schedule wants."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import Dataset, TensorDataset
+
+from telegrad import GridHierarchy, Schedule, ScheduledLoader, Stage, restrict
+from telegrad.schedules import auto, cascadic, fullmultiscale, growing_patches
+
+GRIDS = GridHierarchy(finest=(16, 16), levels=3)
+
+
+def photos(number: int = 7, height: int = 24, width: int = 20) -> torch.Tensor:
+    return torch.rand(number, 3, height, width, generator=torch.Generator().manual_seed(0))
+
+
+class Pairs(Dataset):
+    """Low and high resolution, a mask, a label, a name; augmented at random."""
+
+    def __init__(self, scale: int = 2) -> None:
+        self.high, self.scale = photos(), scale
+
+    def __len__(self) -> int:
+        return len(self.high)
+
+    def __getitem__(self, k):
+        brightness = 1 + 0.1 * torch.rand(()) + 0.1 * random.random() + 0.1 * np.random.rand()
+        high = self.high[k] * brightness
+        s = self.scale
+        low = high.reshape(3, 24 // s, s, 20 // s, s).mean((2, 4))
+        return {"high": high, "low": low, "label": k, "name": f"{k}.png", "time": torch.tensor(0.5)}
+
+
+def steps_of(loader: ScheduledLoader) -> list:
+    return list(loader)
+
+
+def same(a, b) -> bool:
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+# --- what a step holds ----------------------------------------------------------------------------
+
+
+def test_batches_have_the_sizes_and_numbers_of_the_schedule():
+    schedule = auto(GRIDS, budget=6)
+    for step, (number, stage_number, stage) in zip(
+        ScheduledLoader(photos(), schedule), schedule.walk(), strict=True
+    ):
+        assert (step.number, step.stage, step.level) == (number, stage_number, stage.finest)
+        assert step.batch.shape == (stage.batch_sizes[0], 3, *GRIDS.shape(stage.finest))
+        assert step.work_units == schedule.step_cost(stage)
+
+
+def test_a_coarse_crop_is_the_restriction_of_the_fine_one():
+    """The stream's pick on a coarse level is what restricting the same pick gives."""
+    fine = ScheduledLoader(photos(), Schedule(GRIDS, (Stage(5, 2, (3,)),)), seed=4)
+    coarse = ScheduledLoader(photos(), Schedule(GRIDS, (Stage(5, 0, (3,)),)), seed=4)
+    for a, b in zip(fine, coarse, strict=True):
+        torch.testing.assert_close(restrict(restrict(a.batch)), b.batch)
+
+
+def test_each_sample_serves_once_before_any_serves_again():
+    loader = ScheduledLoader(Pairs(), Schedule(GRIDS, (Stage(7, 2, (2,)),)))
+    labels = [k for step in loader for k in step.batch["label"].tolist()]
+    assert sorted(labels[:7]) == sorted(labels[7:]) == list(range(7))
+    assert labels[:7] != labels[7:]
+
+
+def test_all_fields_of_a_pair_show_the_same_part_of_the_scene():
+    class Places(Dataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, k):
+            rows = torch.arange(24.0).reshape(1, 24, 1).expand(1, 24, 20)
+            columns = torch.arange(20.0).reshape(1, 1, 20).expand(1, 24, 20)
+            high = torch.cat([rows, columns])
+            return high, high.reshape(2, 12, 2, 10, 2).mean((2, 4))
+
+    for step in ScheduledLoader(Places(), auto(GRIDS, budget=6)):
+        high, low = step.batch
+        torch.testing.assert_close(restrict(high), low)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_pairs_of_every_scale_names_and_labels_travel_along(scale):
+    for step in ScheduledLoader(Pairs(scale), auto(GridHierarchy((16, 16), 2), budget=3)):
+        batch, n = step.batch, step.batch_sizes[0]
+        side = batch["high"].shape[-1]
+        assert batch["low"].shape == (n, 3, side // scale, side // scale)
+        assert batch["name"] == [f"{k}.png" for k in batch["label"].tolist()]
+        assert batch["time"].shape == (n,)
+
+
+def test_masks_and_tuples_with_rules_of_their_own():
+    dataset = TensorDataset(photos(), torch.randint(2, (7, 24, 20)), torch.arange(7))
+    loader = ScheduledLoader(dataset, auto(GRIDS, budget=6), restriction={1: "mask"})
+    for step in loader:
+        image, mask, label = step.batch
+        assert image.shape[-2:] == mask.shape[-2:] == GRIDS.shape(step.level)
+        assert mask.dtype == torch.int64 and label.shape == (len(image),)
+
+
+def test_patches_have_a_levels_shape_and_the_finest_levels_pixels():
+    images = torch.arange(24.0 * 20).reshape(1, 1, 24, 20)
+    for step in ScheduledLoader(images, growing_patches(GRIDS)):
+        patch = step.batch[0, 0]
+        assert patch.shape == GRIDS.shape(step.level)
+        assert patch[0, 1] - patch[0, 0] == 1
+        if step.number > 2:
+            break
+
+
+# --- the gradient ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["nested", "independent"])
+def test_its_gradient_is_that_of_the_telescoping_sum(form):
+    """With equal samples on all levels the sum is the finest level's gradient."""
+    network = torch.nn.Conv2d(3, 3, 3, padding=1)
+
+    def losses(x):
+        return (network(x) - x).square().mean((1, 2, 3))
+
+    stage = Stage(2, 2, (4, 4, 4) if form == "nested" else (2, 2, 2))
+    for step in ScheduledLoader(photos(), Schedule(GRIDS, (stage,), form)):
+        network.zero_grad()
+        step.backward(losses)
+        if form == "nested":
+            own = network.weight.grad.clone()
+            network.zero_grad()
+            losses(step.batches[2]).mean().backward()
+            torch.testing.assert_close(own, network.weight.grad)
+        assert step.work_units == pytest.approx(4 if form == "nested" else 2 * (1.3125 + 0.3125))
+
+
+def test_one_level_is_ordinary_training_with_the_mean_or_the_losses_of_samples():
+    network = torch.nn.Conv2d(3, 3, 3, padding=1)
+    (step,) = ScheduledLoader(photos(), Schedule(GRIDS, (Stage(1, 1, (4,)),)))
+    gradients = []
+    for of in (lambda x: (1, 2, 3), lambda x: (0, 1, 2, 3)):
+        network.zero_grad()
+        step.backward(lambda x, of=of: (network(x) - x).square().mean(of(x)))
+        gradients.append(network.weight.grad.clone())
+    network.zero_grad()
+    (network(step.batch) - step.batch).square().mean().backward()
+    torch.testing.assert_close(gradients[0], network.weight.grad)
+    torch.testing.assert_close(gradients[1], network.weight.grad)
+
+
+def test_a_batch_of_several_levels_is_for_backward():
+    step = next(iter(ScheduledLoader(photos(), Schedule(GRIDS, (Stage(1, 2, (4, 2, 1)),)))))
+    with pytest.raises(ValueError, match="sums over 3 levels; use step.backward"):
+        _ = step.batch
+
+
+# --- position, workers, processes -----------------------------------------------------------------
+
+
+def content(loader: ScheduledLoader) -> list:
+    return [step.batches for step in loader]
+
+
+def test_the_stream_is_the_same_for_any_number_of_workers():
+    schedule = fullmultiscale(GRIDS, steps=[3, 2, 2], batch_sizes=[4, 2, 1])
+    alone = content(ScheduledLoader(Pairs(), schedule, seed=3))
+    with_workers = content(ScheduledLoader(Pairs(), schedule, seed=3, num_workers=2))
+    assert same(alone, with_workers)
+    assert not same(alone, content(ScheduledLoader(Pairs(), schedule, seed=4)))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_it_goes_on_in_the_middle_of_a_stage_with_the_same_samples(workers):
+    schedule = cascadic(GRIDS, steps=[4, 3, 2], batch_sizes=[4, 2, 1])
+    whole = content(ScheduledLoader(Pairs(), schedule))
+    first = ScheduledLoader(Pairs(), schedule, num_workers=workers)
+    seen = []
+    for step in first:
+        seen.append(step.batches)
+        if step.number == 4:
+            break
+    second = ScheduledLoader(Pairs(), schedule)
+    second.load_state_dict(first.state_dict())
+    assert len(second) == 4
+    assert same(seen + content(second), whole)
+
+
+def test_every_process_takes_its_part():
+    schedule = fullmultiscale(GRIDS, steps=[2, 2, 2], batch_sizes=[8, 4, 2])
+    whole = content(ScheduledLoader(Pairs(), schedule))
+    parts = [content(ScheduledLoader(Pairs(), schedule, rank=r, world=2)) for r in (0, 1)]
+    for step, batches in enumerate(whole):
+        for level, batch in batches.items():
+            names = [None] * len(batch["name"])
+            for r in (0, 1):
+                names[r::2] = parts[r][step][level]["name"]
+            assert names == batch["name"]
+
+
+def test_a_stage_that_lowers_the_loss_no_more_is_left_early():
+    schedule = cascadic(GRIDS, steps=[30, 30, 30], batch_sizes=[4, 2, 1])
+    loader = ScheduledLoader(photos(), schedule)
+    levels = []
+    for step in loader:
+        levels.append(step.level)
+        loader.report(1.0)
+    assert levels.count(0) < 30 and levels[-1] == 2
+    assert loader.schedule.work_units == pytest.approx(schedule.work_units, rel=0.1)
+
+
+def test_what_is_random_outside_stays_as_it_was():
+    torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)
+    expected = torch.rand(()), random.random(), np.random.rand()
+    torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)
+    content(ScheduledLoader(Pairs(), auto(GRIDS, budget=6)))
+    assert (torch.rand(()), random.random(), np.random.rand()) == expected
+
+
+def test_a_sample_serves_several_crops_once_it_is_opened():
+    opened = []
+
+    class Counted(Pairs):
+        def __getitem__(self, k):
+            opened.append(k)
+            return super().__getitem__(k)
+
+    loader = ScheduledLoader(Counted(), Schedule(GRIDS, (Stage(4, 1, (6,)),)), crops_per_sample=3)
+    opened.clear()
+    for step in loader:
+        names = step.batch["name"]
+        assert names[0] == names[1] == names[2] != names[3]
+    assert len(opened) == 4 * 6 / 3
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+
+def of(function, number: int = 5) -> Dataset:
+    class Odd(Dataset):
+        def __len__(self):
+            return number
+
+        def __getitem__(self, k):
+            return function(k)
+
+    return Odd()
+
+
+BAD_FIRST = [
+    (lambda k: torch.zeros(3, 8, 40), "sample 0, for level 0: it has 8×40 pixels, smaller than"),
+    (lambda k: None, "sample 0, for level 0: the dataset returned None"),
+    (lambda k: np.zeros((3, 16, 16)), "the dataset returned a ndarray"),
+    (lambda k: {"x": np.zeros((3, 16, 16)), "y": torch.zeros(3, 16, 16)}, "torch.as_tensor"),
+    (lambda k: torch.zeros(16), r"no field \(c, h, w\) lies on the grids"),
+    (lambda k: torch.zeros(3, 16, 16, dtype=torch.uint8), "can't be averaged; convert it"),
+    (
+        lambda k: (torch.zeros(3, 16, 16), torch.zeros(3, 11, 11)),
+        r"field 1 of shape \(3, 11, 11\) beside one of 16×16; needs",
+    ),
+    (lambda k: 1 / 0, r"sample 0, for level 0 can't be read \(ZeroDivisionError"),
+]
+
+
+@pytest.mark.parametrize(("function", "why"), BAD_FIRST)
+def test_a_first_sample_that_can_not_be_used_is_refused_at_once(function, why):
+    with pytest.raises(ValueError, match=why):
+        ScheduledLoader(of(function), auto(GRIDS, budget=6))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_later_one_is_named_with_its_level(workers):
+    def function(k):
+        return torch.zeros(3, 8 if k == 3 else 16, 16)
+
+    loader = ScheduledLoader(of(function), auto(GRIDS, budget=6), num_workers=workers)
+    with pytest.raises(ValueError, match="sample 3, for level 0: it has 8×16 pixels"):
+        content(loader)
+
+
+def test_samples_that_do_not_fit_together_are_named():
+    loader = ScheduledLoader(of(lambda k: torch.zeros(1 + k % 2, 16, 16)), auto(GRIDS, budget=6))
+    with pytest.raises(ValueError, match=r"samples \d and \d don't fit together on level 0"):
+        content(loader)
+
+
+def test_a_worker_that_dies_is_told_and_the_position_is_kept():
+    def function(k):
+        if k == 3 and torch.utils.data.get_worker_info() is not None:
+            import os
+
+            os._exit(1)
+        return torch.zeros(3, 16, 16)
+
+    loader = ScheduledLoader(
+        of(function), Schedule(GRIDS, (Stage(9, 0, (1,)),)), num_workers=1, prefetch_factor=1
+    )
+    seen = []
+    with pytest.raises(RuntimeError, match=r"It stands before step \d; save its state_dict\(\)"):
+        for step in loader:
+            seen.append(step.number)
+    assert loader.state_dict()["done"] == len(seen)
+
+
+def test_arguments_of_the_wrong_kind_are_refused_at_once():
+    schedule = auto(GRIDS, budget=6)
+    with pytest.raises(TypeError, match="has no length; needs a map-style dataset"):
+        ScheduledLoader(iter([1]), schedule)
+    with pytest.raises(ValueError, match="the dataset is empty"):
+        ScheduledLoader([], schedule)
+    with pytest.raises(TypeError, match="needs a Schedule"):
+        ScheduledLoader(photos(), GRIDS)
+    with pytest.raises(ValueError, match="can't be divided among 3 processes"):
+        ScheduledLoader(photos(), schedule, rank=0, world=3)
+    with pytest.raises(ValueError, match="needs 0 ≤ rank < world"):
+        ScheduledLoader(photos(), schedule, rank=2, world=2)
+    with pytest.raises(ValueError, match="crops_per_sample=0"):
+        ScheduledLoader(photos(), schedule, crops_per_sample=0)
+    other = ScheduledLoader(photos(9), schedule).state_dict()
+    with pytest.raises(ValueError, match="'samples': 9.* then, .*'samples': 7.* now"):
+        ScheduledLoader(photos(7), schedule).load_state_dict(other)
