@@ -12,8 +12,11 @@ from telegrad import (
     GridHierarchy,
     LevelStatistics,
     Schedule,
+    ScheduledLoader,
     Shells,
     Stage,
+    Step,
+    WorkLR,
     freeze_batch_norm,
     geometric_batch_sizes,
     level_statistics,
@@ -37,6 +40,8 @@ NAN, INF = float("nan"), float("inf")
 GRIDS = GridHierarchy((16, 16), levels=2)
 IMAGES = torch.zeros(4, 3, 16, 16)
 META = IMAGES.to("meta")
+ONE_STAGE = Schedule(GRIDS, (Stage(5, 1, (4,)),))
+TWO_LEVELS = Schedule(GRIDS, (Stage(5, 1, (4, 2)),))
 SCALE = torch.ones((), requires_grad=True)
 RANDOM = torch.Generator()
 TASKS = {
@@ -81,6 +86,18 @@ PUBLIC = [
     (GridHierarchy, lambda: GridHierarchy((16, 16), 10**9), ValueError, "GridHierarchy: levels=1000000000"),
     (GridHierarchy, lambda: GridHierarchy((16, 16), 1, NAN), ValueError, "GridHierarchy: finest_cost=nan"),
     (GridHierarchy, lambda: GRIDS.shape(0.5), ValueError, "GridHierarchy: no level 0.5"),
+    (ScheduledLoader, lambda: ScheduledLoader(IMAGES, GRIDS), TypeError, "ScheduledLoader: schedule=GridHierarchy"),
+    (ScheduledLoader, lambda: ScheduledLoader(iter(IMAGES), ONE_STAGE), TypeError, "has no length; needs a map-style dataset"),
+    (ScheduledLoader, lambda: ScheduledLoader(IMAGES[:0], ONE_STAGE), ValueError, "ScheduledLoader: "),
+    (ScheduledLoader, lambda: ScheduledLoader(IMAGES[..., :8], ONE_STAGE), ValueError, "16×8 pixels, smaller than"),
+    (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, seed=NAN), ValueError, "ScheduledLoader: seed=nan"),
+    (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, rank=2, world=2), ValueError, "rank=2 of world=2"),
+    (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, rank=0, world=3), ValueError, "can't be divided among 3 processes"),
+    (Step, lambda: next(iter(ScheduledLoader(IMAGES, TWO_LEVELS))).batch, ValueError, "Step.batch: step 0 sums over 2 levels"),
+    (Step, lambda: next(iter(ScheduledLoader(IMAGES, TWO_LEVELS))).backward(lambda images: 1.0), TypeError, "losses returned float"),
+    (WorkLR, lambda: WorkLR(torch.optim.SGD([SCALE]), warmup=NAN), ValueError, "WorkLR: warmup=nan"),
+    (WorkLR, lambda: WorkLR(torch.optim.SGD([SCALE]), warmup=1), ValueError, "WorkLR: warmup=1"),
+    (WorkLR, lambda: WorkLR(torch.optim.SGD([SCALE])).load_state_dict({"highest": [1, 2], "progress": 0}), ValueError, "2 learning rates for 1 parameter groups"),
     (Stage, lambda: Stage(NAN, 0, (4,)), ValueError, "Stage: steps=nan"),
     (Stage, lambda: Stage(5, "0", (4,)), ValueError, "Stage: steps=5, finest='0'"),
     (Stage, lambda: Stage(5, 0, 4), TypeError, "Stage: batch_sizes=4"),
