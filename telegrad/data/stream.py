@@ -110,7 +110,7 @@ def to_images(crops: Crops) -> dict[str, Tensor]:
     return map_fields(lambda _, pixels: pixels.float() / 127.5 - 1, crops)
 
 
-def resized(images: dict[str, Tensor], shape: tuple[int, int]) -> dict[str, Tensor]:
+def resized(images: dict[str, Tensor], shape: tuple[int, ...]) -> dict[str, Tensor]:
     """Images (n, 3, h, w) of that height and width, bilinear with antialiasing; `low` of half."""
     height, width = images["clean"].shape[-2:]
 

@@ -48,11 +48,11 @@ def level_statistics(
 ) -> LevelStatistics:
     """Statistics of the gradients on all levels, from one forward and backward pass of each draw.
 
-    The work is n·(1 + 1/4 + 1/16 + …) work units for n draws, a third of n more for own draws, and
-    some for the timing. `.grad`, the random state and the model's mode are left as they are;
-    buffers that a forward pass changes (running means) are not restored. Measure with the model in
-    the mode in which it trains: dropout is part of the gradient's variance, and the same for a draw
-    on all levels if it is `CoupledDropout`.
+    The work is n·(1 + 1/4 + 1/16 + …) work units for n draws of images, a third of n more for own
+    draws, and some for the timing. `.grad`, the random state and the model's mode are left as they
+    are; buffers that a forward pass changes (running means) are not restored. Measure with the
+    model in the mode in which it trains: dropout is part of the gradient's variance, and the same
+    for a draw on all levels if it is `CoupledDropout`.
 
     Args:
         losses: the losses of a batch on one level, as for `multiscale_backward`: shape (n,), or

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from telegrad.diagnostics.gain import COEFFICIENTS, Coefficients
+from telegrad.mge.grids import sized
 from telegrad.mge.weights import FORMS, Form
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def table(statistics: LevelStatistics) -> str:
 
 def _coupling_line(statistics: LevelStatistics, level: int) -> str:
     """Variances of gradient and correction, and how the level is coupled to its neighbors."""
-    height, width = statistics.grids.shape(level)
+    shape = sized(statistics.grids.shape(level))
     variance, consistency = statistics.variance[level], statistics.consistency[level]
     correction = ["", "", ""]
     if level:
@@ -46,7 +47,7 @@ def _coupling_line(statistics: LevelStatistics, level: int) -> str:
         own = variance or 1.0
         correction = [f"{x:.2f}" for x in (plain / own, best / own, statistics.alphas[level - 1])]
     return (
-        f"{level:>5}{f'{height}×{width}':>10}{variance:>11.3g}"
+        f"{level:>5}{shape:>10}{variance:>11.3g}"
         f"{correction[0]:>8}{correction[1]:>8}{correction[2]:>7}"
         f"{statistics.correlation[level]:>7.2f}{statistics.kurtosis[level]:>10.1f}"
         f"{'–' if consistency is None else f'{consistency:.2f}':>12}"

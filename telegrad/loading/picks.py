@@ -20,14 +20,14 @@ class Pick(NamedTuple):
         position: among all picks of the stream; what is random about the pick follows from it.
         level: where it lies.
         patch: whether it is a patch of the finest level with the level's shape.
-        shape: (height, width) to which it is resized, if it is.
+        shape: such as (height, width), to which it is resized, if it is.
     """
 
     sample: int
     position: int
     level: int
     patch: bool = False
-    shape: tuple[int, int] | None = None
+    shape: tuple[int, ...] | None = None
 
 
 class Picks:

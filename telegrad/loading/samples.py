@@ -6,6 +6,7 @@ process: of a coarse step, small images.
 
 from __future__ import annotations
 
+import math
 import random
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from torch.utils.data import Dataset, default_collate
 from telegrad.errors import reason
 from telegrad.loading.picks import Pick, mixed
 from telegrad.mge.batches import key_of, leaves, map_fields, name_of
-from telegrad.mge.grids import GridHierarchy
+from telegrad.mge.grids import SIDES, GridHierarchy, sized
 from telegrad.mge.passengers import PerSample, Shared, boarded
 from telegrad.mge.restriction import Rules, averaging, restrict_fields, rule_of, unchanged
 
@@ -33,8 +34,8 @@ class Samples(Dataset[Any]):
 
     Args:
         dataset: map-style; a sample is a tensor, or a tuple, list or dictionary of tensors and
-            other things. Fields (c, h, w), and those with a rule, lie on the grids: the largest has
-            the finest size or more, others may be smaller by a whole factor.
+            other things. Fields (c, *shape), and those with a rule, lie on the grids: the largest
+            has the finest shape or more, others may be smaller by a whole factor.
         grids: all levels.
         restriction: how fields are carried to the next coarser level; see `restrict`.
         seed: of crops, and of what is random in the dataset itself.
@@ -76,73 +77,98 @@ class Samples(Dataset[Any]):
         return self._opened[1]
 
     def _on_level(self, batch: Any, pick: Pick) -> Any:
-        height, width = self.grids.shape(pick.level if pick.patch else self.grids.levels - 1)
-        batch = self._cropped(batch, (height, width), pick.position)
+        size = self.grids.shape(pick.level if pick.patch else self.grids.levels - 1)
+        batch = self._cropped(batch, size, pick.position)
         if not pick.patch:
             for _ in range(self.grids.levels - 1 - pick.level):
-                batch = restrict_fields(batch, self.restriction)
+                batch = restrict_fields(batch, self.restriction, self.grids)
         return batch if pick.shape is None else self._resized(batch, pick.shape)
 
-    def _cropped(self, batch: Any, size: tuple[int, int], position: int) -> Any:
+    def _cropped(self, batch: Any, size: tuple[int, ...], position: int) -> Any:
         """A random crop, the same part of the scene in every field that lies on the grids."""
-        on_grids = [
-            (name_of(path), leaf)
-            for path, leaf in leaves(batch)
-            if isinstance(leaf, Tensor) and not self._is_unchanged(key_of(path), leaf)
-        ]
-        if not on_grids:
+        whole = self._whole(batch)
+        if len(whole) < len(size) or any(w < n for w, n in zip(whole, size, strict=True)):
             raise ValueError(
-                "no field (c, h, w) lies on the grids; give restriction={name: rule} for others."
+                f"it has {sized(whole)} pixels, smaller than the schedule's {sized(size)}; leave "
+                f"it out of the dataset, or build the schedule for a smaller size."
             )
-        _, largest = max(on_grids, key=lambda named: named[1].shape[-1])
-        whole = tuple(largest.shape[-2:])
-        if whole[0] < size[0] or whole[1] < size[1]:
-            raise ValueError(
-                f"it has {whole[0]}×{whole[1]} pixels, smaller than the schedule's "
-                f"{size[0]}×{size[1]}; leave it out of the dataset, or build the schedule for a "
-                f"smaller size."
-            )
-        factors = {name: _factor(name, field, whole, size) for name, field in on_grids}
-        step = max(factors.values())
+        factors = [self._factor(name, field, whole, size) for name, field in self._on_grids(batch)]
+        steps = [max(s) for s in zip(*factors, strict=True)]
         draw = torch.Generator().manual_seed(mixed(self.seed, 3, position))
-        top, left = (
+        corner = [
             int(torch.randint((w - n) // step + 1, (), generator=draw)) * step
-            for w, n in zip(whole, size, strict=True)
-        )
+            for w, n, step in zip(whole, size, steps, strict=True)
+        ]
 
         def crop(key: Any, field: Tensor) -> Tensor:
             if self._is_unchanged(key, field):
                 return field
-            s = whole[0] // field.shape[-2]
-            down = slice(top // s, (top + size[0]) // s)
-            return field[..., down, left // s : (left + size[1]) // s]
+            scales = self._factor(key, field, whole, size)
+            part: Any = tuple(
+                slice(first // s, (first + n) // s)
+                for first, n, s in zip(corner, size, scales, strict=True)
+            )
+            return field[(..., *part)]
 
         return map_fields(crop, batch)
 
-    def _resized(self, batch: Any, shape: tuple[int, int]) -> Any:
-        """Images of that height and width, bilinear with antialiasing."""
-        finest = max(
-            leaf.shape[-2]
-            for path, leaf in leaves(batch)
-            if isinstance(leaf, Tensor) and not self._is_unchanged(key_of(path), leaf)
-        )
+    def _resized(self, batch: Any, shape: tuple[int, ...]) -> Any:
+        """Images of that size, bilinear with antialiasing; volumes and signals by their means."""
+        whole = self._whole(batch)
+        mode: Any = {"mode": "bilinear", "antialias": True} if len(shape) == 2 else {"mode": "area"}
 
         def resize(key: Any, field: Tensor) -> Tensor:
             if self._is_unchanged(key, field):
                 return field
-            if rule_of(self.restriction, key, field) is not averaging:
+            if rule_of(self.restriction, key, field, self.grids) is not averaging:
                 raise ValueError(
-                    f"field {key!r} can't be resized to {shape[0]}×{shape[1]}; only images that "
-                    f"are restricted by averaging can."
+                    f"field {key!r} can't be resized to {sized(shape)}; only images that are "
+                    f"restricted by averaging can."
                 )
-            s = finest // field.shape[-2]
-            part = shape[0] // s, shape[1] // s
-            return F.interpolate(field, part, mode="bilinear", antialias=True)
+            scales = (w // n for w, n in zip(whole, field.shape[-len(shape) :], strict=True))
+            part = tuple(n // s for n, s in zip(shape, scales, strict=True))
+            return F.interpolate(field, part, **mode)
 
         return map_fields(resize, batch)
 
+    def _whole(self, batch: Any) -> tuple[int, ...]:
+        """The shape of the largest field that lies on the grids."""
+        d = len(self.grids.finest)
+        shapes = [tuple(field.shape[-d:]) for _, field in self._on_grids(batch)]
+        if not shapes:
+            axes = {1: "c, l", 2: "c, h, w", 3: "c, d, h, w"}[d]
+            raise ValueError(
+                f"no field ({axes}) lies on the grids; give restriction={{name: rule}} for others."
+            )
+        return max(shapes, key=math.prod)
+
+    def _on_grids(self, batch: Any) -> list[tuple[Any, Tensor]]:
+        return [
+            (name_of(path), leaf)
+            for path, leaf in leaves(batch)
+            if isinstance(leaf, Tensor) and not self._is_unchanged(key_of(path), leaf)
+        ]
+
     def _is_unchanged(self, key: Any, field: Tensor) -> bool:
-        return rule_of(self.restriction, key, field) is unchanged
+        return rule_of(self.restriction, key, field, self.grids) is unchanged
+
+    def _factor(
+        self, name: Any, field: Tensor, whole: tuple[int, ...], size: tuple[int, ...]
+    ) -> tuple[int, ...]:
+        """How many times smaller a field is than the largest, on each axis."""
+        grids = self.grids
+        sides = tuple(field.shape[-len(whole) :])
+        for s in (1,) if grids.nodes else SCALES:
+            scales = tuple(1 if block == 1 else s for block in grids.blocks)
+            alike = tuple(n * k for n, k in zip(sides, scales, strict=False)) == whole
+            if alike and not any(n % k for n, k in zip(size, scales, strict=True)):
+                return scales
+        raise ValueError(
+            f"field {name!r} of shape {tuple(field.shape[1:])} beside one of {sized(whole)}; needs "
+            f"the same {SIDES[len(whole)]}, or all smaller by one of {SCALES[1:]}, which the "
+            f"schedule's {sized(size)} can be divided by. A field without a mesh needs "
+            f"restriction={{{name!r}: 'unchanged'}}."
+        )
 
 
 def collated(samples: list[tuple[Pick, Any]]) -> dict[int, Any]:
@@ -178,20 +204,6 @@ def _shapes(sample: Any) -> dict[Any, Any]:
 
 def _named(pick: Pick) -> str:
     return f"ScheduledLoader: sample {pick.sample}, for level {pick.level}"
-
-
-def _factor(name: Any, field: Tensor, whole: tuple[int, ...], size: tuple[int, int]) -> int:
-    """How many times smaller a field is than the largest, a side."""
-    height, width = field.shape[-2:]
-    for s in SCALES:
-        if (height * s, width * s) == whole and not (size[0] % s or size[1] % s):
-            return s
-    raise ValueError(
-        f"field {name!r} of shape {tuple(field.shape[1:])} beside one of {whole[0]}×{whole[1]}; "
-        f"needs the same height and width, or both smaller by one of {SCALES[1:]}, which the "
-        f"schedule's {size[0]}×{size[1]} can be divided by. A field without a mesh needs "
-        f"restriction={{{name!r}: 'unchanged'}}."
-    )
 
 
 def _as_batch(sample: Any) -> Any:

@@ -83,9 +83,9 @@ def multiscale_backward(
         form: `"nested"` or `"independent"`.
         alphas: coefficients α_1 … α_L, coarsest first; 1 by default.
         restriction: how fields are carried to the next coarser level; see `restrict`. By default
-            fields (n, c, h, w) are averaged and all others are left unchanged. With several levels
-            some field must be restricted, and have each level's height and width: images without a
-            channel axis (n, h, w) need a rule by name, volumes, videos and signals a function.
+            fields (n, c, *shape), such as images (n, c, h, w) on plane grids, are averaged and all
+            others are left unchanged. With several levels some field must be restricted, and have
+            each level's shape: without a channel axis, as (n, h, w), it needs a rule by name.
         backward: what to call on each pass's weighted loss, such as `fabric.backward`.
 
     Example: one level is the ordinary gradient.

@@ -56,19 +56,28 @@ def check_batch_sizes(batch_sizes: Sequence[int], levels: int, form: Form = "nes
                 f"batch_sizes={tuple(batch_sizes)}: {batch_sizes[level]} on level {level} but only "
                 f"{batch_sizes[level - 1]} on the coarser level {level - 1}. In nested form every "
                 f"sample of a level is also on the coarser ones, so sizes may not grow towards the "
-                f"finest level, where a sample costs 4 times as much. Coarsest comes first: did "
+                f"finest level, where a sample costs most. Coarsest comes first: did "
                 f"you mean {tuple(sorted(batch_sizes, reverse=True))}? form='independent' allows "
                 f"it as it is."
             )
 
 
 def work_units(
-    batch_sizes: Sequence[int], form: Form = "nested", finest_cost: float = 1.0
+    batch_sizes: Sequence[int],
+    form: Form = "nested",
+    finest_cost: float = 1.0,
+    costs: Sequence[float] | None = None,
 ) -> float:
     """Work units of one step, in forward + backward passes of one finest-level image.
 
-    Nested: Σ N_l c_l. Independent: Σ N_l (c_l + c_{l−1}). c_l = finest_cost · 4^(l − L). In nested
-    form a level with as many samples as the next finer one has no weight and is not walked.
+    Nested: Σ N_l c_l. Independent: Σ N_l (c_l + c_{l−1}). In nested form a level with as many
+    samples as the next finer one has no weight and is not walked.
+
+    Args:
+        batch_sizes: N_l, coarsest first.
+        form: of the sum.
+        finest_cost: c_L; images in the plane have c_l = c_L · 4^(l − L).
+        costs: c_l themselves, coarsest first, as those of `GridHierarchy.costs`.
 
     >>> work_units((128, 64, 32, 16), "independent"), work_units((128, 64, 32, 16), "nested")
     (37.0, 30.0)
@@ -77,8 +86,14 @@ def work_units(
     check_batch_sizes(batch_sizes, levels, form)
     if not (is_number(finest_cost) and finest_cost > 0):
         raise ValueError(f"work_units: finest_cost={finest_cost!r}, needs a positive number.")
-    finest = len(batch_sizes) - 1
-    cost = [finest_cost * 4.0 ** (level - finest) for level in range(len(batch_sizes))]
+    cost = [finest_cost * 4.0 ** (level + 1 - levels) for level in range(levels)]
+    if costs is not None:
+        cost = list(costs)
+        if len(cost) != levels or not all(is_number(c) and c > 0 for c in cost):
+            raise ValueError(
+                f"work_units: costs={tuple(cost)} for {levels} level{'s' * (levels > 1)}; needs "
+                f"one positive number each, coarsest first."
+            )
     if form == "independent":
         return sum(
             n * (cost[level] + (cost[level - 1] if level else 0.0))

@@ -39,7 +39,7 @@ def divisor_of(network: nn.Module) -> int:
 
 
 def check_network(
-    network: nn.Module, shapes: Sequence[tuple[str, tuple[int, int]]], *, timed: bool = True
+    network: nn.Module, shapes: Sequence[tuple[str, tuple[int, ...]]], *, timed: bool = True
 ) -> None:
     """One forward pass at every size.
 
@@ -77,7 +77,7 @@ def _way_out(network: nn.Module, height: int, width: int) -> str:
     return "Use a larger size or fewer levels"
 
 
-def _complaint(network: nn.Module, shape: tuple[int, int], timed: bool = True) -> str | None:
+def _complaint(network: nn.Module, shape: tuple[int, ...], timed: bool = True) -> str | None:
     """What is wrong with two black images of that shape, in one line; None if nothing is."""
     weight = next(network.parameters(), torch.zeros(0))
     images = torch.zeros(2, 3, *shape, device=weight.device)

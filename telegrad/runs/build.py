@@ -68,7 +68,8 @@ def build_objective(config: Config) -> Objective:
     if schedule.patches:
         task = task.for_patches()
     loss = None if config.loss is None else config.loss.build()
-    return Objective(task.at_size(schedule.grids.finest), loss)
+    height, width = schedule.grids.finest
+    return Objective(task.at_size((height, width)), loss)
 
 
 def build_network(config: Config) -> nn.Module:
@@ -130,10 +131,10 @@ def check_large_sizes(config: Config, network: nn.Module) -> None:
     check_network(network, large, timed=config.build_task().timed)
 
 
-def _shapes(config: Config) -> dict[tuple[int, int], str]:
+def _shapes(config: Config) -> dict[tuple[int, ...], str]:
     """(height, width) of all images that are trained on, smallest first, and where they are."""
     schedule = build_schedule(config)
-    shapes: dict[tuple[int, int], str] = {}
+    shapes: dict[tuple[int, ...], str] = {}
     for stage in schedule.stages:
         grids = schedule.stage_grids(stage)
         for level in range(grids.levels):

@@ -36,17 +36,19 @@ def progressive_resizing(
         4      200          1                    16        16       3,200
 
     Raises:
-        ValueError: for grids of one level.
+        ValueError: for grids of one level, or of nodes.
     """
     finest = grids.levels - 1
     if finest < 1:
         raise ValueError("progressive_resizing: grids of one level; needs two or more.")
+    if grids.nodes:
+        raise ValueError("progressive_resizing: grids of nodes; needs cells.")
 
-    def shape(eighths: int) -> tuple[int, int]:
-        height, width = (
-            max(round(n * eighths / 8 / increment) * increment, n // 2) for n in grids.finest
+    def shape(eighths: int) -> tuple[int, ...]:
+        return tuple(
+            n if block == 1 else max(round(n * eighths / 8 / increment) * increment, n // 2)
+            for n, block in zip(grids.finest, grids.blocks, strict=True)
         )
-        return height, width
 
     stages = [
         Stage(5, finest - 1, (batch_size,)),

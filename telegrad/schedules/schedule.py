@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from telegrad.mge.grids import GridHierarchy
+from telegrad.mge.grids import GridHierarchy, sized
 from telegrad.mge.numbers import is_number, is_whole
 from telegrad.mge.weights import Form, check_batch_sizes, work_units
 from telegrad.schedules.stage import Stage
@@ -73,11 +73,12 @@ class Schedule:
                 )
             if stage.shape is not None:
                 whole = self.grids.shape(stage.finest)
-                smaller = all(1 <= n <= of for n, of in zip(stage.shape, whole, strict=True))
-                if len(stage.batch_sizes) > 1 or not smaller:
+                smaller = all(1 <= n <= of for n, of in zip(stage.shape, whole, strict=False))
+                alike = len(stage.shape) == len(whole)
+                if len(stage.batch_sizes) > 1 or not (smaller and alike):
                     raise ValueError(
                         f"Schedule: stage {number} has shape={stage.shape}; needs one batch size, "
-                        f"and at most the {whole[0]}×{whole[1]} pixels of level {stage.finest}."
+                        f"and at most the {sized(whole)} pixels of level {stage.finest}."
                     )
             form = "independent" if stage.random_level else self.form
             check_batch_sizes(stage.batch_sizes, len(stage.batch_sizes), form)
@@ -96,7 +97,7 @@ class Schedule:
         if stage.random_level:
             levels = range(stage.coarsest, stage.finest + 1)
             return sum(self.step_cost(stage.on_level(k)) for k in levels) / len(levels)
-        return work_units(stage.batch_sizes, self.form, self.stage_grids(stage).finest_cost)
+        return work_units(stage.batch_sizes, self.form, costs=self.stage_grids(stage).costs)
 
     def stage_grids(self, stage: Stage) -> GridHierarchy:
         """The levels that `stage` uses."""
@@ -104,7 +105,11 @@ class Schedule:
         if stage.shape is None:
             return levels
         part = math.prod(stage.shape) / math.prod(levels.finest)
-        return GridHierarchy(stage.shape, 1, part * levels.finest_cost)
+        width = levels.finest_width * levels.finest[-1] / stage.shape[-1]
+        cost = part * levels.finest_cost
+        return replace(
+            levels, finest=stage.shape, finest_cost=cost, measured=None, finest_width=width
+        )
 
     def walk(self, start: int = 0) -> Iterator[tuple[int, int, Stage]]:
         """(step, number of the stage, stage) for every step from `start` on; steps count from 0."""
@@ -268,7 +273,7 @@ class Schedule:
             one_level = stage.coarsest == stage.finest
             levels = f"{stage.finest}" if one_level else f"{stage.coarsest}..{stage.finest}"
             if stage.shape is not None:
-                levels = "×".join(map(str, stage.shape))
+                levels = sized(stage.shape)
             cost = self.step_cost(stage)
             lines.append(
                 f"{number:>5}{stage.steps:>9,}{levels:>11}"

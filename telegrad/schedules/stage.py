@@ -14,7 +14,7 @@ class Stage:
     One batch size is ordinary training on level `finest`; more are the multiscale gradient, with
     the coefficients `alphas`, one for each pair of levels, coarsest first; 1 by default. With
     `random_level` each step is ordinary training on one of these levels, drawn at random. With
-    `shape`, (height, width) in pixels, images of the one level are resized to it.
+    `shape`, such as (height, width) in pixels, images of the one level are resized to it.
     """
 
     steps: int
@@ -22,7 +22,7 @@ class Stage:
     batch_sizes: tuple[int, ...]
     alphas: tuple[float, ...] | None = None
     random_level: bool = False
-    shape: tuple[int, int] | None = None
+    shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not (is_whole(self.steps) and is_whole(self.finest)):

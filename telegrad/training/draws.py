@@ -38,7 +38,7 @@ def draw_shell(
     task: Task,
     crops: Crops | None,
     noise: torch.Generator,
-    shape: tuple[int, int] | None = None,
+    shape: tuple[int, ...] | None = None,
 ) -> Draw | None:
     """One shell's draws, made on the shell's own level, or of images resized to `shape`."""
     if crops is None:

@@ -73,4 +73,6 @@ def test_errors_of_restrict_give_the_way_out():
 
 
 def test_every_rule_has_a_name():
-    assert set(RESTRICTIONS) == {"averaging", "injection", "white_noise", "mask", "unchanged"}
+    assert set(RESTRICTIONS) == set(
+        ("averaging", "injection", "white_noise", "mask", "full_weighting", "unchanged")
+    )
