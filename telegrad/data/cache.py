@@ -58,8 +58,8 @@ class ImageCache(Sequence[Levels]):
                 _Level(directory / _file_name(field, level), shapes >> halvings)
                 for level, halvings in enumerate(reversed(range(coarsening.grids.levels)))
             ]
-            for field, shapes in (("clean", shapes), ("low", shapes // 2))
-            if field == "clean" or coarsening.pairs
+            for field, shapes in (("clean", shapes), ("low", shapes // (coarsening.scale or 1)))
+            if field == "clean" or coarsening.scale
         }
         self._number = len(shapes)
         self.nbytes = sum(level.nbytes for levels in self._levels.values() for level in levels)

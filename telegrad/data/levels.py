@@ -14,7 +14,7 @@ from telegrad.mge.grids import GridHierarchy
 ImageRestriction = Literal["averaging", "injection"]
 
 Levels = dict[str, tuple[Pixels, ...]]
-"""An image's fields on every level, coarsest first: `clean`, and `low` of half the size."""
+"""An image's fields on every level, coarsest first: `clean`, and `low`, its companion."""
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,18 @@ class Coarsening:
     Attributes:
         grids: how many levels; images smaller than the finest shape are refused.
         restriction: by which the task's images are restricted; see `telegrad.mge.restriction`.
-        pairs: whether the low-resolution companion is wanted.
+        scale: how many times larger an image is than its low-resolution companion, a side; None
+            if that is not wanted.
     """
 
     grids: GridHierarchy
     restriction: ImageRestriction = "averaging"
-    pairs: bool = False
+    scale: int | None = None
 
     @property
     def block(self) -> int:
         """Heights and widths are trimmed to multiples of this number of pixels."""
-        return 2 ** (self.grids.levels - 1) * (2 if self.pairs else 1)
+        return 2 ** (self.grids.levels - 1) * (self.scale or 1)
 
     def read(self, image: NamedImage) -> Levels:
         """The image on every level, trimmed to whole blocks.
@@ -57,19 +58,19 @@ class Coarsening:
                 f"{least_height}×{least_width}"
             )
         fields = {"clean": pixels}
-        if self.pairs:
+        if self.scale:
             assert image.low is not None
             fields["low"] = image.low()
             low_height, low_width = fields["low"].shape[:2]
-            if (height, width) != (2 * low_height, 2 * low_width):
+            if (height, width) != (self.scale * low_height, self.scale * low_width):
                 raise ValueError(
                     f"{image.name}: high resolution {height}×{width}, low resolution "
-                    f"{low_height}×{low_width}; a pair's sizes must be as 2 to 1"
+                    f"{low_height}×{low_width}; a pair's sizes must be as {self.scale} to 1"
                 )
         height, width = height // self.block * self.block, width // self.block * self.block
         trimmed = {"clean": fields["clean"][:height, :width]}
-        if self.pairs:
-            trimmed["low"] = fields["low"][: height // 2, : width // 2]
+        if self.scale:
+            trimmed["low"] = fields["low"][: height // self.scale, : width // self.scale]
         return {name: self._on_every_level(pixels) for name, pixels in trimmed.items()}
 
     def _on_every_level(self, pixels: Pixels) -> tuple[Pixels, ...]:

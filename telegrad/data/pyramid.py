@@ -11,8 +11,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from telegrad.data.base import BadImages
@@ -20,14 +25,25 @@ from telegrad.data.cache import CachePlace
 from telegrad.data.image_files import Pixels
 from telegrad.data.levels import Coarsening, ImageRestriction, Levels, number_of_bytes
 from telegrad.data.source import NamedImage
-from telegrad.mge.grids import GridHierarchy
+from telegrad.loading.picks import Pick
+from telegrad.mge.batches import map_fields
+from telegrad.mge.grids import GridHierarchy, sized
 
 GIBIBYTE = 2**30
 
+Crop = dict[str, Pixels]
+"""(h, w, 3) of uint8 by field: `clean`, and `low` where the images are pairs."""
 
-@dataclass(frozen=True)
-class Pyramid:
-    """Each image on each level, as uint8.
+Crops = dict[str, Tensor]
+"""(n, 3, h, w) by field."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pyramid(Dataset[Crops]):
+    """Each image on each level, as uint8: a dataset for `ScheduledLoader`.
+
+    Of a step it opens what the step needs: its level of a crop, at that level's cost. Item k is the
+    whole image k on the finest level, (3, h, w) by field.
 
     A crop of a coarse level is, up to rounding, what restricting the crop of the finest level
     gives: images are coarsened by the same rule, and trimmed to multiples of the coarsest mesh
@@ -38,16 +54,45 @@ class Pyramid:
         grids: the crops' shapes on each level.
         images: each image's levels, in memory or on disk.
         stride: crops begin at multiples of it, in pixels of the coarsest level (patches: of the
-            finest); 2 for pairs, whose low-resolution image has half of these pixels, else 1.
+            finest): how many times larger `clean` is than `low`, where the images are pairs.
+        dtype: of what the dataset gives: uint8, or a type of floating point for images in [0, 1],
+            which are then also resized where a stage has a size between the levels.
+        mirror: whether half of the crops are mirrored.
     """
 
     grids: GridHierarchy
     images: Sequence[Levels]
     stride: int = 1
+    dtype: torch.dtype = torch.uint8
+    mirror: bool = True
 
-    def crop(
-        self, image: int, place: Sequence[float], level: int, patch: bool = False
-    ) -> dict[str, Pixels]:
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, k: int) -> Crops:
+        whole = {field: levels[-1] for field, levels in self.images[k].items()}
+        return {field: images[0] for field, images in self.collated([whole]).items()}
+
+    def on_level(self, pick: Pick) -> Crop | Crops:
+        """The crop of a pick: arrays (h, w, 3) of uint8, or resized images (1, 3, h, w)."""
+        crop = self.crop(pick.sample, pick.place, pick.level, pick.patch)
+        if self.mirror and pick.mirrored:
+            crop = {field: pixels[:, ::-1] for field, pixels in crop.items()}
+        if pick.shape is None or not self.dtype.is_floating_point:
+            return crop
+        return resized(self.collated([crop]), pick.shape)
+
+    def collated(self, samples: Sequence[Any]) -> Crops:
+        """A batch of crops, in channels-last memory."""
+        return {field: self._batch([sample[field] for sample in samples]) for field in samples[0]}
+
+    def _batch(self, several: Sequence[Any]) -> Tensor:
+        if isinstance(several[0], Tensor):
+            return torch.cat(tuple(several))
+        pixels = torch.from_numpy(np.stack(several)).permute(0, 3, 1, 2)
+        return pixels.to(self.dtype) / 255 if self.dtype.is_floating_point else pixels
+
+    def crop(self, image: int, place: Sequence[float], level: int, patch: bool = False) -> Crop:
         """A crop as it is on `level`, each of its fields; or a patch of the finest level.
 
         Args:
@@ -67,12 +112,25 @@ class Pyramid:
         )
         crop = {"clean": levels["clean"][level][top : top + height, left : left + width]}
         if "low" in levels:
+            s = self.stride
             down, across = (
-                slice(top // 2, (top + height) // 2),
-                slice(left // 2, (left + width) // 2),
+                slice(top // s, (top + height) // s),
+                slice(left // s, (left + width) // s),
             )
             crop["low"] = levels["low"][level][down, across]
         return crop
+
+
+def resized(images: Crops, shape: tuple[int, ...]) -> Crops:
+    """Images (n, 3, h, w) of that height and width, bilinear with antialiasing; `low` in scale."""
+    height, width = images["clean"].shape[-2:]
+
+    def resize(_: str, image: Tensor) -> Tensor:
+        h, w = image.shape[-2:]
+        part = shape[0] * h // height, shape[1] * w // width
+        return F.interpolate(image, part, mode="bilinear", antialias=True)
+
+    return map_fields(resize, images)
 
 
 def build_pyramid(
@@ -82,6 +140,7 @@ def build_pyramid(
     bad_images: BadImages = "refuse",
     *,
     pairs: bool = False,
+    scale: int = 2,
     memory: float = 4 * GIBIBYTE,
     cache_dir: str | Path = "results/cache",
     progress: bool = False,
@@ -95,6 +154,7 @@ def build_pyramid(
         bad_images: what to do with an image that can't be read or is smaller than a crop: `refuse`
             raises an error that names it, `skip` warns with its name and goes on.
         pairs: whether the images' low-resolution companions are wanted, where they have them.
+        scale: how many times larger than these the images are, a side.
         memory: bytes that the images may take, 4/3 of their own size. If they take more, all of
             them go to disk, and the system keeps in memory what it has room for. Crops are the
             same, bit by bit.
@@ -116,7 +176,13 @@ def build_pyramid(
     if not images:
         raise ValueError("build_pyramid: no images; needs one or more.")
     pairs = pairs and all(image.low for image in images)
-    coarsening = Coarsening(grids, restriction, pairs)
+    if pairs and any(n % scale for n in grids.shape(0)):
+        raise ValueError(
+            f"build_pyramid: pairs of scale {scale} on a coarsest level of "
+            f"{sized(grids.shape(0))}; needs a size that can be divided by {scale} there, or fewer "
+            f"levels."
+        )
+    coarsening = Coarsening(grids, restriction, scale if pairs else None)
     place = CachePlace(Path(cache_dir), images, coarsening, bad_images)
     held: Sequence[Levels]
     skipped: Sequence[str]
@@ -129,7 +195,7 @@ def build_pyramid(
         warnings.warn(f"skipped {what}", stacklevel=2)
     if not held:
         raise ValueError(f"none of {len(images)} images can be used; the warnings above say why.")
-    return Pyramid(grids, held, stride=2 if pairs else 1)
+    return Pyramid(grids, held, stride=scale if pairs else 1)
 
 
 def _read(

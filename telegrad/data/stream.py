@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from telegrad.data.image_files import Pixels
-from telegrad.data.pyramid import Pyramid
+from telegrad.data.pyramid import Crops, Pyramid
+from telegrad.loading import ScheduledLoader
+from telegrad.loading.picks import Picks, Places
+from telegrad.loading.samples import Samples
 from telegrad.mge.batches import map_fields
 from telegrad.mge.numbers import is_whole
+from telegrad.schedules import Schedule, Stage
 
-Crops = dict[str, Tensor]
-"""uint8 (n, 3, h, w) by field: `clean`, and `low` (n, 3, h/2, w/2) where the images are pairs."""
+
+@dataclass(frozen=True)
+class NumpyDraws:
+    """Order and crops by NumPy's generators, as runs have had them since version 0.1.
+
+    Attributes:
+        seed: of all of them.
+    """
+
+    seed: int
+
+    def order(self, turn: int, samples: int) -> Sequence[int]:
+        return _order(self.seed, turn, samples)
+
+    def places(self, position: int, picks: int, axes: int) -> Places:
+        draw = np.random.default_rng((self.seed, 0, position))
+        return Places(draw.random((picks, axes)).tolist(), (draw.random(picks) < 0.5).tolist())
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, turn: int, images: int) -> list[int]:
+    order: list[int] = np.random.default_rng((seed, 1, turn)).permutation(images).tolist()
+    return order
 
 
 @dataclass
@@ -32,11 +55,41 @@ class CropStream:
         pyramid: the images.
         seed: of the stream.
         position: crops taken so far.
+        loading: how `of_step` reads ahead; arguments of torch's DataLoader, such as num_workers.
     """
 
     pyramid: Pyramid
     seed: int
     position: int = 0
+    loading: dict[str, Any] = field(default_factory=dict)
+    _loader: ScheduledLoader | None = field(default=None, init=False, repr=False)
+    _next: tuple[Any, ...] = field(default=(), init=False, repr=False)
+
+    def of_step(
+        self, schedule: Schedule, step: int, rank: int = 0, world: int = 1
+    ) -> list[Crops | None]:
+        """The next crops, for that step of a schedule; None for a level that needs none.
+
+        Steps that follow one another are read ahead.
+
+        Returns:
+            as `take`.
+        """
+        asked = schedule, step, self.position, rank, world
+        if self._loader is None or self._next != asked:
+            self._loader = ScheduledLoader(
+                self.pyramid,
+                schedule,
+                draws=NumpyDraws(self.seed),
+                rank=rank,
+                world=world,
+                **self.loading,
+            )
+            self._loader.seek(step, self.position)
+        now = self._loader.next_step()
+        self.position = self._loader.position
+        self._next = schedule, step + 1, self.position, rank, world
+        return [now.batches.get(level) for level in now.levels]
 
     def take(
         self,
@@ -53,73 +106,34 @@ class CropStream:
         numbers and gets its own part: every `world`-th crop of each level, from the `rank`-th on.
 
         Returns:
-            coarsest level first; tensors in channels-last memory.
+            coarsest level first; uint8 tensors (n, 3, h, w) in channels-last memory.
         """
-        levels = self.pyramid.grids.levels
+        grids = self.pyramid.grids
         if not all(is_whole(n) and n >= 0 for n in numbers):
             raise ValueError(
                 f"CropStream.take: numbers={tuple(numbers)}; needs whole numbers of at least 0, "
                 f"one a level."
             )
-        if not 0 <= first_level <= levels - len(numbers) or not 0 <= rank < world:
+        if not 0 <= first_level <= grids.levels - len(numbers) or not 0 <= rank < world:
             raise ValueError(
                 f"CropStream.take: {len(numbers)} numbers from level {first_level} on, rank={rank} "
-                f"of world={world}; needs levels in 0 … {levels - 1} and a rank below world."
+                f"of world={world}; needs levels in 0 … {grids.levels - 1} and a rank below world."
             )
         if not 0 <= patches <= 1:
             raise ValueError(f"CropStream.take: patches={patches}; needs a part in [0, 1].")
-        total = sum(numbers)
-        draw = np.random.default_rng((self.seed, 0, self.position))
-        places, mirrored = draw.random((total, 2)), draw.random(total) < 0.5
-        patches_until = np.floor(patches * np.arange(self.position, self.position + total + 1))
-        is_patch = np.diff(patches_until) > 0
-        images = self._next_images(total)
-        parts: list[Crops | None] = []
-        start = 0
-        for level, n in enumerate(numbers, first_level):
-            crops = [
-                _mirrored(self.pyramid.crop(images[k], places[k], level, is_patch[k]), mirrored[k])
-                for k in range(start + rank, start + n, world)
-            ]
-            parts.append(_stacked(crops) if crops else None)
-            start += n
-        self.position += total
-        return parts
-
-    def _next_images(self, number: int) -> list[int]:
-        """Indices of the next images: a fresh random order in each round over all of them."""
-        images = len(self.pyramid.images)
-        chosen: list[int] = []
-        position = self.position
-        while len(chosen) < number:
-            order = _order(self.seed, position // images, images)
-            within = position % images
-            taken = order[within : within + number - len(chosen)].tolist()
-            chosen += taken
-            position += len(taken)
-        return chosen
-
-
-@lru_cache(maxsize=2)
-def _order(seed: int, turn: int, images: int) -> np.ndarray:
-    return np.random.default_rng((seed, 1, turn)).permutation(images)
+        any_stage = Schedule(grids, (Stage(1, 0, (1,)),), patches=patches)
+        draws = NumpyDraws(self.seed)
+        picks = Picks(len(self.pyramid), any_stage, draws, rank=rank, world=world)
+        samples = Samples(self.pyramid, grids, "unchanged", self.seed)
+        wanted = picks.of_levels(numbers, first_level, self.position)
+        batches = samples.collated([samples[pick] for pick in wanted])
+        self.position += sum(numbers)
+        return [batches.get(level) for level in range(first_level, first_level + len(numbers))]
 
 
 def to_images(crops: Crops) -> dict[str, Tensor]:
     """uint8 pixels as images in [−1, 1], float32."""
     return map_fields(lambda _, pixels: pixels.float() / 127.5 - 1, crops)
-
-
-def resized(images: dict[str, Tensor], shape: tuple[int, ...]) -> dict[str, Tensor]:
-    """Images (n, 3, h, w) of that height and width, bilinear with antialiasing; `low` of half."""
-    height, width = images["clean"].shape[-2:]
-
-    def resize(_: str, image: Tensor) -> Tensor:
-        h, w = image.shape[-2:]
-        part = shape[0] * h // height, shape[1] * w // width
-        return F.interpolate(image, part, mode="bilinear", antialias=True)
-
-    return map_fields(resize, images)
 
 
 def grid_of_crops(pyramid: Pyramid, number: int) -> Crops:
@@ -131,15 +145,4 @@ def grid_of_crops(pyramid: Pyramid, number: int) -> Crops:
         side = int(np.ceil(np.sqrt(of)))
         place = [(position + 0.5) / side for position in divmod(nth, side)]
         crops.append(pyramid.crop(image, place, pyramid.grids.levels - 1))
-    return _stacked(crops)
-
-
-def _mirrored(crop: dict[str, Pixels], mirrored: bool) -> dict[str, Pixels]:
-    return {name: pixels[:, ::-1] for name, pixels in crop.items()} if mirrored else crop
-
-
-def _stacked(crops: Sequence[dict[str, Pixels]]) -> Crops:
-    return {
-        field: torch.from_numpy(np.stack([crop[field] for crop in crops])).permute(0, 3, 1, 2)
-        for field in crops[0]
-    }
+    return pyramid.collated(crops)

@@ -10,9 +10,10 @@ import torch
 import torch.distributed
 from torch.utils.data import DataLoader
 
-from telegrad.loading.picks import Pick, Picks
-from telegrad.loading.samples import Samples, collated
+from telegrad.loading.picks import Draws, Pick, Picks, TorchDraws
+from telegrad.loading.samples import Samples
 from telegrad.loading.step import Step
+from telegrad.mge.grids import sized
 from telegrad.mge.numbers import is_whole
 from telegrad.mge.restriction import Rules
 from telegrad.mge.weights import shell_sizes
@@ -45,7 +46,8 @@ class ScheduledLoader:
     (True, 2, 1.0)
 
     Args:
-        dataset: map-style: `dataset[k]` is a tensor, or a tuple, list or dictionary of tensors and
+        dataset: map-style, or one that has its samples on every level (`telegrad.data.Pyramid`,
+            `OnLevels`). `dataset[k]` is a tensor, or a tuple, list or dictionary of tensors and
             other things (labels, file names). Fields (c, h, w) lie on the grids. The largest has
             the schedule's size or more; others may be smaller by a factor of 2, 3, 4 or 8, as the
             low-resolution image of a pair. All get the same random crop. A tensor (n, c, h, w) is a
@@ -56,13 +58,15 @@ class ScheduledLoader:
         num_workers, pin_memory: as for torch's DataLoader.
         crops_per_sample: crops that are taken of a sample once it is opened. More than one spare
             time where opening is what costs; the crops of a step are then more alike.
+        draws: what is random about order and crops, if other than by the seed.
         rank, world: of several processes that share the schedule's batches; by default those of
             torch.distributed, if that is in use.
         more: other arguments of torch's DataLoader, such as `prefetch_factor`.
 
     Raises:
-        TypeError, ValueError: for a dataset without length, a first sample that can't be used on
-            all levels, or batch sizes that can't be divided among the processes.
+        TypeError, ValueError: for a dataset without length, on other levels than the schedule's, or
+            with a first sample that can't be used on all of them; or for batch sizes that can't be
+            divided among the processes.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class ScheduledLoader:
         num_workers: int = 0,
         pin_memory: bool = False,
         crops_per_sample: int = 1,
+        draws: Draws | None = None,
         rank: int | None = None,
         world: int | None = None,
         **more: Any,
@@ -88,16 +93,16 @@ class ScheduledLoader:
             )
         self.schedule, self.restriction, self.seed = schedule, restriction, seed
         self.rank, self.world = _place(rank, world)
-        self.crops = crops_per_sample
+        self.crops, self.draws = crops_per_sample, draws or TorchDraws(seed)
         self._number = _length(dataset)
         self._samples = Samples(dataset, schedule.grids, restriction, seed, crops_per_sample)
         self._options = {"num_workers": num_workers, "pin_memory": pin_memory, **more}
         self._early_stop: EarlyStop | None = None
         self._done = self._position = 0
         self._work = 0.0
-        self._restart = False
+        self._batches: Iterator[dict[int, Any]] | None = None
         self._check_batch_sizes()
-        self._check_first_sample()
+        self._check_dataset()
 
     def __len__(self) -> int:
         """Steps that are left."""
@@ -110,15 +115,38 @@ class ScheduledLoader:
             ValueError: for a sample that can't be used.
             RuntimeError: if a worker dies; the loader then stands before the step that it was for.
         """
-        while self._done < self.schedule.steps:
-            self._restart = False
-            for batches in self._batches():
-                step = self._step(batches)
-                self._done, self._position = step.number + 1, self._position + self._picks(step)
-                self._work += step.work_units
-                yield step
-                if self._restart:
-                    break
+        try:
+            while self._done < self.schedule.steps:
+                yield self.next_step()
+        finally:
+            self._batches = None  # ends its workers
+
+    def next_step(self) -> Step:
+        """The step after the last one that it gave.
+
+        Raises:
+            As iterating does; ValueError if there is none.
+        """
+        self.schedule.at(self._done)
+        self._batches = self._batches or self._started()
+        try:
+            batches = next(self._batches)
+        except BaseException:
+            self._batches = None
+            raise
+        step = self._step(batches)
+        self._done, self._position = step.number + 1, self._position + self._picks(step)
+        self._work += step.work_units
+        return step
+
+    @property
+    def position(self) -> int:
+        """Picks of all steps that it gave, of all processes."""
+        return self._position
+
+    def seek(self, step: int, position: int) -> None:
+        """Goes on with that step, counted from 0, and that pick of the stream."""
+        self._done, self._position, self._batches = step, position, None
 
     def report(self, loss: float) -> bool:
         """Tells the validation loss, so that a stage that lowers it no more is left early.
@@ -133,8 +161,7 @@ class ScheduledLoader:
         self._early_stop = self._early_stop or EarlyStop()
         if self._early_stop.look(self.schedule, self._done, self._work, loss) is None:
             return False
-        self.schedule = self.schedule.next_stage(self._done)
-        self._restart = True
+        self.schedule, self._batches = self.schedule.next_stage(self._done), None
         return True
 
     def state_dict(self) -> dict[str, Any]:
@@ -167,20 +194,20 @@ class ScheduledLoader:
         self.schedule = Schedule(
             self.schedule.grids, stages, self.schedule.form, self.schedule.patches
         )
-        self._done, self._position, self._work = state["done"], state["position"], state["work"]
+        self.seek(state["done"], state["position"])
+        self._work = state["work"]
         early_stop = state["early_stop"]
         self._early_stop = None if early_stop is None else EarlyStop(**early_stop)
-        self._restart = True
 
-    def _batches(self) -> Iterator[dict[int, Any]]:
+    def _started(self) -> Iterator[dict[int, Any]]:
         picks = Picks(
-            *(self._number, self.schedule, self.seed, self._done, self._position),
+            *(self._number, self.schedule, self.draws, self._done, self._position),
             *(self.rank, self.world, self.crops),
         )
         loader = DataLoader(
             self._samples,
             batch_sampler=picks,
-            collate_fn=collated,
+            collate_fn=self._samples.collated,
             generator=torch.Generator(),  # the user's own is left alone
             **self._options,
         )
@@ -225,12 +252,22 @@ class ScheduledLoader:
                     f"divided among {self.world} processes; use multiples of {self.world}."
                 )
 
-    def _check_first_sample(self) -> None:
+    def _check_dataset(self) -> None:
         """Raises ValueError unless the first sample can be used on every level."""
+        if self._samples.has_levels:
+            has, grids = self._samples.dataset.grids, self.schedule.grids
+            if (has.finest, has.levels) != (grids.finest, grids.levels):
+                raise ValueError(
+                    f"ScheduledLoader: the dataset has {has.levels} levels up to "
+                    f"{sized(has.finest)}, the schedule {grids.levels} up to "
+                    f"{sized(grids.finest)}; build both with the same grids."
+                )
+            return
+        middle, patch = (0.5,) * len(self.schedule.grids.finest), self.schedule.patches == 1
         for stage in self.schedule.stages:
             for level in range(stage.coarsest, stage.finest + 1):
-                pick = Pick(0, 0, level, self.schedule.patches == 1, stage.shape)
-                collated([self._samples[pick]])
+                pick = Pick(0, 0, level, middle, patch=patch, shape=stage.shape)
+                self._samples.collated([self._samples[pick]])
 
 
 def _place(rank: int | None, world: int | None) -> tuple[int, int]:

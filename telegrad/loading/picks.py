@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 
@@ -17,8 +17,10 @@ class Pick(NamedTuple):
 
     Attributes:
         sample: its index in the dataset.
-        position: among all picks of the stream; what is random about the pick follows from it.
+        position: among all picks of the stream.
         level: where it lies.
+        place: of its crop on each axis, in [0, 1); every possible corner has an equal part of it.
+        mirrored: whether it is mirrored, by datasets that do so.
         patch: whether it is a patch of the finest level with the level's shape.
         shape: such as (height, width), to which it is resized, if it is.
     """
@@ -26,8 +28,46 @@ class Pick(NamedTuple):
     sample: int
     position: int
     level: int
+    place: tuple[float, ...]
+    mirrored: bool = False
     patch: bool = False
     shape: tuple[int, ...] | None = None
+
+
+class Draws(Protocol):
+    """What is random about picks. It follows from the position alone."""
+
+    def order(self, turn: int, samples: int) -> Sequence[int]:
+        """All samples once: the order of round `turn`."""
+
+    def places(self, position: int, picks: int, axes: int) -> Places:
+        """Where crops lie, for a step's picks from `position` on."""
+
+
+class Places(NamedTuple):
+    """Of the picks of a step: their places on each axis, and whether they are mirrored."""
+
+    places: Sequence[Sequence[float]]
+    mirrored: Sequence[bool]
+
+
+class TorchDraws:
+    """Draws by torch's generators.
+
+    Args:
+        seed: of all of them.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def order(self, turn: int, samples: int) -> Sequence[int]:
+        return _order(self.seed, turn, samples)
+
+    def places(self, position: int, picks: int, axes: int) -> Places:
+        draw = torch.Generator().manual_seed(mixed(self.seed, 3, position))
+        places = torch.rand(picks, axes, generator=draw, dtype=torch.float64)
+        return Places(places.tolist(), (torch.rand(picks, generator=draw) < 0.5).tolist())
 
 
 class Picks:
@@ -40,7 +80,7 @@ class Picks:
     Args:
         samples: in the dataset.
         schedule: which levels, how many samples on each.
-        seed: of the order.
+        draws: what is random.
         step: the first one, counted from 0.
         position: picks before it.
         rank, world: this process's number, and how many there are.
@@ -51,14 +91,14 @@ class Picks:
         self,
         samples: int,
         schedule: Schedule,
-        seed: int,
+        draws: Draws,
         step: int = 0,
         position: int = 0,
         rank: int = 0,
         world: int = 1,
         crops: int = 1,
     ) -> None:
-        self.samples, self.schedule, self.seed = samples, schedule, seed
+        self.samples, self.schedule, self.draws = samples, schedule, draws
         self.step, self.position, self.rank, self.world = step, position, rank, world
         self.crops = crops
 
@@ -66,23 +106,41 @@ class Picks:
         return self.schedule.steps - self.step
 
     def __iter__(self) -> Iterator[list[Pick]]:
-        position, patches = self.position, self.schedule.patches
+        position = self.position
         for step in range(self.step, self.schedule.steps):
             _, stage = self.schedule.at(step)
-            picks = []
-            for level, number in enumerate(
-                shell_sizes(stage.batch_sizes, self.schedule.form), stage.coarsest
-            ):
-                for k in range(self.rank, number, self.world):
-                    at = position + k
-                    patch = int(patches * (at + 1)) > int(patches * at)
-                    picks.append(Pick(self._sample(at), at, level, patch, stage.shape))
-                position += number
-            yield picks
+            numbers = shell_sizes(stage.batch_sizes, self.schedule.form)
+            yield self.of_levels(numbers, stage.coarsest, position, stage.shape)
+            position += sum(numbers)
 
-    def _sample(self, position: int) -> int:
-        turn, within = divmod(position // self.crops, self.samples)
-        return _order(self.seed, turn, self.samples)[within]
+    def of_levels(
+        self,
+        numbers: Sequence[int],
+        coarsest: int,
+        position: int,
+        shape: tuple[int, ...] | None = None,
+    ) -> list[Pick]:
+        """This process's part of `numbers[k]` picks on level `coarsest + k`, for each k."""
+        patches, axes = self.schedule.patches, len(self.schedule.grids.finest)
+        places, mirrored = self.draws.places(position, sum(numbers), axes)
+        picks, first = [], 0
+        for level, number in enumerate(numbers, coarsest):
+            for k in range(first + self.rank, first + number, self.world):
+                at = position + k
+                turn, within = divmod(at // self.crops, self.samples)
+                picks.append(
+                    Pick(
+                        sample=int(self.draws.order(turn, self.samples)[within]),
+                        position=at,
+                        level=level,
+                        place=tuple(places[k]),
+                        mirrored=bool(mirrored[k]),
+                        patch=int(patches * (at + 1)) > int(patches * at),
+                        shape=shape,
+                    )
+                )
+            first += number
+        return picks
 
 
 @lru_cache(maxsize=2)

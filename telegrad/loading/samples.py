@@ -33,9 +33,9 @@ class Samples(Dataset[Any]):
     """The samples of a dataset as a schedule's picks want them.
 
     Args:
-        dataset: map-style; a sample is a tensor, or a tuple, list or dictionary of tensors and
-            other things. Fields (c, *shape), and those with a rule, lie on the grids: the largest
-            has the finest shape or more, others may be smaller by a whole factor.
+        dataset: map-style, or `OnLevels`; a sample is a tensor, or a tuple, list or dictionary of
+            tensors and other things. Fields (c, *shape), and those with a rule, lie on the grids:
+            the largest has the finest shape or more, others may be smaller by a whole factor.
         grids: all levels.
         restriction: how fields are carried to the next coarser level; see `restrict`.
         seed: of crops, and of what is random in the dataset itself.
@@ -47,6 +47,7 @@ class Samples(Dataset[Any]):
     ) -> None:
         self.dataset, self.grids, self.restriction, self.seed = dataset, grids, restriction, seed
         self.crops = crops
+        self.has_levels = hasattr(dataset, "on_level")
         self._opened: tuple[tuple[int, int], Any] | None = None
 
     def __len__(self) -> int:
@@ -58,6 +59,8 @@ class Samples(Dataset[Any]):
         Raises:
             ValueError: for a sample that can't be used; the message names it, and its level.
         """
+        if self.has_levels:
+            return pick, self.dataset.on_level(pick)
         try:
             sample = self._open(pick)
         except Exception as error:  # a dataset of the user's own can fail in any way
@@ -67,6 +70,24 @@ class Samples(Dataset[Any]):
             return pick, self._on_level(batch, pick)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{_named(pick)}: {error}") from error
+
+    def collated(self, samples: list[tuple[Pick, Any]]) -> dict[int, Any]:
+        """A batch for each level that has samples, made by torch's `default_collate`.
+
+        Raises:
+            ValueError: for samples that don't fit together; the message names two of them.
+        """
+        of_level: dict[int, list[tuple[Pick, Any]]] = {}
+        for pick, sample in samples:
+            of_level.setdefault(pick.level, []).append((pick, sample))
+        if self.has_levels:
+            return {k: self.dataset.collated([s for _, s in v]) for k, v in of_level.items()}
+        for level, several in of_level.items():
+            _check_alike(level, several)
+        return {
+            level: default_collate([_as_sample(sample) for _, sample in several])
+            for level, several in of_level.items()
+        }
 
     def _open(self, pick: Pick) -> Any:
         """The dataset's sample, kept while crops of it follow one another."""
@@ -78,14 +99,14 @@ class Samples(Dataset[Any]):
 
     def _on_level(self, batch: Any, pick: Pick) -> Any:
         size = self.grids.shape(pick.level if pick.patch else self.grids.levels - 1)
-        batch = self._cropped(batch, size, pick.position)
+        batch = self._cropped(batch, size, pick.place)
         if not pick.patch:
             for _ in range(self.grids.levels - 1 - pick.level):
                 batch = restrict_fields(batch, self.restriction, self.grids)
         return batch if pick.shape is None else self._resized(batch, pick.shape)
 
-    def _cropped(self, batch: Any, size: tuple[int, ...], position: int) -> Any:
-        """A random crop, the same part of the scene in every field that lies on the grids."""
+    def _cropped(self, batch: Any, size: tuple[int, ...], place: tuple[float, ...]) -> Any:
+        """A crop, the same part of the scene in every field that lies on the grids."""
         whole = self._whole(batch)
         if len(whole) < len(size) or any(w < n for w, n in zip(whole, size, strict=True)):
             raise ValueError(
@@ -94,10 +115,9 @@ class Samples(Dataset[Any]):
             )
         factors = [self._factor(name, field, whole, size) for name, field in self._on_grids(batch)]
         steps = [max(s) for s in zip(*factors, strict=True)]
-        draw = torch.Generator().manual_seed(mixed(self.seed, 3, position))
         corner = [
-            int(torch.randint((w - n) // step + 1, (), generator=draw)) * step
-            for w, n, step in zip(whole, size, steps, strict=True)
+            int(p * ((w - n) // step + 1)) * step
+            for p, w, n, step in zip(place, whole, size, steps, strict=True)
         ]
 
         def crop(key: Any, field: Tensor) -> Tensor:
@@ -171,27 +191,16 @@ class Samples(Dataset[Any]):
         )
 
 
-def collated(samples: list[tuple[Pick, Any]]) -> dict[int, Any]:
-    """A batch for each level that has samples, made by torch's `default_collate`.
-
-    Raises:
-        ValueError: for samples that don't fit together; the message names two of them.
-    """
-    of_level: dict[int, list[tuple[Pick, Any]]] = {}
+def _check_alike(level: int, samples: list[tuple[Pick, Any]]) -> None:
+    """Raises ValueError for samples that don't fit together; the message names two of them."""
+    first, like = samples[0][0], _shapes(samples[0][1])
     for pick, sample in samples:
-        of_level.setdefault(pick.level, []).append((pick, sample))
-    batches = {}
-    for level, several in of_level.items():
-        first, like = several[0][0], _shapes(several[0][1])
-        for pick, sample in several:
-            if (shapes := _shapes(sample)) != like:
-                raise ValueError(
-                    f"ScheduledLoader: samples {first.sample} and {pick.sample} don't fit together "
-                    f"on level {level}: fields of {like} and {shapes}. Make them alike in the "
-                    f"dataset, for example with the same channels."
-                )
-        batches[level] = default_collate([_as_sample(sample) for _, sample in several])
-    return batches
+        if (shapes := _shapes(sample)) != like:
+            raise ValueError(
+                f"ScheduledLoader: samples {first.sample} and {pick.sample} don't fit together "
+                f"on level {level}: fields of {like} and {shapes}. Make them alike in the "
+                f"dataset, for example with the same channels."
+            )
 
 
 def _shapes(sample: Any) -> dict[Any, Any]:

@@ -43,6 +43,11 @@ class Step:
     restriction: Rules = field(default="averaging", repr=False)
 
     @property
+    def levels(self) -> range:
+        """The levels that it uses, coarsest first."""
+        return range(self.level - len(self.batch_sizes) + 1, self.level + 1)
+
+    @property
     def batch(self) -> Any:
         """The step's batch, for `loss.backward()`, where it uses one level.
 
@@ -71,12 +76,10 @@ class Step:
         Raises:
             As `multiscale_backward`.
         """
-        coarsest = self.level - len(self.batch_sizes) + 1
-        levels = range(coarsest, self.level + 1)
         one = len(self.batch_sizes) == 1
         return multiscale_backward(
             losses,
-            Shells([self.batches.get(level) for level in levels]),
+            Shells([self.batches.get(level) for level in self.levels]),
             self.grids,
             self.batch_sizes,
             form="independent" if one else self.form,

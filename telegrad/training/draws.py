@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from telegrad.data.stream import Crops, resized, to_images
+from telegrad.data.pyramid import Crops, resized
+from telegrad.data.stream import to_images
 from telegrad.mge.batches import map_fields
 from telegrad.mge.restriction import Restriction
 from telegrad.mge.shells import Shells
-from telegrad.mge.weights import shell_sizes
 from telegrad.tasks import Draw, Task
 from telegrad.training.state import TrainingState
 
@@ -27,9 +27,7 @@ def draw_shells(fabric: Fabric, state: TrainingState, task: Task) -> Shells:
     of_rank = (step, rank) if rank else (step,)
     noise = torch.Generator(fabric.device).manual_seed(seed_of(seed, NOISE, *of_rank))
     seed_network(fabric.device, seed_of(seed, NETWORK, *of_rank))
-    numbers = shell_sizes(stage.batch_sizes, state.schedule.form)
-    patches = state.schedule.patches
-    crops = state.stream.take(numbers, stage.coarsest, rank, fabric.world_size, patches)
+    crops = state.stream.of_step(state.schedule, step, rank, fabric.world_size)
     return Shells([draw_shell(fabric.device, task, crop, noise, stage.shape) for crop in crops])
 
 

@@ -1,15 +1,18 @@
 """The stream of crops: seeded, resumable, fair to all images."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from telegrad.data import NamedImage
-from telegrad.data.pyramid import build_pyramid
-from telegrad.data.stream import CropStream, grid_of_crops, resized, to_images
+from telegrad.data.pyramid import build_pyramid, resized
+from telegrad.data.stream import CropStream, NumpyDraws, grid_of_crops, to_images
+from telegrad.loading.picks import Picks
 from telegrad.mge.grids import GridHierarchy
+from telegrad.schedules import Schedule, Stage, cascadic, multiscale
 
 GRIDS = GridHierarchy((32, 32), levels=3)
 
@@ -54,11 +57,9 @@ def test_patches_are_that_part_of_the_crops_evenly_spread(part, expected):
 
 
 def test_each_image_serves_once_before_any_serves_again_whatever_the_batch_sizes(pyramid):
-    stream = CropStream(pyramid(5), seed=1)
-    served = []
-    for n in (3, 4, 1, 2, 7, 3):
-        served += stream._next_images(n)
-        stream.position += n
+    stages = tuple(Stage(1, 0, (n,)) for n in (3, 4, 1, 2, 7, 3))
+    steps = list(Picks(5, Schedule(GRIDS, stages), NumpyDraws(1)))
+    served = [pick.sample for picks in steps for pick in picks]
     assert len(served) == 20
     rounds = [served[k : k + 5] for k in range(0, 20, 5)]
     assert all(sorted(r) == [0, 1, 2, 3, 4] for r in rounds)
@@ -102,3 +103,33 @@ def test_resized_images_are_the_same_scene_and_pairs_stay_pairs():
     assert smaller["clean"].mean((0, 2, 3)) == pytest.approx(clean.mean((0, 2, 3)), abs=1e-2)
     half = resized({"clean": clean}, (32, 24))["clean"][..., 1:-1, 1:-1]
     assert torch.allclose(half[:, 0, :, 0], clean[0, 0, 2:-2, 0].reshape(-1, 2).mean(1), atol=1e-5)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_crops_of_a_schedule_s_steps_are_those_taken_one_by_one(pyramid, workers):
+    """Also by workers, of two processes, with patches, and where the schedule changes."""
+    images = pyramid()
+    schedule = replace(cascadic(GRIDS, (3, 2, 2), (4, 2, 2)), patches=0.5)
+    loading = {"num_workers": workers}
+    one_by_one, stream = CropStream(images, 3), CropStream(images, 3, loading=loading)
+    for step in range(5):
+        _, stage = schedule.at(step)
+        (expected,) = one_by_one.take(stage.batch_sizes, stage.coarsest, patches=0.5)
+        (got,) = stream.of_step(schedule, step)
+        assert torch.equal(got["clean"], expected["clean"])
+        assert got["clean"].is_contiguous(memory_format=torch.channels_last)
+        assert stream.position == one_by_one.position
+    summed = multiscale(GRIDS, 9, (4, 2, 2))  # another schedule, in the middle
+    for expected, got in zip(
+        one_by_one.take((2, 0, 2), rank=1, world=2), stream.of_step(summed, 0, 1, 2), strict=True
+    ):
+        assert (got is None and expected is None) or torch.equal(got["clean"], expected["clean"])
+    stream.position = 0  # resumed
+    (first,) = stream.of_step(schedule, 0)
+    assert torch.equal(first["clean"], CropStream(images, 3).take((4,), patches=0.5)[0]["clean"])
+
+
+def test_a_stream_is_for_the_levels_of_its_pyramid(pyramid):
+    other = cascadic(GridHierarchy((32, 32), 2), (1, 1), (1, 1))
+    with pytest.raises(ValueError, match="3 levels up to 32×32, the schedule 2 up to 32×32"):
+        CropStream(pyramid(), 0).of_step(other, 0)
