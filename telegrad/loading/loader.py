@@ -100,8 +100,8 @@ class ScheduledLoader:
         self._check_first_sample()
 
     def __len__(self) -> int:
-        """Steps that are left."""
-        return self.schedule.steps - self._done
+        """Steps of the schedule, also those that are done: it stays the same while one goes on."""
+        return self.schedule.steps
 
     def __iter__(self) -> Iterator[Step]:
         """The steps from where it is, to the end.

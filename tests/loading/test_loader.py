@@ -191,7 +191,9 @@ def test_it_goes_on_in_the_middle_of_a_stage_with_the_same_samples(workers):
             break
     second = ScheduledLoader(Pairs(), schedule)
     second.load_state_dict(first.state_dict())
-    assert len(second) == 4
+    assert (
+        len(second) == len(first) == 9
+    )  # as trainers want it that compare it with a step's number
     assert same(seen + content(second), whole)
 
 
