@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from telegrad.mge import Estimate, Shells, multiscale_backward
+from telegrad.mge.batches import bare, map_fields
 from telegrad.mge.grids import GridHierarchy
+from telegrad.mge.passengers import boarded
 from telegrad.mge.restriction import Rules
 from telegrad.mge.weights import Form
 
@@ -55,6 +57,15 @@ class Step:
                 f"step.backward(losses)."
             )
         return self.batches[self.level]
+
+    def to(self, device: torch.device | str | int, non_blocking: bool = False) -> Step:
+        """The same step, its tensors on that device; trainers call it, as they do on tensors."""
+
+        def move(batch: Any) -> Any:
+            return map_fields(lambda _, x: x.to(device, non_blocking=non_blocking), batch)
+
+        moved = {level: bare(move(boarded(batch))) for level, batch in self.batches.items()}
+        return replace(self, batches=moved)
 
     def backward(
         self,
