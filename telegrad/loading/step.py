@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -71,6 +72,7 @@ class Step:
         self,
         losses: Callable[[Any], Tensor],
         backward: Callable[[Tensor], object] = torch.Tensor.backward,
+        no_sync: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> Estimate:
         """Adds the gradient to `.grad`: of one level's mean loss, or a telescoping sum of levels.
 
@@ -78,6 +80,8 @@ class Step:
             losses: the losses of a batch on one level, one per sample, shape (n,); where the step
                 uses one level, or in independent form, also their mean, shape ().
             backward: what to call on each pass's loss, such as `fabric.backward`.
+            no_sync: in which all passes but the last are made, such as `model.no_sync` of
+                DistributedDataParallel; it saves exchanges, the gradient is right without it too.
 
         Raises:
             As `multiscale_backward`.
@@ -94,4 +98,5 @@ class Step:
             alphas=self.alphas,
             restriction=self.restriction,
             backward=backward,
+            no_sync=no_sync,
         )
