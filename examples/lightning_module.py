@@ -50,5 +50,5 @@ class Denoiser(lightning.LightningModule):
 quiet = {f"enable_{part}": False for part in ("checkpointing", "progress_bar", "model_summary")}
 telescoping = fullmultiscale(grids, steps=[60, 30, 15], batch_sizes=[8, 4, 2])
 for schedule, automatic in ((telescoping, False), (auto(grids, budget=40), True)):
-    trainer = lightning.Trainer(max_epochs=1, use_distributed_sampler=False, logger=False, **quiet)
+    trainer = lightning.Trainer(max_epochs=1, logger=False, **quiet)
     trainer.fit(Denoiser(schedule, automatic))

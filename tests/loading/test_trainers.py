@@ -3,8 +3,9 @@
 import lightning
 import pytest
 import torch
+from accelerate import Accelerator
 
-from telegrad import GridHierarchy, ScheduledLoader
+from telegrad import GridHierarchy, ScheduledLoader, WorkLR
 from telegrad.schedules import fullmultiscale
 
 GRIDS = GridHierarchy(finest=(16, 16), levels=3)
@@ -57,3 +58,28 @@ def test_lightning_goes_on_in_the_middle_of_its_epoch(save_at, tmp_path):
     for (_, own), (_, other) in zip(rest.seen, expected, strict=True):
         assert torch.equal(own, other)
     assert torch.equal(whole.network.weight, rest.network.weight)
+
+
+def test_accelerate_saves_and_loads_loader_and_learning_rate(tmp_path):
+    def made():
+        accelerator, network = Accelerator(cpu=True), torch.nn.Conv2d(3, 3, 3)
+        learning_rate = WorkLR(torch.optim.Adam(network.parameters()))
+        schedule = fullmultiscale(GRIDS, steps=[4, 3, 2], batch_sizes=[4, 2, 1])
+        loader = ScheduledLoader(PHOTOS, schedule)
+        accelerator.register_for_checkpointing(loader, learning_rate)
+        return accelerator, loader, learning_rate
+
+    accelerator, loader, learning_rate = made()
+    expected = []
+    for step in loader:
+        learning_rate.step(step)
+        if step.number == 4:
+            accelerator.save_state(tmp_path)
+            progress = learning_rate.progress
+        elif step.number > 4:
+            expected.append(step.batches[step.level])
+    accelerator, loader, learning_rate = made()
+    accelerator.load_state(tmp_path)
+    assert learning_rate.progress == progress
+    for step, batch in zip(loader, expected, strict=True):
+        assert torch.equal(step.batches[step.level], batch)
