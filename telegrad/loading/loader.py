@@ -87,6 +87,7 @@ class ScheduledLoader:
                 f"whole numbers, the second 1 or more."
             )
         self.schedule, self.restriction, self.seed = schedule, restriction, seed
+        self._given_place = rank, world
         self.rank, self.world = _place(rank, world)
         self.crops = crops_per_sample
         self._number = _length(dataset)
@@ -109,7 +110,14 @@ class ScheduledLoader:
         Raises:
             ValueError: for a sample that can't be used.
             RuntimeError: if a worker dies; the loader then stands before the step that it was for.
+                If it was made before the processes of torch.distributed.
         """
+        if _place(*self._given_place) != (self.rank, self.world):
+            raise RuntimeError(
+                f"ScheduledLoader: made as process {self.rank} of {self.world}, before "
+                f"torch.distributed was in use; make it after init_process_group, or each process "
+                f"would take all samples."
+            )
         while self._done < self.schedule.steps:
             self._restart = False
             for batches in self._batches():
