@@ -4,7 +4,9 @@ from telegrad.data.base import BadImages, Data, default_data_dir
 from telegrad.data.celeba import CelebA
 from telegrad.data.cifar10 import CIFAR10
 from telegrad.data.folder import Folder
+from telegrad.data.image_pyramid import image_pyramid
 from telegrad.data.photographs import Photographs
+from telegrad.data.pyramid import Pyramid
 from telegrad.data.source import NamedImage, Source
 from telegrad.data.stl10 import STL10
 from telegrad.data.urban100 import Urban100
@@ -18,7 +20,9 @@ __all__ = [
     "Folder",
     "NamedImage",
     "Photographs",
+    "Pyramid",
     "Source",
     "Urban100",
     "default_data_dir",
+    "image_pyramid",
 ]

@@ -112,7 +112,7 @@ def _paired(
 ) -> list[NamedImage]:
     """Each image with its companion, by name."""
     low_root = Path(low) if isinstance(low, (str, Path)) else None
-    companions = {}
+    companions: dict[str, Path] = {}
     for file in _files(low):
         key = _key(file, low_root)
         for name in {key, re.sub(r"[_-]?x[2348]$", "", key, flags=re.IGNORECASE)}:

@@ -10,6 +10,7 @@ import torch
 import torch.distributed
 from torch.utils.data import DataLoader
 
+from telegrad.loading.ahead import ahead
 from telegrad.loading.picks import Draws, Pick, Picks, TorchDraws
 from telegrad.loading.samples import Samples
 from telegrad.loading.step import Step
@@ -56,6 +57,8 @@ class ScheduledLoader:
         restriction: how fields are carried to the next coarser level; see `restrict`.
         seed: of the order of samples, the crops, and what is random in the dataset itself.
         num_workers, pin_memory: as for torch's DataLoader.
+        device: where tensors are to be; on a GPU they are copied while the step before computes,
+            for which they need pin_memory. By default they stay where they are.
         crops_per_sample: crops that are taken of a sample once it is opened. More than one spare
             time where opening is what costs; the crops of a step are then more alike.
         draws: what is random about order and crops, if other than by the seed.
@@ -78,6 +81,7 @@ class ScheduledLoader:
         seed: int = 0,
         num_workers: int = 0,
         pin_memory: bool = False,
+        device: torch.device | str | None = None,
         crops_per_sample: int = 1,
         draws: Draws | None = None,
         rank: int | None = None,
@@ -92,7 +96,9 @@ class ScheduledLoader:
                 f"whole numbers, the second 1 or more."
             )
         self.schedule, self.restriction, self.seed = schedule, restriction, seed
+        self._given_place = rank, world
         self.rank, self.world = _place(rank, world)
+        self.device = None if device is None else torch.device(device)
         self.crops, self.draws = crops_per_sample, draws or TorchDraws(seed)
         self._number = _length(dataset)
         self._samples = Samples(dataset, schedule.grids, restriction, seed, crops_per_sample)
@@ -105,8 +111,8 @@ class ScheduledLoader:
         self._check_dataset()
 
     def __len__(self) -> int:
-        """Steps that are left."""
-        return self.schedule.steps - self._done
+        """Steps of the schedule, also those that are done: it stays the same while one goes on."""
+        return self.schedule.steps
 
     def __iter__(self) -> Iterator[Step]:
         """The steps from where it is, to the end.
@@ -114,6 +120,7 @@ class ScheduledLoader:
         Raises:
             ValueError: for a sample that can't be used.
             RuntimeError: if a worker dies; the loader then stands before the step that it was for.
+                If it was made before the processes of torch.distributed.
         """
         try:
             while self._done < self.schedule.steps:
@@ -200,6 +207,12 @@ class ScheduledLoader:
         self._early_stop = None if early_stop is None else EarlyStop(**early_stop)
 
     def _started(self) -> Iterator[dict[int, Any]]:
+        if _place(*self._given_place) != (self.rank, self.world):
+            raise RuntimeError(
+                f"ScheduledLoader: made as process {self.rank} of {self.world}, before "
+                f"torch.distributed was in use; make it after init_process_group, or each process "
+                f"would take all samples."
+            )
         picks = Picks(
             *(self._number, self.schedule, self.draws, self._done, self._position),
             *(self.rank, self.world, self.crops),
@@ -212,7 +225,8 @@ class ScheduledLoader:
             **self._options,
         )
         try:
-            yield from loader
+            steps = iter(loader)
+            yield from steps if self.device is None else ahead(steps, self.device)
         except RuntimeError as error:
             if "worker" not in str(error):
                 raise

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from telegrad.mge import Estimate, Shells, multiscale_backward
+from telegrad.mge.batches import bare, map_fields
 from telegrad.mge.grids import GridHierarchy
+from telegrad.mge.passengers import boarded
 from telegrad.mge.restriction import Rules
 from telegrad.mge.weights import Form
 
@@ -61,10 +64,20 @@ class Step:
             )
         return self.batches[self.level]
 
+    def to(self, device: torch.device | str | int, non_blocking: bool = False) -> Step:
+        """The same step, its tensors on that device; trainers call it, as they do on tensors."""
+
+        def move(batch: Any) -> Any:
+            return map_fields(lambda _, x: x.to(device, non_blocking=non_blocking), batch)
+
+        moved = {level: bare(move(boarded(batch))) for level, batch in self.batches.items()}
+        return replace(self, batches=moved)
+
     def backward(
         self,
         losses: Callable[[Any], Tensor],
         backward: Callable[[Tensor], object] = torch.Tensor.backward,
+        no_sync: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> Estimate:
         """Adds the gradient to `.grad`: of one level's mean loss, or a telescoping sum of levels.
 
@@ -72,6 +85,8 @@ class Step:
             losses: the losses of a batch on one level, one per sample, shape (n,); where the step
                 uses one level, or in independent form, also their mean, shape ().
             backward: what to call on each pass's loss, such as `fabric.backward`.
+            no_sync: in which all passes but the last are made, such as `model.no_sync` of
+                DistributedDataParallel; it saves exchanges, the gradient is right without it too.
 
         Raises:
             As `multiscale_backward`.
@@ -86,4 +101,5 @@ class Step:
             alphas=self.alphas,
             restriction=self.restriction,
             backward=backward,
+            no_sync=no_sync,
         )

@@ -10,6 +10,7 @@ depend on the samples.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -25,7 +26,13 @@ from telegrad.mge.levels import next_coarser
 from telegrad.mge.mixing import warn_of_mixing
 from telegrad.mge.restriction import Rules
 from telegrad.mge.shells import Shells, checked, split
-from telegrad.mge.weights import Form, check_batch_sizes, level_coefficients, nested_weights
+from telegrad.mge.weights import (
+    Form,
+    check_batch_sizes,
+    level_coefficients,
+    nested_weights,
+    shell_sizes,
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ def multiscale_backward(
     alphas: Sequence[float] | None = None,
     restriction: Rules = "averaging",
     backward: Callable[[Tensor], object] = torch.Tensor.backward,
+    no_sync: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> Estimate:
     """Adds the multiscale gradient to `.grad`; takes the place of `loss.backward()`.
 
@@ -87,6 +95,8 @@ def multiscale_backward(
             others are left unchanged. With several levels some field must be restricted, and have
             each level's shape: without a channel axis, as (n, h, w), it needs a rule by name.
         backward: what to call on each pass's weighted loss, such as `fabric.backward`.
+        no_sync: in which all passes but the last are made, such as `model.no_sync` of
+            DistributedDataParallel, so that processes exchange gradients once a step.
 
     Example: one level is the ordinary gradient.
 
@@ -121,6 +131,7 @@ def multiscale_backward(
     if grids.levels > 1:
         warn_of_mixing("multiscale_backward", losses)
     walk = _nested if form == "nested" else _independent
+    passes = _number_of_passes(batch_sizes, form)
 
     randomness = StepRandomness()
     terms: list[Tensor] = []
@@ -128,10 +139,11 @@ def multiscale_backward(
     work = 0.0
     for level, first, samples, weights in walk(shells, grids, batch_sizes, alphas, restriction):
         number = sum(n for n, _ in weights)
-        with randomness.draws(first, number):
-            values = losses(batches.copied(samples))
-        weighted = _weighted_sum(values, weights, mean_allowed=form == "independent")
-        backward(weighted)
+        with nullcontext() if len(terms) + 1 == passes else no_sync():
+            with randomness.draws(first, number):
+                values = losses(batches.copied(samples))
+            weighted = _weighted_sum(values, weights, mean_allowed=form == "independent")
+            backward(weighted)
         terms.append(weighted.detach())
         of_level.setdefault(level, []).append(values.detach().reshape(-1))
         work += number * grids.cost(level)
@@ -153,6 +165,10 @@ class _LevelPass(NamedTuple):
     first: int
     batch: Any
     weights: tuple[tuple[int, float], ...]
+
+
+def _number_of_passes(sizes: Sequence[int], form: Form) -> int:
+    return sum(map(bool, shell_sizes(sizes))) if form == "nested" else 2 * len(sizes) - 1
 
 
 def _nested(

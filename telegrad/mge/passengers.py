@@ -49,7 +49,8 @@ def boarded(batch: Any) -> Any:
     """A user's batch, with everything that is not a tensor as `PerSample` or `Shared`.
 
     A list or tuple without tensors has one entry a sample; or it holds such lists, as DataLoader
-    makes of samples with several strings.
+    makes of samples with several strings. Where both fit, a list of tuples of strings is what
+    DataLoader makes.
 
     Raises:
         TypeError: for arrays, and objects that hold tensors where none would find them.
@@ -86,7 +87,7 @@ def _boarded(x: Any, n: int, key: Any) -> Any:
         if array is not None:
             raise no_field(array, key)
         if x and next(_tensors(x), None) is None:
-            if len(x) == n:
+            if len(x) == n and not _is_collated(x, n):
                 return PerSample(x)
             if not all(isinstance(part, (tuple, list)) and len(part) == n for part in x):
                 where = "" if key is None else f" under {key!r}"
@@ -108,6 +109,12 @@ def _tensors(x: Any) -> Iterator[Tensor]:
     elif isinstance(x, (Mapping, tuple, list)):
         for part in x.values() if isinstance(x, Mapping) else x:
             yield from _tensors(part)
+
+
+def _is_collated(x: Any, n: int) -> bool:
+    """Whether it is a list of tuples of `n` strings."""
+    tuples = isinstance(x, list) and all(type(part) is tuple and len(part) == n for part in x)
+    return tuples and all(isinstance(entry, str) for part in x for entry in part)
 
 
 def _is_array(x: Any) -> bool:

@@ -17,7 +17,7 @@ from torch.distributed import is_torchelastic_launched
 
 from telegrad.data import NamedImage
 from telegrad.data.pyramid import GIBIBYTE, Pyramid, build_pyramid
-from telegrad.data.stream import grid_of_crops, to_images
+from telegrad.data.stream import CropStream, grid_of_crops, to_images
 from telegrad.mge.batches import map_fields
 from telegrad.mge.grids import GridHierarchy
 from telegrad.networks import accept_times, check_network
@@ -205,6 +205,16 @@ def training_pyramid(config: Config, images: Sequence[NamedImage]) -> Pyramid:
     """Images to train on, on every level, restricted by the task's own rule."""
     task, grids = config.build_task(), build_schedule(config).grids
     return pyramid_of(config, images, grids, task, task.rules["clean"])
+
+
+def build_stream(config: Config, images: Sequence[NamedImage], device: torch.device) -> CropStream:
+    """The crops to train on, read ahead and copied to the device."""
+    loading = {
+        "num_workers": config.runtime.num_workers,
+        "pin_memory": device.type == "cuda",
+        "device": device,
+    }
+    return CropStream(training_pyramid(config, images), config.seed, loading=loading)
 
 
 def build_validation(

@@ -27,7 +27,13 @@ MAY_CHANGE = frozenset(
 DOES_NOT_MATTER = frozenset(
     {
         *("telegrad", "data.path", "runtime.device", "runtime.processes", "runtime.memory"),
-        *("runtime.cache_dir", "output.directory", "output.label", "output.overwrite"),
+        *(
+            "runtime.cache_dir",
+            "runtime.num_workers",
+            "output.directory",
+            "output.label",
+            "output.overwrite",
+        ),
     }
 )
 """Options that don't decide what a run comes to."""

@@ -14,7 +14,6 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from telegrad.data.image_folder import make_output
-from telegrad.data.stream import CropStream
 from telegrad.mge.mixing import not_yet_said
 from telegrad.records import RunDirectory, locked
 from telegrad.runs import build
@@ -175,7 +174,7 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     source = config.build_data().source()
     inputs = inputs_of(config, source)
     other = changed_inputs(config, inputs, accept_changes) if saved is not None else []
-    stream = CropStream(build.training_pyramid(config, source.train), config.seed)
+    stream = build.build_stream(config, source.train, fabric.device)
     validation = build.build_validation(config, objective, source.val, fabric.device)
     build.check_large_sizes(config, network)
 

@@ -52,6 +52,12 @@ class Runtime:
     save_every: float = option(
         300.0, "after which the run is saved at the latest", unit="seconds", least=0
     )
+    num_workers: int = option(
+        0,
+        "processes that read training images ahead, where these lie on a slow disk",
+        least=0,
+        most=1000,
+    )
     memory: float = option(
         4.0,
         "that the training images may take; if they take more, all go to a cache on disk",

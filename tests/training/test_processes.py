@@ -2,10 +2,8 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import torch
 from describe import changed
 from kills import difference, recipe, rows
 from lightning_fabric import Fabric
+from processes import in_two_processes
 
 from telegrad import records
 from telegrad.data.stream import CropStream
@@ -33,25 +32,6 @@ from telegrad.training.checkpoint import read_checkpoint
 from telegrad.training.gradient import draw_shells, gradient
 from telegrad.training.interruptions import Interrupted
 from telegrad.training.state import Progress, TrainingState
-
-
-def in_two_processes(function, *arguments):
-    """Calls function(rank, *arguments) in two processes, as torchrun would start them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    torch.multiprocessing.spawn(_as_under_torchrun, (port, function, arguments), nprocs=2)
-
-
-def _as_under_torchrun(rank, port, function, arguments):
-    sizes = {"WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "GROUP_WORLD_SIZE": 1}
-    ranks = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "TORCHELASTIC_RUN_ID": 1}
-    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    os.environ.update({name: str(value) for name, value in (sizes | ranks | address).items()})
-    torch.set_num_threads(1)
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-        function(rank, *arguments)
-
 
 # --- one step -------------------------------------------------------------------------------------
 

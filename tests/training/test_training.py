@@ -22,6 +22,9 @@ from telegrad.training.forecast import validation_steps
 
 MODES = [strategy.name for strategy in KINDS["strategy"].names().values()]
 
+SMALL_UNET = {"network": "unet", "channels": 16, "network.multipliers": [1, 1]}
+"""With dropout, which must be drawn again as it was."""
+
 
 @pytest.fixture
 def recipe(tmp_path):
@@ -83,14 +86,14 @@ def test_every_mode_learns_and_leaves_what_it_should(recipe, mode):
     assert float(progress[-1]["work_units"]) == pytest.approx(schedule.work_units, rel=1e-4)
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(recipe, tmp_path):
+def test_the_same_seed_gives_the_same_weights_also_with_workers(recipe, tmp_path):
     def of(name, **changes):
-        other = changed(recipe, network="unet", channels=16, out=str(tmp_path / name), **changes)
-        return weights(run(other))
+        more = {"work_units": 20, **SMALL_UNET, **changes}
+        return weights(run(changed(recipe, out=str(tmp_path / name), **more)))
 
-    first, second, other = of("a"), of("b"), of("c", seed=1)
-    assert all(torch.equal(first[k], second[k]) for k in first)
+    first, other, read_ahead = of("a"), of("b", seed=1), of("c", num_workers=2)
     assert not all(torch.equal(first[k], other[k]) for k in first)
+    assert all(torch.equal(first[k], read_ahead[k]) for k in first)
 
 
 def test_seeds_of_crops_noise_and_network_are_separate_streams():
@@ -152,7 +155,7 @@ class PowerLossError(Exception):
 @pytest.mark.parametrize("mode", ["single", "fullmultiscale", "progressive_resizing"])
 def test_a_resumed_run_is_the_run_that_was_not_stopped(recipe, mode, tmp_path, monkeypatch):
     length = {"levels": 3, "batch_size": 2, "work_units": 60}
-    recipe = changed(recipe, strategy=mode, network="unet", channels=16, **length)
+    recipe = changed(recipe, strategy=mode, **SMALL_UNET, **length)
     whole = run(recipe)
     stopped = changed(recipe, out=str(tmp_path / "stopped"))
     healthy, steps = Records.trained, []
