@@ -65,7 +65,7 @@ def test_commands_of_the_readme_run(tmp_path, monkeypatch):
         if "--help" in command or "--resume" in command:
             assert main(command) == 0
         elif command[0] in ("compare", "reproduce"):
-            grid = "--budget 600wu --strategies Single,Auto --seeds 0 --size 32 --levels 4"
+            grid = "--budget 150wu --strategies Single,Auto --seeds 0 --size 32 --levels 4"
             if command[0] == "reproduce":
                 grid = "--scale 0.002 --tasks denoising --networks ResNet --size 32 --levels 4"
             few = "--network.channels 8 --validation.images 4 --validation.times 1 --device cpu"

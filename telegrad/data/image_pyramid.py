@@ -123,8 +123,8 @@ def _paired(
     alone += sorted({str(file) for file in companions.values()} - {str(file) for file in used})
     if alone:
         raise ValueError(
-            f"image_pyramid: {len(alone)} images without a companion of the same name, such as "
-            f"{', '.join(alone[:3])}; leave them out, or give lists of files."
+            f"image_pyramid: {len(alone)} image{'s' * (len(alone) > 1)} without a companion of the "
+            f"same name, such as {', '.join(alone[:3])}; leave them out, or give lists of files."
         )
     return [
         replace(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch.distributed
 from torch.utils.data import DataLoader
 
 from telegrad.loading.ahead import ahead
+from telegrad.loading.pace import Pace
 from telegrad.loading.picks import Draws, Pick, Picks, TorchDraws
 from telegrad.loading.samples import Samples
 from telegrad.loading.step import Step
@@ -62,6 +64,7 @@ class ScheduledLoader:
         crops_per_sample: crops that are taken of a sample once it is opened. More than one spare
             time where opening is what costs; the crops of a step are then more alike.
         draws: what is random about order and crops, if other than by the seed.
+        clock: in seconds, for schedules with a budget of time.
         rank, world: of several processes that share the schedule's batches; by default those of
             torch.distributed, if that is in use.
         more: other arguments of torch's DataLoader, such as `prefetch_factor`.
@@ -84,6 +87,7 @@ class ScheduledLoader:
         device: torch.device | str | None = None,
         crops_per_sample: int = 1,
         draws: Draws | None = None,
+        clock: Callable[[], float] = time.perf_counter,
         rank: int | None = None,
         world: int | None = None,
         **more: Any,
@@ -104,6 +108,11 @@ class ScheduledLoader:
         self._samples = Samples(dataset, schedule.grids, restriction, seed, crops_per_sample)
         self._options = {"num_workers": num_workers, "pin_memory": pin_memory, **more}
         self._early_stop: EarlyStop | None = None
+        self._pace: Pace | None = None
+        if schedule.seconds is not None:
+            self._pace = Pace(schedule, clock, self.world)
+            self.schedule = self._pace.begun()
+        self._progress = 0.0
         self._done = self._position = 0
         self._work = 0.0
         self._batches: Iterator[dict[int, Any]] | None = None
@@ -127,14 +136,20 @@ class ScheduledLoader:
                 yield self.next_step()
         finally:
             self._batches = None  # ends its workers
+            if self._pace is not None:
+                self._pace.stop(self.schedule, self._done)
 
     def next_step(self) -> Step:
         """The step after the last one that it gave.
 
         Raises:
-            As iterating does; ValueError if there is none.
+            As iterating does; ValueError if there is none, or a budget of time is too small for one
+            step of each stage.
         """
         self.schedule.at(self._done)
+        fitted = None if self._pace is None else self._pace.looked_at(self.schedule, self._done)
+        if fitted is not None:
+            self.schedule, self._batches = fitted, None
         self._batches = self._batches or self._started()
         try:
             batches = next(self._batches)
@@ -163,7 +178,7 @@ class ScheduledLoader:
 
         Source: see `telegrad.schedules.EarlyStop`.
         """
-        if self._done == 0:
+        if self._done == 0 or self._is_timing():
             return False
         self._early_stop = self._early_stop or EarlyStop()
         if self._early_stop.look(self.schedule, self._done, self._work, loss) is None:
@@ -179,6 +194,7 @@ class ScheduledLoader:
             "work": self._work,
             "stages": [asdict(stage) for stage in self.schedule.stages],
             "early_stop": None if self._early_stop is None else asdict(self._early_stop),
+            "pace": None if self._pace is None else self._pace.state_dict(),
             "seed": self.seed,
             "samples": self._number,
             "crops": self.crops,
@@ -192,6 +208,11 @@ class ScheduledLoader:
         """
         now = {"seed": self.seed, "samples": self._number, "crops": self.crops}
         then = {name: state[name] for name in now}
+        if (state["pace"] is None) != (self._pace is None):
+            raise ValueError(
+                "ScheduledLoader.load_state_dict: one of the schedules has a budget of time, and "
+                "the other none; needs the same kind of budget."
+            )
         if then != now:
             raise ValueError(
                 f"ScheduledLoader.load_state_dict: {then} then, {now} now; needs the same, or the "
@@ -202,9 +223,16 @@ class ScheduledLoader:
             self.schedule.grids, stages, self.schedule.form, self.schedule.patches
         )
         self.seek(state["done"], state["position"])
-        self._work = state["work"]
+        self._work, self._progress = state["work"], 0.0
         early_stop = state["early_stop"]
         self._early_stop = None if early_stop is None else EarlyStop(**early_stop)
+        if self._pace is not None:
+            self._pace.load_state_dict(state["pace"])
+
+    def _is_timing(self) -> bool:
+        """Whether the last step was one of those that come first, to time them."""
+        stages = len(self.schedule.stages) // 2
+        return self._pace is not None and self.schedule.at(self._done - 1)[0] < stages
 
     def _started(self) -> Iterator[dict[int, Any]]:
         if _place(*self._given_place) != (self.rank, self.world):
@@ -239,6 +267,8 @@ class ScheduledLoader:
         number, stage = self.schedule.at(self._done)
         cost = self.schedule.step_cost(stage)
         last = self._done + 1 == self.schedule.steps
+        part = 1.0 if last else min((self._work + cost) / self.schedule.work_units, 1.0)
+        self._progress = max(part, self._progress)  # it may have been planned to be shorter
         return Step(
             number=self._done,
             stage=number,
@@ -247,7 +277,7 @@ class ScheduledLoader:
             grids=self.schedule.stage_grids(stage),
             batch_sizes=tuple(n // self.world for n in stage.batch_sizes),
             work_units=cost,
-            progress=1.0 if last else min((self._work + cost) / self.schedule.work_units, 1.0),
+            progress=self._progress,
             form=self.schedule.form,
             alphas=stage.alphas,
             restriction=self.restriction,

@@ -3,43 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from telegrad.mge.grids import GridHierarchy
+from telegrad.mge.numbers import is_whole
 from telegrad.mge.weights import geometric_batch_sizes
 from telegrad.schedules.cascadic import Cascadic, cascadic
 from telegrad.schedules.early_stop import EarlyStop
+from telegrad.schedules.length import in_units
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.strategy import Problem
 
+SMALLEST = 16
+"""Cells on an axis of the coarsest level, where nothing is said."""
+
 
 def auto(
-    grids: GridHierarchy, budget: float = 5000.0, batch_sizes: Sequence[int] | None = None
+    grids: GridHierarchy | None = None,
+    budget: float | str = 5000.0,
+    batch_sizes: Sequence[int] | None = None,
+    *,
+    size: Sequence[int] | None = None,
+    levels: int | None = None,
 ) -> Schedule:
     """Coarse to fine, one level a stage; each coarser level takes twice the work.
 
-    With twice as many samples a step as well, that makes four times as many steps. The strategy
-    `Auto` leaves a stage before its share is used up if the level has nothing more to give
-    (`EarlyStop`).
+    With twice as many samples a step as well, that makes four times as many steps in the plane. The
+    strategy `Auto` leaves a stage before its share is used up if the level has nothing more to give
+    (`EarlyStop`); in a loop of one's own `ScheduledLoader.report` does.
 
     Args:
         grids: all levels.
-        budget: in work units.
+        budget: in work units, or in words: `"5000wu"`, `"90s"`, `"30min"`, `"2h"`. A budget of time
+            is kept by `ScheduledLoader`, which times steps.
         batch_sizes: on each level, coarsest first; by default 1 on the finest and twice as many on
             each coarser one.
+        size: in the place of grids: the finest level's, such as (height, width).
+        levels: how many then; by default as many as leave 16 cells on each axis, at most 6.
 
-    >>> auto(GridHierarchy(finest=(64, 64), levels=4), budget=1500)
+    >>> auto(size=(64, 64), levels=4, budget=1500)
     Schedule: 8,500 steps, 1,500 work units, nested form
     stage    steps     levels           batch sizes  per step  work units
         0    6,400          0                     8     0.125         800
         1    1,600          1                     4      0.25         400
         2      400          2                     2       0.5         200
         3      100          3                     1         1         100
+
+    Raises:
+        TypeError: for both grids and a size, or neither.
+        ValueError: for a budget without a unit that is known, or too small for one step of each
+            stage.
     """
+    if (grids is None) == (size is None):
+        raise TypeError("auto: needs either grids or size=(height, width).")
+    if grids is None:
+        assert size is not None
+        grids = GridHierarchy(tuple(size), levels or _levels(size))
+    elif levels is not None:
+        raise TypeError("auto: grids have their levels; leave levels out.")
+    number, unit = in_units(budget) if isinstance(budget, str) else (budget, "wu")
     sizes = batch_sizes or geometric_batch_sizes(grids.levels, finest=1)
     shares = [2.0**halvings for halvings in reversed(range(grids.levels))]
-    return cascadic(grids, batch_sizes=sizes).with_work(budget, shares)
+    schedule = cascadic(grids, batch_sizes=sizes)
+    if unit == "wu":
+        return schedule.with_work(number, shares)
+    enough = 100 * sum(schedule.step_cost(stage) for stage in schedule.stages)
+    return replace(schedule.with_work(enough, shares), seconds=number)
+
+
+def _levels(size: Sequence[int]) -> int:
+    levels = 1
+    while levels < Auto.most_levels and all(
+        is_whole(n) and n % 2**levels == 0 and n >> levels >= SMALLEST for n in size
+    ):
+        levels += 1
+    return levels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import torch
 
 from telegrad.mge.grids import GridHierarchy, sized
 from telegrad.mge.numbers import is_number, is_whole
-from telegrad.mge.weights import Form, check_batch_sizes, work_units
+from telegrad.mge.weights import Form, check_batch_sizes, shell_sizes, work_units
 from telegrad.schedules.stage import Stage
 
 
@@ -33,6 +33,8 @@ class Schedule:
         form: of the multiscale gradient, where a stage has several levels.
         patches: part of the samples on coarse levels, in [0, 1], that are patches of that level's
             shape, cut from an image of the finest level, instead of images restricted to it.
+        seconds: the budget, if it is one of time. The stages then say how they share it, as their
+            steps keep their proportions; `ScheduledLoader` times them, and sets their number.
 
     Raises:
         ValueError: if a stage leaves the hierarchy, has no steps, its batch sizes don't suit the
@@ -43,6 +45,7 @@ class Schedule:
     stages: tuple[Stage, ...]
     form: Form = "nested"
     patches: float = 0.0
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.grids, GridHierarchy):
@@ -54,6 +57,8 @@ class Schedule:
             raise TypeError(f"Schedule: stages={self.stages!r}; needs a tuple of Stage.")
         if not (is_number(self.patches) and 0 <= self.patches <= 1):
             raise ValueError(f"Schedule: patches={self.patches!r}; needs a part in [0, 1].")
+        if self.seconds is not None and not (is_number(self.seconds) and self.seconds > 0):
+            raise ValueError(f"Schedule: seconds={self.seconds!r}; needs a positive number.")
         for number, stage in enumerate(self.stages):
             if not 0 <= stage.coarsest <= stage.finest < self.grids.levels:
                 raise ValueError(
@@ -243,6 +248,21 @@ class Schedule:
             )
         return self.of_lengths(_lengths(budget, shares, costs))
 
+    def with_epochs(self, epochs: float, samples: int) -> Schedule:
+        """The same stages in the same proportions, in which each sample serves `epochs` times.
+
+        >>> from telegrad.schedules import single
+        >>> single(GridHierarchy((64, 64), levels=1), batch_size=10).with_epochs(3, 500).steps
+        150
+        """
+        if not (is_number(epochs) and epochs > 0 and is_whole(samples) and samples > 0):
+            raise ValueError(
+                f"Schedule: {epochs!r} epochs of {samples!r} samples; needs positive numbers."
+            )
+        of_stages = [sum(shell_sizes(s.batch_sizes, self.form)) * s.steps for s in self.stages]
+        longer = epochs * samples / sum(of_stages)
+        return self.of_lengths([max(1, round(n * longer)) for n in self.lengths])
+
     def without_empty(self, shares: Sequence[float]) -> Schedule:
         """The stages whose share of the work is not 0."""
         if len(shares) != len(self.stages) or not any(shares):
@@ -261,11 +281,12 @@ class Schedule:
         return replace(self, stages=tuple(stages))
 
     def __repr__(self) -> str:
+        time = "" if self.seconds is None else f"as they fit into {self.seconds:g} s, now "
         kind = f"{self.form} form"
         if self.patches:
             kind = "patches" if self.patches == 1 else f"{100 * self.patches:.0f} % patches"
         lines = [
-            f"Schedule: {self.steps:,} steps, {_number(self.work_units)} work units, {kind}",
+            f"Schedule: {time}{self.steps:,} steps, {_number(self.work_units)} work units, {kind}",
             f"{'stage':>5}{'steps':>9}{'levels':>11}{'batch sizes':>22}{'per step':>10}"
             f"{'work units':>12}",
         ]

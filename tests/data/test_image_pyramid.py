@@ -1,0 +1,117 @@
+"""A pyramid of one's own images is a dataset: alone, in pairs, in a loader, on disk."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from telegrad import GridHierarchy, ScheduledLoader, restrict
+from telegrad.data import image_pyramid
+from telegrad.schedules import cascadic, progressive_resizing
+
+GRIDS = GridHierarchy((32, 32), levels=3)
+QUIET = {"progress": False}
+
+
+@pytest.fixture
+def pairs(tmp_path, photograph):
+    """Five images, and companions that are smaller by a scale, in two folders."""
+
+    def make(scale, suffix=""):
+        for k in range(5):
+            high = photograph(k, (48 * 2, 72))
+            low = Image.fromarray(high).reduce(scale) if scale > 1 else Image.fromarray(high)
+            for folder, image, name in (
+                ("gt", Image.fromarray(high), f"{k:02}.png"),
+                (f"lq{scale}", low, f"{k:02}{suffix}.png"),
+            ):
+                (tmp_path / folder).mkdir(exist_ok=True)
+                image.save(tmp_path / folder / name)
+        return tmp_path / "gt", tmp_path / f"lq{scale}"
+
+    return make
+
+
+def test_batches_of_all_levels_from_a_folder(directory):
+    images = image_pyramid(directory, GRIDS, **QUIET)
+    assert len(images) == 12
+    whole = images[3]["clean"]
+    assert whole.shape == (3, 68, 88)  # trimmed to blocks of the coarsest level
+    expected = np.asarray(Image.open(directory / "03.png"))[:68, :88] / np.float32(255)
+    assert torch.equal(whole, torch.from_numpy(expected).permute(2, 0, 1))
+    schedule = cascadic(GRIDS, (2, 2, 2), (8, 4, 2))
+    for step in ScheduledLoader(images, schedule):
+        clean = step.batch["clean"]
+        assert clean.shape == ((8, 4, 2)[step.level], 3, *GRIDS.shape(step.level))
+        assert clean.dtype == torch.float32
+        assert 0 <= clean.min() <= clean.max() <= 1
+
+
+def test_a_coarse_crop_is_the_restricted_fine_one(directory):
+    images = image_pyramid(directory, GRIDS, **QUIET)
+    batches = {}
+    for level in range(3):
+        schedule = cascadic(GRIDS.between(0, 2), (1, 1, 1), (6, 6, 6))
+        loader = ScheduledLoader(images, schedule)
+        loader.seek(level, 0)
+        batches[level] = loader.next_step().batch["clean"]
+    for level in (1, 0):
+        coarse = restrict(batches[level + 1])
+        assert (batches[level] - coarse).abs().max() < 1.01 / 255  # rounded once on each level
+
+
+@pytest.mark.parametrize(("scale", "suffix"), [(1, ""), (2, "x2"), (3, "_x3"), (4, "")])
+def test_pairs_show_the_same_part_of_the_scene(pairs, scale, suffix):
+    gt, lq = pairs(scale, suffix)
+    grids = GridHierarchy((48, 48), levels=3)
+    images = image_pyramid(gt, grids, low=lq, dtype=torch.uint8, mirror=True, **QUIET)
+    for step in ScheduledLoader(images, cascadic(grids, (3, 3, 3), (4, 4, 4))):
+        clean, low = step.batch["clean"].float(), step.batch["low"].float()
+        assert clean.shape[-1] == scale * low.shape[-1]
+        block = torch.nn.functional.avg_pool2d(clean, scale)
+        assert (block - low).abs().max() <= 2  # rounded, and reduced before the levels were made
+
+
+def test_sizes_between_the_levels(directory):
+    images = image_pyramid(directory, GRIDS, **QUIET)
+    schedule = progressive_resizing(GRIDS, steps=10, batch_size=2)
+    shapes = [tuple(step.batch["clean"].shape[2:]) for step in ScheduledLoader(images, schedule)]
+    assert shapes == [(16, 16)] * 5 + [(20, 20), (24, 24), (28, 28)] + [(32, 32)] * 2
+
+
+def test_crops_from_disk_by_workers_are_those_from_memory(directory, tmp_path):
+    in_memory = image_pyramid(directory, GRIDS, **QUIET)
+    on_disk = image_pyramid(directory, GRIDS, memory=0, cache_dir=tmp_path / "cache", **QUIET)
+    schedule = cascadic(GRIDS, (2, 2, 2), (4, 2, 1))
+    several = ScheduledLoader(on_disk, schedule, num_workers=2)
+    for a, b in zip(ScheduledLoader(in_memory, schedule), several, strict=True):
+        assert torch.equal(a.batch["clean"], b.batch["clean"])
+
+
+def test_pairs_that_are_none_are_refused_by_name(pairs, directory):
+    gt, lq = pairs(2)
+    (lq / "03.png").rename(lq / "33.png")
+    with pytest.raises(ValueError, match=r"2 images without a companion .*gt/03.png, .*lq2/33.png"):
+        image_pyramid(gt, GRIDS, low=lq, **QUIET)
+    with pytest.raises(ValueError, match="companion 70×90; needs the same size, or one smaller"):
+        image_pyramid(sorted(gt.iterdir()), GRIDS, low=sorted(directory.glob("*.png"))[:5], **QUIET)
+    with pytest.raises(ValueError, match=r"dtype=torch.int64; needs a floating-point type"):
+        image_pyramid(gt, GRIDS, dtype=torch.int64)
+    with pytest.raises(FileNotFoundError, match="nowhere is not a directory"):
+        image_pyramid("nowhere", GRIDS)
+    (lq / "33.png").rename(lq / "03.png")
+    with pytest.raises(ValueError, match="pairs of scale 2 on a coarsest level of 5×5"):
+        image_pyramid(gt, GridHierarchy((20, 20), 3), low=lq, **QUIET)
+
+
+def test_a_pyramid_is_for_its_own_grids(directory):
+    images = image_pyramid(directory, GRIDS, **QUIET)
+    other = cascadic(GridHierarchy((64, 64), 2), (1, 1), (1, 1))
+    with pytest.raises(ValueError, match="3 levels up to 32×32, the schedule 2 up to 64×64; build"):
+        ScheduledLoader(images, other)
+
+
+def test_batches_go_to_the_device(directory):
+    images = image_pyramid(directory, GRIDS, **QUIET)
+    loader = ScheduledLoader(images, cascadic(GRIDS, (1, 1, 1), (2, 2, 2)), device="meta")
+    assert all(step.batch["clean"].device.type == "meta" for step in loader)
