@@ -38,7 +38,7 @@ def map_fields(
         of_others = (other[k] for other in others)
         return map_fields(function, v, *of_others, key=k, passengers=passengers)
 
-    if isinstance(batch, Mapping):
+    if isinstance(batch, (dict, Mapping)):
         return {k: inside(k, v) for k, v in batch.items()}
     if isinstance(batch, (tuple, list)):
         parts = [inside(k, v) for k, v in enumerate(batch)]
@@ -54,8 +54,8 @@ def leaves(batch: Any, path: Path = ()) -> Iterator[tuple[Path, Tensor | Passeng
     """Fields and boarded passengers with their paths."""
     if isinstance(batch, (Tensor, PerSample, Shared)):
         yield path, batch
-    elif isinstance(batch, (Mapping, tuple, list)):
-        for k, v in batch.items() if isinstance(batch, Mapping) else enumerate(batch):
+    elif isinstance(batch, (dict, tuple, list, Mapping)):
+        for k, v in batch.items() if isinstance(batch, (dict, Mapping)) else enumerate(batch):
             yield from leaves(v, (*path, k))
     else:
         raise no_field(batch, path[-1] if path else None)
@@ -86,11 +86,11 @@ def count(batch: Any) -> int:
     Raises:
         ValueError: if the fields disagree, or there are none.
     """
+    numbers = {_samples(leaf) for _, leaf in leaves(batch)} - {None}
+    if len(numbers) == 1 and isinstance(number := numbers.pop(), int):
+        return number
     counts = {name_of(path): _samples(leaf) for path, leaf in leaves(batch)}
     counts = {name: n for name, n in counts.items() if n is not None}
-    numbers = list(set(counts.values()))
-    if len(numbers) == 1 and isinstance(numbers[0], int):
-        return numbers[0]
     raise ValueError(
         f"batch: fields need the same number of samples in their first dimension; got {counts}."
     )
@@ -98,7 +98,7 @@ def count(batch: Any) -> int:
 
 def _samples(leaf: Tensor | Passenger) -> int | str | None:
     if isinstance(leaf, Tensor):
-        return len(leaf) if leaf.ndim else "no dimensions"
+        return leaf.shape[0] if leaf.ndim else "no dimensions"
     return len(leaf.value) if isinstance(leaf, PerSample) else None
 
 

@@ -145,11 +145,11 @@ def multiscale_backward(
             weighted = _weighted_sum(values, weights, mean_allowed=form == "independent")
             backward(weighted)
         terms.append(weighted.detach())
-        of_level.setdefault(level, []).append(values.detach().reshape(-1))
+        of_level.setdefault(level, []).append(values.detach())
         work += number * grids.cost(level)
     return Estimate(
-        loss=torch.stack(terms).sum(),
-        losses={level: torch.cat(values) for level, values in sorted(of_level.items())},
+        loss=reduce(add, terms),
+        losses={level: torch.hstack(values) for level, values in sorted(of_level.items())},
         work_units=work,
     )
 
@@ -230,16 +230,16 @@ def _weighted_sum(
             f"multiscale_backward: losses returned {got}{without}; needs a tensor of "
             f"floating point that depends on parameters which require one."
         )
-    values = values.to(torch.promote_types(values.dtype, torch.float32))
-    counts = [n for n, _ in weights]
-    if mean_allowed and values.ndim == 0:
-        return weights[0][1] * counts[0] * values
-    if values.shape != (sum(counts),):
+    if values.dtype not in (torch.float32, torch.float64):
+        values = values.float()
+    number = sum(n for n, _ in weights)
+    if not (mean_allowed and values.ndim == 0) and values.shape != (number,):
         raise ValueError(
             f"multiscale_backward: losses returned the shape {tuple(values.shape)} for "
-            f"{sum(counts)} samples; needs ({sum(counts)},), one loss per sample: for example "
+            f"{number} samples; needs ({number},), one loss per sample: for example "
             f"F.mse_loss(output, target, reduction='none').mean((1, 2, 3))."
         )
-    parts = values.split(counts)
-    weighted = (w * part.sum() for part, (n, w) in zip(parts, weights, strict=True) if n)
-    return reduce(add, weighted)
+    each = [(n, w) for n, w in weights if n]
+    if len(each) == 1:
+        return each[0][1] * (values.sum() if values.ndim else number * values)
+    return (torch.cat([values.new_full((n,), w) for n, w in each]) * values).sum()

@@ -80,7 +80,7 @@ def no_field(value: Any, key: Any) -> TypeError:
 def _boarded(x: Any, n: int, key: Any) -> Any:
     if isinstance(x, (Tensor, PerSample, Shared)):
         return x
-    if isinstance(x, Mapping):
+    if isinstance(x, (dict, Mapping)):
         return {k: _boarded(v, n, k) for k, v in x.items()}
     if isinstance(x, (tuple, list)):
         array = next(filter(_is_array, x), None)
@@ -106,8 +106,8 @@ def _boarded(x: Any, n: int, key: Any) -> Any:
 def _tensors(x: Any) -> Iterator[Tensor]:
     if isinstance(x, Tensor):
         yield x
-    elif isinstance(x, (Mapping, tuple, list)):
-        for part in x.values() if isinstance(x, Mapping) else x:
+    elif isinstance(x, (dict, tuple, list, Mapping)):
+        for part in x.values() if isinstance(x, (dict, Mapping)) else x:
             yield from _tensors(part)
 
 

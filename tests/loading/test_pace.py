@@ -10,8 +10,8 @@ from telegrad.loading.pace import FIRST
 from telegrad.schedules import auto, single
 
 GRIDS = GridHierarchy((32, 32), levels=3)
-IMAGES = torch.rand(10, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-SECONDS = {0: 0.02, 1: 0.03, 2: 0.1}
+IMAGES = torch.rand(10, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+SECONDS = {0: 0.2, 1: 0.3, 2: 1.0}
 """Of a step of each level: coarse ones cost more than their work."""
 
 
@@ -39,17 +39,17 @@ def levels(steps):
     return [step.level for step in steps]
 
 
-@pytest.mark.parametrize("budget", ["60s", "2min", "0.05h"])
+@pytest.mark.parametrize("budget", ["120s", "0.05h"])
 def test_all_steps_take_the_budget_in_the_schedule_s_proportions(budget):
     clock, schedule = Clock(), auto(GRIDS, budget)
     loader = ScheduledLoader(IMAGES, schedule, clock=clock)
     steps = train(loader, clock)
-    assert clock.now - 1000 == pytest.approx(schedule.seconds, rel=0.01)
+    assert clock.now - 1000 == pytest.approx(schedule.seconds, rel=0.02)
     assert levels(steps[: 3 * FIRST]) == [0] * FIRST + [1] * FIRST + [2] * FIRST
     rest = levels(steps[3 * FIRST :])
     assert rest == sorted(rest)
     shares = [rest.count(level) / len(rest) for level in range(3)]
-    assert shares == pytest.approx([n / schedule.steps for n in schedule.lengths], abs=0.01)
+    assert shares == pytest.approx([n / schedule.steps for n in schedule.lengths], abs=0.03)
     assert steps[-1].progress == 1
     assert [s.progress for s in steps] == sorted(s.progress for s in steps)
     assert len(loader) == len(steps)
@@ -60,29 +60,29 @@ def test_steps_that_become_slower_and_validations_count():
     clock = Clock()
     loader = ScheduledLoader(IMAGES, auto(GRIDS, "120s"), clock=clock)
     slower = lambda step: SECONDS[step.level] * (1 if step.number < 12 else 1.5)  # noqa: E731
-    train(loader, clock, seconds=slower, every=(100, 2.0))
-    assert clock.now - 1000 == pytest.approx(120, rel=0.04)
+    train(loader, clock, seconds=slower, every=(30, 2.0))
+    assert clock.now - 1000 == pytest.approx(120, rel=0.06)
 
 
 def test_what_passes_while_nobody_iterates_does_not_count():
     clock = Clock()
     loader = ScheduledLoader(IMAGES, auto(GRIDS, "60s"), clock=clock)
-    train(loader, clock, until=50)
+    train(loader, clock, until=30)
     clock.now += 1e6
     train(loader, clock)
-    assert clock.now - 1e6 - 1000 == pytest.approx(60, rel=0.01)
+    assert clock.now - 1e6 - 1000 == pytest.approx(60, rel=0.03)
 
 
 def test_a_stopped_run_goes_on_with_what_is_left_of_its_budget():
     clock = Clock()
     first = ScheduledLoader(IMAGES, auto(GRIDS, "60s"), clock=clock)
-    begun = train(first, clock, until=300)
+    begun = train(first, clock, until=40)
     state = copy.deepcopy(first.state_dict())
     clock.now += 5000
     second = ScheduledLoader(IMAGES, auto(GRIDS, "60s"), clock=clock)
     second.load_state_dict(state)
     rest = train(second, clock)
-    assert clock.now - 6000 == pytest.approx(60, rel=0.01)
+    assert clock.now - 6000 == pytest.approx(60, rel=0.03)
     whole = ScheduledLoader(IMAGES, auto(GRIDS, "60s"), clock=(other := Clock()))
     assert levels(begun + rest) == levels(train(whole, other))
     with pytest.raises(ValueError, match="one of the schedules has a budget of time"):
@@ -95,15 +95,15 @@ def test_a_stage_left_early_leaves_its_time_to_the_later_ones():
     left = []
     for step in loader:
         clock.now += SECONDS[step.level]
-        if step.number % 25 == 24:
+        if step.number % 10 == 9:
             left.append(loader.report(1.0) and step.level)
     assert 0 in [level for level in left if level is not False]
-    assert clock.now - 1000 == pytest.approx(60, rel=0.02)
+    assert clock.now - 1000 == pytest.approx(60, rel=0.03)
 
 
 def test_a_budget_that_is_too_small_is_refused_when_the_steps_have_been_timed():
     clock = Clock()
-    loader = ScheduledLoader(IMAGES, auto(GRIDS, "0.5s"), clock=clock)
+    loader = ScheduledLoader(IMAGES, auto(GRIDS, "5s"), clock=clock)
     with pytest.raises(ValueError, match="seconds of training are too few for one step of each"):
         train(loader, clock)
 
