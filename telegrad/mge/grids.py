@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from telegrad.mge.numbers import is_number, is_whole
 
@@ -81,18 +82,24 @@ class GridHierarchy:
             if axis not in self.fixed and ((size - ends) % factor or size <= ends < factor):
                 raise ValueError(f"GridHierarchy: {self._why_not_halved(size)}")
 
-    @property
+    @cached_property
     def blocks(self) -> tuple[int, ...]:
         """Cells of the finer level that make one of the coarser, on each axis: 2, or 1 if fixed."""
         return tuple(1 if axis in self.fixed else 2 for axis in range(len(self.finest)))
 
     def shape(self, level: int) -> tuple[int, ...]:
         """Cells, or nodes, on each axis of `level`."""
-        halvings = self.levels - 1 - self._checked(level)
+        return self._shapes[self._checked(level)]
+
+    @cached_property
+    def _shapes(self) -> tuple[tuple[int, ...], ...]:
         ends = 1 if self.nodes else 0
         return tuple(
-            n if block == 1 else (n - ends) // 2**halvings + ends
-            for n, block in zip(self.finest, self.blocks, strict=True)
+            tuple(
+                n if block == 1 else (n - ends) // 2**halvings + ends
+                for n, block in zip(self.finest, self.blocks, strict=True)
+            )
+            for halvings in reversed(range(self.levels))
         )
 
     def mesh_width(self, level: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import torch
 
@@ -92,29 +93,18 @@ class Schedule:
     def steps(self) -> int:
         return sum(stage.steps for stage in self.stages)
 
-    @property
+    @cached_property
     def work_units(self) -> float:
         """Work units of all steps together."""
         return sum(stage.steps * self.step_cost(stage) for stage in self.stages)
 
     def step_cost(self, stage: Stage) -> float:
         """Work units of one step of `stage`; their mean, where its level is drawn at random."""
-        if stage.random_level:
-            levels = range(stage.coarsest, stage.finest + 1)
-            return sum(self.step_cost(stage.on_level(k)) for k in levels) / len(levels)
-        return work_units(stage.batch_sizes, self.form, costs=self.stage_grids(stage).costs)
+        return _step_cost(self.grids, stage, self.form)
 
     def stage_grids(self, stage: Stage) -> GridHierarchy:
         """The levels that `stage` uses."""
-        levels = self.grids.between(stage.coarsest, stage.finest)
-        if stage.shape is None:
-            return levels
-        part = math.prod(stage.shape) / math.prod(levels.finest)
-        width = levels.finest_width * levels.finest[-1] / stage.shape[-1]
-        cost = part * levels.finest_cost
-        return replace(
-            levels, finest=stage.shape, finest_cost=cost, measured=None, finest_width=width
-        )
+        return _stage_grids(self.grids, stage)
 
     def walk(self, start: int = 0) -> Iterator[tuple[int, int, Stage]]:
         """(step, number of the stage, stage) for every step from `start` on; steps count from 0."""
@@ -303,6 +293,25 @@ class Schedule:
                 f"{_number(stage.steps * cost):>12}"
             )
         return "\n".join(lines)
+
+
+@lru_cache(maxsize=256)  # every step asks
+def _stage_grids(grids: GridHierarchy, stage: Stage) -> GridHierarchy:
+    levels = grids.between(stage.coarsest, stage.finest)
+    if stage.shape is None:
+        return levels
+    part = math.prod(stage.shape) / math.prod(levels.finest)
+    width = levels.finest_width * levels.finest[-1] / stage.shape[-1]
+    cost = part * levels.finest_cost
+    return replace(levels, finest=stage.shape, finest_cost=cost, measured=None, finest_width=width)
+
+
+@lru_cache(maxsize=256)
+def _step_cost(grids: GridHierarchy, stage: Stage, form: Form) -> float:
+    if stage.random_level:
+        levels = range(stage.coarsest, stage.finest + 1)
+        return sum(_step_cost(grids, stage.on_level(k), form) for k in levels) / len(levels)
+    return work_units(stage.batch_sizes, form, costs=_stage_grids(grids, stage).costs)
 
 
 def _number(x: float) -> str:
