@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import astuple
 from functools import cache, cached_property
 from pathlib import Path
-from typing import IO, overload
+from typing import IO, Any, overload
 
 import numpy as np
 import PIL
@@ -61,8 +61,11 @@ class ImageCache(Sequence[Levels]):
             for field, shapes in (("clean", shapes), ("low", shapes // (coarsening.scale or 1)))
             if field == "clean" or coarsening.scale
         }
-        self._number = len(shapes)
+        self._number, self._place = len(shapes), (directory, coarsening)
         self.nbytes = sum(level.nbytes for levels in self._levels.values() for level in levels)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ImageCache, self._place  # workers open the files themselves
 
     def __len__(self) -> int:
         return self._number

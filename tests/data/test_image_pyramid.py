@@ -1,5 +1,7 @@
 """A pyramid of one's own images is a dataset: alone, in pairs, in a loader, on disk."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -82,6 +84,9 @@ def test_sizes_between_the_levels(directory):
 def test_crops_from_disk_by_workers_are_those_from_memory(directory, tmp_path):
     in_memory = image_pyramid(directory, GRIDS, **QUIET)
     on_disk = image_pyramid(directory, GRIDS, memory=0, cache_dir=tmp_path / "cache", **QUIET)
+    assert len(pickle.dumps(on_disk)) < 10_000  # workers that are not forked open the files
+    again = pickle.loads(pickle.dumps(on_disk))
+    assert torch.equal(again[3]["clean"], in_memory[3]["clean"])
     schedule = cascadic(GRIDS, (2, 2, 2), (4, 2, 1))
     several = ScheduledLoader(on_disk, schedule, num_workers=2)
     for a, b in zip(ScheduledLoader(in_memory, schedule), several, strict=True):
