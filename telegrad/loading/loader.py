@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -116,6 +116,7 @@ class ScheduledLoader:
         self._done = self._position = 0
         self._work = 0.0
         self._batches: Iterator[dict[int, Any]] | None = None
+        self._picks: Picks | None = None
         self._check_batch_sizes()
         self._check_dataset()
 
@@ -149,7 +150,7 @@ class ScheduledLoader:
         self.schedule.at(self._done)
         fitted = None if self._pace is None else self._pace.looked_at(self.schedule, self._done)
         if fitted is not None:
-            self.schedule, self._batches = fitted, None
+            self._follow(fitted)
         self._batches = self._batches or self._started()
         try:
             batches = next(self._batches)
@@ -157,7 +158,7 @@ class ScheduledLoader:
             self._batches = None
             raise
         step = self._step(batches)
-        self._done, self._position = step.number + 1, self._position + self._picks(step)
+        self._done, self._position = step.number + 1, self._position + self._picks_of(step)
         self._work += step.work_units
         return step
 
@@ -183,7 +184,7 @@ class ScheduledLoader:
         self._early_stop = self._early_stop or EarlyStop()
         if self._early_stop.look(self.schedule, self._done, self._work, loss) is None:
             return False
-        self.schedule, self._batches = self.schedule.next_stage(self._done), None
+        self._follow(self.schedule.next_stage(self._done))
         return True
 
     def state_dict(self) -> dict[str, Any]:
@@ -229,6 +230,15 @@ class ScheduledLoader:
         if self._pace is not None:
             self._pace.load_state_dict(state["pace"])
 
+    def _follow(self, schedule: Schedule) -> None:
+        """Goes on with another schedule; with what has been read ahead, if that is the same."""
+        ahead = self._options["num_workers"] * (self._options.get("prefetch_factor") or 2)
+        if self._picks is not None and _agree(self.schedule, schedule, self._done, ahead):
+            self._picks.schedule = schedule
+        else:
+            self._batches = None
+        self.schedule = schedule
+
     def _is_timing(self) -> bool:
         """Whether the last step was one of those that come first, to time them."""
         stages = len(self.schedule.stages) // 2
@@ -241,13 +251,13 @@ class ScheduledLoader:
                 f"torch.distributed was in use; make it after init_process_group, or each process "
                 f"would take all samples."
             )
-        picks = Picks(
+        self._picks = Picks(
             *(self._number, self.schedule, self.draws, self._done, self._position),
             *(self.rank, self.world, self.crops),
         )
         loader = DataLoader(
             self._samples,
-            batch_sampler=picks,
+            batch_sampler=self._picks,
             collate_fn=self._samples.collated,
             generator=torch.Generator(),  # the user's own is left alone
             **self._options,
@@ -283,7 +293,7 @@ class ScheduledLoader:
             restriction=self.restriction,
         )
 
-    def _picks(self, step: Step) -> int:
+    def _picks_of(self, step: Step) -> int:
         """Picks of a step, of all processes."""
         sizes = tuple(n * self.world for n in step.batch_sizes)
         return sum(shell_sizes(sizes, self.schedule.form))
@@ -323,6 +333,14 @@ def _place(rank: int | None, world: int | None) -> tuple[int, int]:
     if not 0 <= rank < world:
         raise ValueError(f"ScheduledLoader: rank={rank} of world={world}; needs 0 ≤ rank < world.")
     return rank, world
+
+
+def _agree(a: Schedule, b: Schedule, done: int, ahead: int) -> bool:
+    """Whether the next steps, up to so many ahead, are the same."""
+    if done + ahead >= min(a.steps, b.steps):
+        return False
+    steps = range(done, done + ahead + 1)
+    return all(replace(a.at(k)[1], steps=1) == replace(b.at(k)[1], steps=1) for k in steps)
 
 
 def _length(dataset: Any) -> int:

@@ -15,6 +15,9 @@ from telegrad.schedules import Schedule
 FIRST = 4
 """Steps of each stage that are made first, to time them; the first of them warms up."""
 
+LOOKS = 20
+"""How often stages are fitted anew, evenly over the budget."""
+
 ENOUGH = 10
 """Steps of a stage whose mean is better than the median of the first."""
 
@@ -23,9 +26,10 @@ class Pace:
     """The lengths of a schedule's stages, so that all steps together take its seconds.
 
     A few steps of each stage come first: real ones, which train. Then the stages follow in the
-    proportions of the schedule. Where each begins, and in its middle, those that are left are
-    fitted into the time that is left: all that passes from one step to the next counts, as
-    validations do, and as much of it is expected of later stages.
+    proportions of the schedule. Where each begins, and `LOOKS` times in all (with several processes
+    in its middle instead), those that are left are fitted into the time that is left: all that
+    passes from one step to the next counts, as validations do, and as much of it is expected of
+    later stages.
 
     Args:
         schedule: with seconds.
@@ -41,6 +45,7 @@ class Pace:
         self.first: list[list[float]] = [[] for _ in schedule.stages]
         self.then = [[0, 0.0] for _ in schedule.stages]  # steps, and their seconds
         self._last: float | None = None
+        self._fitted_at = 0.0
 
     def begun(self) -> Schedule:
         """The schedule with the steps that are timed, and the others as long as they were."""
@@ -60,8 +65,12 @@ class Pace:
         if number < stages:
             return None
         made = done - sum(schedule.lengths[:number])
-        if made not in (0, schedule.lengths[number] // 2):
+        due = self.elapsed - self._fitted_at > self.budget / LOOKS
+        if self.world > 1:  # asking the first process before every step would cost too much
+            due = made == schedule.lengths[number] // 2
+        if made and not due:
             return None
+        self._fitted_at = self.elapsed
         return self._fitted(schedule.lengths[stages:], number - stages, made)
 
     def stop(self, schedule: Schedule, done: int) -> None:

@@ -106,12 +106,12 @@ class Picks:
         return self.schedule.steps - self.step
 
     def __iter__(self) -> Iterator[list[Pick]]:
-        position = self.position
-        for step in range(self.step, self.schedule.steps):
+        step, position = self.step, self.position
+        while step < self.schedule.steps:  # which may be another one by and by
             _, stage = self.schedule.at(step)
             numbers = shell_sizes(stage.batch_sizes, self.schedule.form)
             yield self.of_levels(numbers, stage.coarsest, position, stage.shape)
-            position += sum(numbers)
+            step, position = step + 1, position + sum(numbers)
 
     def of_levels(
         self,
