@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shlex
 import subprocess
@@ -54,3 +55,18 @@ def publish(name: str, title: str, body: str, seeds: Sequence[int]) -> None:
     print(text)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text(text)
+
+
+def write_csv(name: str, rows: Sequence[dict[str, object]]) -> None:
+    """Measured values, one row each, to benchmarks/results/{name}.csv; tables are made from it."""
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / f"{name}.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_csv(name: str) -> list[dict[str, str]]:
+    """The rows of benchmarks/results/{name}.csv."""
+    with (RESULTS / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
