@@ -32,7 +32,7 @@ def main():
     schedule = auto(GridHierarchy(finest=(64, 64), levels=4), budget=60)  # work units
     print(schedule)
     loader = ScheduledLoader(Pairs(), schedule, restriction={"noise": "white_noise"}, num_workers=2)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, fused=True)
     learning_rate = WorkLR(optimizer)  # falls with work, not with steps
     for step in loader:
         optimizer.zero_grad(set_to_none=True)
