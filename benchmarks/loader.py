@@ -294,7 +294,8 @@ which this program makes up to 3; what is beyond are other programs on the same 
 {as_markdown(columns, table)}
 
 A step on the coarsest level takes eight files, each of which is opened and decoded whole; where \
-its computing is shorter than that, the stage is bound by opening. A tensor in memory is still cropped and averaged for each use; a pyramid has done that once.
+its computing is shorter than that, the stage is bound by opening. A tensor in memory is still \
+cropped and averaged for each use; a pyramid has done that once.
 
 Decoding a JPEG file at a part of its size (Pillow's `Image.draft`), against decoding it whole and \
 averaging blocks (`Image.reduce`), and how far its pixels are from the blocks' exact means, in \
