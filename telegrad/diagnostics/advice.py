@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from telegrad.diagnostics.gain import Allocation
-from telegrad.diagnostics.interval import FEWEST
+from telegrad.diagnostics.interval import FEWEST, Interval
+from telegrad.diagnostics.progress import step_limit
 
 if TYPE_CHECKING:
     from telegrad.diagnostics.statistics import LevelStatistics
@@ -61,6 +62,9 @@ def advice(statistics: LevelStatistics) -> str:
     First mend what makes the sum wrong, then take enough draws. Then, of training on a coarser
     level and the best telescoping sum, choose the one whose progress per work unit has the larger
     lower bound, if that is above 1; else one level.
+
+    Variance is not progress: where even a step of one finest sample has too little noise for a sum
+    to gain what its variance promises, the steps that are cheap are what counts.
     """
     finest = statistics.grids.levels - 1
     if statistics.inconsistent:
@@ -78,6 +82,9 @@ def advice(statistics: LevelStatistics) -> str:
     gain = statistics.gain(best)
     choices = {level: statistics.progress(level) for level in range(finest)}
     choices[finest] = gain
+    limit = step_limit(statistics)
+    if limit.high < gain.low and gain.value >= PAYS:
+        return _cheap_steps(statistics, gain, limit)
     level = max(choices, key=lambda choice: choices[choice].low)
     if choices[level].low <= 1 or choices[level].value < PAYS:
         reason = "one level alone is best" if best.one_level else f"the best is predicted {gain}"
@@ -89,6 +96,41 @@ def advice(statistics: LevelStatistics) -> str:
         f"as much as one on level {finest} (cosine of the mean gradients "
         f"{statistics.cosine[level]:.2f})."
     )
+
+
+def _cheap_steps(statistics: LevelStatistics, gain: Interval, limit: Interval) -> str:
+    """Advice where noise does not limit steps: the best use of many small ones."""
+    finest = statistics.grids.levels - 1
+    sums = [statistics.allocation(budget=work) for work in _step_works(statistics)]
+    best = max(sums, key=lambda one: statistics.step_gain(one).value)
+    of_sum = statistics.step_gain(best)
+    worth = {level: statistics.progress(level, batch_size=1) for level in range(finest)}
+    level = max(worth, key=lambda choice: worth[choice].low)
+    reason = (
+        f"variance is not progress: a telescoping sum needs {gain} less work for the same "
+        f"variance, but at most {limit} less for the same progress, since each of its steps takes "
+        f"a finest sample, which alone has little noise (noise scale "
+        f"{statistics.noise_scale[-1]:.1f})."
+    )
+    if worth[level].low > max(of_sum.value, 1) and worth[level].value >= PAYS:
+        return (
+            f"Take cheap steps, coarse to fine in small batches: a work unit on level {level}, one "
+            f"sample a step, lowers the finest loss {worth[level]} as much as on level {finest}; "
+            f"{reason}"
+        )
+    if of_sum.low > 1 and of_sum.value >= PAYS and not best.one_level:
+        return (
+            f"Use small steps, {_batches(best)}: a work unit lowers the loss {of_sum} as much as "
+            f"in steps of one finest sample; {reason}"
+        )
+    return f"Take cheap steps on level {finest}, of one sample or a few: {reason}"
+
+
+def _step_works(statistics: LevelStatistics) -> list[float]:
+    """Work of a step, from one finest sample up to the budget, for batch sizes to be tried."""
+    work = statistics.work_units[-1]
+    works = [work * 2 ** (k / 2) for k in range(20)]
+    return [w for w in works if w <= statistics.budget]
 
 
 def _batches(allocation: Allocation) -> str:

@@ -19,7 +19,7 @@ from telegrad.diagnostics.advice import advice, remarks
 from telegrad.diagnostics.gain import Allocation, Coefficients, best_allocation
 from telegrad.diagnostics.interval import Interval, bootstrap_interval
 from telegrad.diagnostics.plain_data import plain_data
-from telegrad.diagnostics.progress import progress
+from telegrad.diagnostics.progress import progress, step_gain
 from telegrad.diagnostics.rates import rates
 from telegrad.diagnostics.table import table
 from telegrad.mge.grids import GridHierarchy
@@ -187,13 +187,23 @@ class LevelStatistics:
         resampled = allocation.gain(self.resampled_covariance, self.costs(unit))
         return bootstrap_interval(value, resampled)
 
-    def progress(self, level: int, unit: Unit = "work_units") -> Interval:
+    def step_gain(self, allocation: Allocation, unit: Unit = "work_units") -> Interval:
+        """Predicted gain over steps of one finest sample, their number counted too.
+
+        At most 1 + the finest level's noise scale; see `telegrad.diagnostics.progress`.
+        """
+        return step_gain(self, allocation, unit)
+
+    def progress(
+        self, level: int, unit: Unit = "work_units", batch_size: int | None = None
+    ) -> Interval:
         """How much more of the finest loss a unit of work on `level` removes than one on level L.
 
         ⟨E g_L, E g_l⟩² / ‖E g_L‖⁴ · W_L/W_l, with W_l = c_l Var g_l; negative where the coarse mean
-        gradient leads uphill. See `telegrad.diagnostics.progress`.
+        gradient leads uphill. With a `batch_size`, in steps of so many samples on `level`, compared
+        with steps of one on level L. See `telegrad.diagnostics.progress`.
         """
-        return progress(self, level, unit)
+        return progress(self, level, unit, batch_size)
 
     @property
     def inconsistent(self) -> tuple[int, ...]:

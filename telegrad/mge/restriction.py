@@ -27,6 +27,8 @@ Blocks = tuple[int, ...]
 
 def averaging(u: Tensor, blocks: Blocks = (2, 2)) -> Tensor:
     """An image-like field: the mean of each block."""
+    if u.is_complex():  # torch pools real numbers only
+        return torch.complex(averaging(u.real, blocks), averaging(u.imag, blocks))
     pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[len(blocks) - 1]
     mean: Tensor = pool(u, blocks)
     return mean
@@ -203,7 +205,7 @@ def _check_rule(
             f"use 'averaging', or GridHierarchy(…, nodes=True)."
         )
     if function in (averaging, white_noise, full_weighting) and not (
-        field.is_floating_point() or (field.is_complex() and function is full_weighting)
+        field.is_floating_point() or field.is_complex()
     ):
         raise TypeError(
             f"restrict:{where} of type {field.dtype} can't be averaged; convert it to floating "

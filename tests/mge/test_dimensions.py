@@ -158,6 +158,35 @@ def test_fixed_axes_are_left_alone_by_every_rule():
     assert torch.equal(restrict(masks, "mask", grids), torch.stack(frames, dim=2))
 
 
+@pytest.mark.parametrize("rule", ["averaging", "white_noise", "injection"])
+def test_complex_fields_are_restricted_in_both_parts(rule):
+    for name in ("line", "plane", "video"):
+        u = torch.complex(fields(MESHES[name], 2), fields(MESHES[name], 2, seed=1))
+        coarse = restrict(u, rule, MESHES[name])
+        assert coarse.is_complex()
+        torch.testing.assert_close(coarse.real, restrict(u.real, rule, MESHES[name]))
+        torch.testing.assert_close(coarse.imag, restrict(u.imag, rule, MESHES[name]))
+
+
+def test_complex_weights_have_the_same_telescoping_gradient():
+    """As in a Fourier neural operator: of equal samples the sum is the finest gradient."""
+    grids = MESHES["line"]
+    weight = torch.randn(3, dtype=torch.cdouble, requires_grad=True)
+
+    def losses(u):
+        waves = torch.fft.rfft(u, norm="forward")
+        low = torch.cat([waves[..., :3] * weight, torch.zeros_like(waves[..., 3:])], -1)
+        return torch.fft.irfft(low, u.shape[-1], norm="forward").sub(u).square().mean((1, 2))
+
+    batch = fields(grids, 1).repeat(4, 1, 1)
+    multiscale_backward(losses, batch, grids, (4, 3, 2))
+    telescoped, weight.grad = weight.grad, None
+    losses(batch[:1]).mean().backward()
+    torch.testing.assert_close(telescoped, weight.grad)
+    statistics = level_statistics(losses, fields(grids, 8), grids, [weight], timing=0)
+    assert statistics.parameters == 3 and statistics.variance[-1] > 0
+
+
 def test_full_weighting_keeps_straight_lines_and_takes_away_the_fastest_wave():
     x = torch.linspace(-1, 2, 33, dtype=torch.float64)
     torch.testing.assert_close(full_weighting(x, (2,)), x[::2])
