@@ -23,4 +23,4 @@ class Loss(ABC):
 
     @abstractmethod
     def __call__(self, restored: Tensor, clean: Tensor) -> Tensor:
-        """The loss of each of the images (n, c, h, w) in [−1, 1], shape (n,)."""
+        """The loss of each of the images (n, c, h, w), shape (n,)."""

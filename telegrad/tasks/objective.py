@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
 
 from torch import Tensor
 
@@ -15,8 +15,8 @@ from telegrad.tasks.base import Draw, Network, Task
 class Objective:
     """A task and a loss.
 
-    >>> from telegrad.tasks import Denoising
-    >>> Objective(Denoising()).loss
+    >>> from telegrad.tasks import PaperDenoising
+    >>> Objective(PaperDenoising()).loss
     MSE()
 
     Attributes:
@@ -30,12 +30,16 @@ class Objective:
     def __post_init__(self) -> None:
         if self.loss is None:
             object.__setattr__(self, "loss", self.task.default_loss)
+        if is_dataclass(self.loss) and getattr(self.loss, "data_range", 0) is None:
+            low, high = self.task.value_range
+            loss = replace(self.loss, data_range=high - low)
+            object.__setattr__(self, "loss", loss)
 
     def losses(self, network: Network, draw: Draw) -> Tensor:
         """The loss of the network on each draw, shape (n,)."""
         return self.task.losses(network, draw, self.loss)
 
     def losses_of(self, restored: Tensor, clean: Tensor) -> Tensor:
-        """The loss of each restored image (n, 3, h, w), shape (n,)."""
+        """The loss of each restored image (n, c, h, w), shape (n,)."""
         assert self.loss is not None
         return per_sample(self.loss, restored, clean)

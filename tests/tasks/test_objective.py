@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from telegrad.losses import L1, MSE, SSIM
-from telegrad.tasks import Denoising, Objective, SuperResolution
+from telegrad.tasks import Objective, PaperDenoising, PaperSuperResolution
 
 
 def half(images, times=None):
@@ -14,7 +14,9 @@ def images():
     return torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-@pytest.mark.parametrize(("task", "own"), [(Denoising(), MSE()), (SuperResolution(), SSIM())])
+@pytest.mark.parametrize(
+    ("task", "own"), [(PaperDenoising(), MSE()), (PaperSuperResolution(), SSIM(data_range=2.0))]
+)
 def test_without_a_loss_it_is_the_task_s_own(task, own, images):
     objective = Objective(task)
     assert objective.loss == own
@@ -25,7 +27,7 @@ def test_without_a_loss_it_is_the_task_s_own(task, own, images):
 
 @pytest.mark.parametrize("loss", [L1(), torch.nn.L1Loss(reduction="none")], ids=["ours", "torch's"])
 def test_a_loss_of_restored_images_is_that_of_the_network_s(loss, images):
-    objective, task = Objective(Denoising(), loss), Denoising()
+    objective, task = Objective(PaperDenoising(), loss), PaperDenoising()
     draw = task.draw(images, torch.Generator().manual_seed(1))
     restored = task.restore(half, draw)
     expected = (restored - draw["clean"]).abs().mean((1, 2, 3))
@@ -35,4 +37,4 @@ def test_a_loss_of_restored_images_is_that_of_the_network_s(loss, images):
 
 def test_a_mean_over_all_samples_is_no_loss(images):
     with pytest.raises(ValueError, match=r"L1Loss: .* one loss per sample"):
-        Objective(Denoising(), torch.nn.L1Loss()).losses_of(images, images)
+        Objective(PaperDenoising(), torch.nn.L1Loss()).losses_of(images, images)
