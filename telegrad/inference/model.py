@@ -11,16 +11,12 @@ from torch import Tensor, nn
 
 from telegrad.errors import reason
 from telegrad.files import expanded
-from telegrad.inference.tiles import in_tiles
 from telegrad.inference.weights import foreign, load_weights, read_model
-from telegrad.networks import divisor_of
+from telegrad.networks.tiles import Tiled
 from telegrad.runs.build import Device, build_network, build_objective
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
 from telegrad.tasks import Objective, Task
-
-LARGEST_TILE = 512
-"""Height and width in pixels that a network sees at once, where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -40,32 +36,20 @@ class Model:
         return next(self.network.parameters()).device
 
     @property
-    def tile(self) -> int:
-        """Side in pixels of what the network sees at once of a larger image.
+    def tiled(self) -> Tiled:
+        """The network for images of any size."""
+        return Tiled(self.network, self.task.call, self.config.build_data().crop)
 
-        The size of training's crops for a network with global statistics, such as the U-Net, which
-        restores larger pieces worse (`benchmarks/results/tiles.md`).
-        """
-        local = getattr(self.network, "local", True)
-        return LARGEST_TILE if local else min(self.config.build_data().crop, LARGEST_TILE)
+    @property
+    def tile(self) -> int:
+        """Side in pixels of what the network sees at once of a larger image."""
+        return self.tiled.tile
 
     def restored(
         self, images: Tensor, second: Tensor | None = None, tile: int | None = None
     ) -> Tensor:
-        """What the network makes of images of any size, in tiles that are blended.
-
-        Args:
-            images: (n, c, h, w) as the task gives them to it.
-            second: (n,), what it is given beside them, if the task has that.
-            tile: largest height and width that it sees at once, in pixels; its own if not given.
-        """
-
-        def network(x: Tensor) -> Tensor:
-            out: Tensor = self.network(x) if second is None else self.network(x, second)
-            return out
-
-        divisor = divisor_of(self.network, self.task.call)
-        return in_tiles(network, images, tile or self.tile, divisor, self.task.enlarges)
+        """What the network makes of images of any size; see `Tiled`."""
+        return self.tiled(images, second, tile)
 
 
 def load_model(

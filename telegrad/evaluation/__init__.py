@@ -1,0 +1,16 @@
+"""How good restored images are: whole images of test sets, measured as the field measures them."""
+
+from telegrad.evaluation.measure import measured
+from telegrad.evaluation.protocol import Protocol
+from telegrad.evaluation.results import Row, means_table, write_rows
+from telegrad.evaluation.sets import ImageSet, image_sets
+
+__all__ = [
+    "ImageSet",
+    "Protocol",
+    "Row",
+    "image_sets",
+    "means_table",
+    "measured",
+    "write_rows",
+]
