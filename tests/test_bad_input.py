@@ -263,6 +263,8 @@ BELOW = [
     ("SRNet", lambda: SRNet(channels=8)(IMAGES.byte()), ValueError, "type torch.uint8"),
     ("SRNet", lambda: SRNet(channels=8)(META), ValueError, "on cpu and meta"),
     ("build_pyramid", lambda: build_pyramid([], GRIDS), ValueError, "build_pyramid: no images"),
+    ("build_pyramid", lambda: build_pyramid([], GridHierarchy((16,), 2)), ValueError, "build_pyramid: grids of 16 with blocks of 2"),
+    ("build_pyramid", lambda: build_pyramid([], GridHierarchy((17, 17), 2, nodes=True)), ValueError, "build_pyramid: grids of 17×17 with nodes"),
     ("build_pyramid", lambda: pyramid(restriction="blur"), ValueError, "build_pyramid: restriction='blur'"),
     ("build_pyramid", lambda: pyramid(bad_images="keep"), ValueError, "bad_images='keep'"),
     ("build_pyramid", lambda: pyramid(np.zeros((16, 16), np.uint8)), ValueError, "image: pixels of shape (16, 16)"),

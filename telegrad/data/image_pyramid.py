@@ -46,7 +46,7 @@ def image_pyramid(
 
     Args:
         images: a folder, with its subfolders, or files; RGB of 8 bits, or what becomes that.
-        grids: the schedule's; images have the finest size or more.
+        grids: the schedule's, cells in the plane; images have the finest size or more.
         low: the images' companions, such as noisy images or images of low resolution, smaller by
             1, 2, 3, 4 or 8. They are matched by file name, apart from the suffix and, at the end of
             the companion's, `x2`, `x3`, `x4` or `x8`.
@@ -69,7 +69,7 @@ def image_pyramid(
 
     Raises:
         ValueError: if there are no images, companions are missing, too many, or of another size, an
-            image is smaller than the finest level; or for another restriction or dtype.
+            image is smaller than the finest level; or for another restriction, dtype or grids.
         OSError: for an image that can't be read, or if what goes to disk can't be written.
     """
     if not (dtype.is_floating_point or dtype == torch.uint8):

@@ -149,7 +149,8 @@ def build_pyramid(
 
     Args:
         images: at least one of them must be usable.
-        grids: the finest level's shape is the size of the crops.
+        grids: cells in the plane, of which both axes are coarsened; the finest level's shape is the
+            size of the crops.
         restriction: by which the task's images are restricted; see `telegrad.mge.restriction`.
         bad_images: what to do with an image that can't be read or is smaller than a crop: `refuse`
             raises an error that names it, `skip` warns with its name and goes on.
@@ -166,12 +167,18 @@ def build_pyramid(
         OSError: for an unreadable image, if `bad_images` is `refuse`; or if the images can't be
             written to disk.
         ValueError: for an image smaller than a crop, or a pair whose sizes don't match, likewise;
-            and if no image is left.
+            if no image is left; or for grids that images don't lie on.
     """
     if restriction not in get_args(ImageRestriction) or bad_images not in get_args(BadImages):
         raise ValueError(
             f"build_pyramid: restriction={restriction!r}, bad_images={bad_images!r}; needs one of "
             f"{get_args(ImageRestriction)} and one of {get_args(BadImages)}."
+        )
+    if grids.nodes or grids.blocks != (2, 2):
+        kind = "nodes" if grids.nodes else f"blocks of {sized(grids.blocks)}"
+        raise ValueError(
+            f"build_pyramid: grids of {sized(grids.finest)} with {kind}; images lie in cells of "
+            f"the plane: needs GridHierarchy((height, width), levels), without nodes and fixed."
         )
     if not images:
         raise ValueError("build_pyramid: no images; needs one or more.")
