@@ -64,6 +64,19 @@ def statistics(losses=losses, batch=IMAGES + 1, grids=GRIDS, parameters=(SCALE,)
     return level_statistics(losses, batch, grids, parameters, **({"timing": 0} | options))
 
 
+class OnLevels:
+    """A dataset that does not say how its levels are made."""
+
+    grids = GRIDS
+
+    def __len__(self):
+        return 1
+
+    def on_level(self, pick): ...
+
+    def collated(self, samples): ...
+
+
 def on_two_devices():
     parts = (META[:2, :, :8, :8], IMAGES[:2])
     return step(batch=Shells(parts))
@@ -98,6 +111,8 @@ PUBLIC = [
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES[:0], ONE_STAGE), ValueError, "ScheduledLoader: "),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES[..., :8], ONE_STAGE), ValueError, "16×8 pixels, smaller than"),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, seed=NAN), ValueError, "ScheduledLoader: seed=nan"),
+    (ScheduledLoader, lambda: ScheduledLoader(OnLevels(), ONE_STAGE), TypeError, "OnLevels has its samples on every level, and doesn't say how"),
+    (ScheduledLoader, lambda: ScheduledLoader(pyramid(), ONE_STAGE, restriction="injection"), ValueError, "ScheduledLoader: restriction='injection', and the dataset's"),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, rank=2, world=2), ValueError, "rank=2 of world=2"),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, rank=0, world=3), ValueError, "can't be divided among 3 processes"),
     (Step, lambda: next(iter(ScheduledLoader(IMAGES, TWO_LEVELS))).batch, ValueError, "Step.batch: step 0 sums over 2 levels"),

@@ -50,7 +50,7 @@ def image_pyramid(
         low: the images' companions, such as noisy images or images of low resolution, smaller by
             1, 2, 3, 4 or 8. They are matched by file name, apart from the suffix and, at the end of
             the companion's, `x2`, `x3`, `x4` or `x8`.
-        restriction: how images are carried to the next coarser level.
+        restriction: how images are carried to the next coarser level; the loader takes it over.
         bad_images: `refuse` raises an error at an image that can't be used, `skip` warns.
         memory: GiB that the images may take, 4/3 of their size as bytes. If they take more, all go
             to disk.

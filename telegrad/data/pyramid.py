@@ -53,6 +53,7 @@ class Pyramid(Dataset[Crops]):
     Attributes:
         grids: the crops' shapes on each level.
         images: each image's levels, in memory or on disk.
+        restriction: by which they were made, coarse from fine.
         stride: crops begin at multiples of it, in pixels of the coarsest level (patches: of the
             finest): how many times larger `clean` is than `low`, where the images are pairs.
         dtype: of what the dataset gives: uint8, or a type of floating point for images in [0, 1],
@@ -62,6 +63,7 @@ class Pyramid(Dataset[Crops]):
 
     grids: GridHierarchy
     images: Sequence[Levels]
+    restriction: ImageRestriction = "averaging"
     stride: int = 1
     dtype: torch.dtype = torch.uint8
     mirror: bool = True
@@ -202,7 +204,7 @@ def build_pyramid(
         warnings.warn(f"skipped {what}", stacklevel=2)
     if not held:
         raise ValueError(f"none of {len(images)} images can be used; the warnings above say why.")
-    return Pyramid(grids, held, stride=scale if pairs else 1)
+    return Pyramid(grids, held, restriction, stride=scale if pairs else 1)
 
 
 def _read(

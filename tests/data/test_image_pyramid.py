@@ -9,7 +9,7 @@ from PIL import Image
 
 from telegrad import GridHierarchy, ScheduledLoader, restrict
 from telegrad.data import image_pyramid
-from telegrad.schedules import cascadic, progressive_resizing
+from telegrad.schedules import cascadic, multiscale, progressive_resizing
 
 GRIDS = GridHierarchy((32, 32), levels=3)
 QUIET = {"progress": False}
@@ -120,3 +120,34 @@ def test_batches_go_to_the_device(directory):
     images = image_pyramid(directory, GRIDS, **QUIET)
     loader = ScheduledLoader(images, cascadic(GRIDS, (1, 1, 1), (2, 2, 2)), device="meta")
     assert all(step.batch["clean"].device.type == "meta" for step in loader)
+
+
+def test_a_loader_restricts_by_the_pyramid_s_own_rule(directory):
+    """What begins on a coarse level is then distributed as what is restricted to it."""
+    schedule = multiscale(GRIDS, 1, (6, 4, 2))
+    for rule, other in (("averaging", "injection"), ("injection", "averaging")):
+        images = image_pyramid(directory, GRIDS, restriction=rule, **QUIET)
+        assert images.restriction == rule
+        for asked in (None, rule):
+            (step,) = ScheduledLoader(images, schedule, restriction=asked)
+            assert step.restriction == rule
+        with pytest.raises(ValueError, match=f"restriction='{other}', and the dataset's coarse"):
+            ScheduledLoader(images, schedule, restriction=other)
+
+
+@pytest.mark.parametrize("form", ["nested", "independent"])
+def test_the_sum_of_a_pyramid_made_by_injection_telescopes(form, tmp_path, photograph):
+    """Where all samples are the same, it is the finest level's gradient.
+
+    Restricted by averaging, they would be others than those that begin on a coarse level.
+    """
+    Image.fromarray(photograph(0, (32, 32))).save(tmp_path / "0.png")
+    images = image_pyramid(tmp_path, GRIDS, restriction="injection", **QUIET)
+    weight = torch.ones((), requires_grad=True)
+
+    def losses(batch):
+        return weight * batch["clean"].square().mean((1, 2, 3))
+
+    (step,) = ScheduledLoader(images, multiscale(GRIDS, 1, (4, 2, 1), form))
+    step.backward(losses)
+    assert weight.grad.item() == pytest.approx(losses(step.batches[2]).item(), rel=1e-5)
