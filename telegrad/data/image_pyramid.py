@@ -92,7 +92,7 @@ def image_pyramid(
         cache_dir=cache_dir,
         progress=progress,
     )
-    return replace(pyramid, dtype=dtype, mirror=mirror)
+    return replace(pyramid, dtype=dtype, mirror=mirror, resize=True)
 
 
 def _files(images: Images) -> list[Path]:

@@ -56,9 +56,10 @@ class Pyramid(Dataset[Crops]):
         restriction: by which they were made, coarse from fine.
         stride: crops begin at multiples of it, in pixels of the coarsest level (patches: of the
             finest): how many times larger `clean` is than `low`, where the images are pairs.
-        dtype: of what the dataset gives: uint8, or a type of floating point for images in [0, 1],
-            which are then also resized where a stage has a size between the levels.
+        dtype: of what the dataset gives: uint8, or a type of floating point for images in [0, 1].
         mirror: whether half of the crops are mirrored.
+        resize: whether crops are resized where a stage has a size between the levels. Else they
+            come as they are on its level, for whoever resizes them on the device.
     """
 
     grids: GridHierarchy
@@ -67,6 +68,7 @@ class Pyramid(Dataset[Crops]):
     stride: int = 1
     dtype: torch.dtype = torch.uint8
     mirror: bool = True
+    resize: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -80,7 +82,7 @@ class Pyramid(Dataset[Crops]):
         crop = self.crop(pick.sample, pick.place, pick.level, pick.patch)
         if self.mirror and pick.mirrored:
             crop = {field: pixels[:, ::-1] for field, pixels in crop.items()}
-        if pick.shape is None or not self.dtype.is_floating_point:
+        if pick.shape is None or not self.resize:
             return crop
         return resized(self.collated([crop]), pick.shape)
 
@@ -124,13 +126,19 @@ class Pyramid(Dataset[Crops]):
 
 
 def resized(images: Crops, shape: tuple[int, ...]) -> Crops:
-    """Images (n, 3, h, w) of that height and width, bilinear with antialiasing; `low` in scale."""
+    """Images (n, 3, h, w) of that height and width, bilinear with antialiasing; `low` in scale.
+
+    Those of uint8 are rounded.
+    """
     height, width = images["clean"].shape[-2:]
 
     def resize(_: str, image: Tensor) -> Tensor:
         h, w = image.shape[-2:]
         part = shape[0] * h // height, shape[1] * w // width
-        return F.interpolate(image, part, mode="bilinear", antialias=True)
+        if image.is_floating_point():
+            return F.interpolate(image, part, mode="bilinear", antialias=True)
+        exact = F.interpolate(image.float(), part, mode="bilinear", antialias=True)
+        return exact.round().to(image.dtype)
 
     return map_fields(resize, images)
 

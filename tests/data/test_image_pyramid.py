@@ -81,6 +81,23 @@ def test_sizes_between_the_levels(directory):
     assert shapes == [(16, 16)] * 5 + [(20, 20), (24, 24), (28, 28)] + [(32, 32)] * 2
 
 
+def test_bytes_are_resized_like_numbers_and_rounded(directory):
+    schedule = progressive_resizing(GRIDS, steps=10, batch_size=2)
+    numbers, bytes_ = (
+        [
+            step.batch["clean"]
+            for step in ScheduledLoader(
+                image_pyramid(directory, GRIDS, dtype=dtype, **QUIET), schedule
+            )
+        ]
+        for dtype in (torch.float32, torch.uint8)
+    )
+    for exact, rounded in zip(numbers, bytes_, strict=True):
+        assert rounded.dtype == torch.uint8
+        assert rounded.shape == exact.shape
+        assert (255 * exact - rounded.float()).abs().max() < 0.51
+
+
 def test_crops_from_disk_by_workers_are_those_from_memory(directory, tmp_path):
     in_memory = image_pyramid(directory, GRIDS, **QUIET)
     on_disk = image_pyramid(directory, GRIDS, memory=0, cache_dir=tmp_path / "cache", **QUIET)
