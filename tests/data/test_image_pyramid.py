@@ -168,3 +168,56 @@ def test_the_sum_of_a_pyramid_made_by_injection_telescopes(form, tmp_path, photo
     (step,) = ScheduledLoader(images, multiscale(GRIDS, 1, (4, 2, 1), form))
     step.backward(losses)
     assert weight.grad.item() == pytest.approx(losses(step.batches[2]).item(), rel=1e-5)
+
+
+def test_the_same_name_comes_before_one_with_a_scale(pairs):
+    """A companion whose own name ends like a scale is not taken for another's."""
+    gt, lq = pairs(2)
+    for folder in (gt, lq):
+        (folder / "01.png").rename(folder / "00x2.png")
+    images = image_pyramid(gt, GridHierarchy((48, 48), 3), low=lq, **QUIET)
+    for k in range(5):
+        block = torch.nn.functional.avg_pool2d(images[k]["clean"], 2)
+        assert (block - images[k]["low"]).abs().max() < 2 / 255
+
+
+@pytest.mark.parametrize(
+    ("images", "low", "says"),
+    [
+        (["a/0.png", "b/0.png"], ["c/0.png"], "2 images of the name '0': a/0.png, b/0.png; needs"),
+        (["a/0.png"], ["c/0.png", "d/0.png"], "2 companions of the name '0': c/0.png, d/0.png"),
+        (["a/0.png"], ["c/0.png", "c/0.jpg"], "2 companions of the name '0': c/0.png, c/0.jpg"),
+        (["a/0.png", "a/0.tif"], ["c/0.png"], "2 images of the name '0'"),
+        (["a/0.png"], ["c/0x2.png", "c/0_x4.png"], "2 companions of the name '0': c/0x2.png"),
+        (["a/0.png"], ["c/0.png", "c/0x2.png"], "1 image without a companion .* as c/0x2.png"),
+        (["a/0.png", "a/0x2.png"], ["c/0x2.png"], "1 image without a companion .* as a/0.png"),
+        ([], [], "image_pyramid: no images"),
+    ],
+)
+def test_names_that_leave_a_choice_are_refused(images, low, says):
+    with pytest.raises(ValueError, match=says):
+        image_pyramid(images, GRIDS, low=low, **QUIET)
+
+
+def test_subfolders_are_part_of_a_name(pairs):
+    gt, lq = pairs(2)
+    for folder in (gt, lq):
+        (folder / "more").mkdir()
+        (folder / "01.png").rename(folder / "more" / "00.png")
+    assert len(image_pyramid(gt, GridHierarchy((48, 48), 3), low=lq, **QUIET)) == 5
+
+
+def test_the_scale_is_that_of_the_first_pair_that_can_be_used(pairs):
+    gt, lq = pairs(2)
+    grids = GridHierarchy((48, 48), levels=3)
+    (lq / "00.png").write_text("not an image")
+    with pytest.raises(OSError, match=r"00\.png: can't be read"):
+        image_pyramid(gt, grids, low=lq, **QUIET)
+    with pytest.warns(UserWarning, match=r"skipped .*00\.png"):
+        images = image_pyramid(gt, grids, low=lq, bad_images="skip", **QUIET)
+    assert len(images) == 4
+    assert images[0]["clean"].shape[-1] == 2 * images[0]["low"].shape[-1]
+    for file in lq.iterdir():
+        file.write_text("not an image")
+    with pytest.raises(ValueError, match=r"none of 5 pairs can be used; of the first: .*00\.png"):
+        image_pyramid(gt, grids, low=lq, bad_images="skip", **QUIET)
