@@ -26,7 +26,7 @@ from telegrad import (
     restrict,
     work_units,
 )
-from telegrad.data import Folder, NamedImage
+from telegrad.data import Folder, NamedImage, image_pyramid
 from telegrad.data.pyramid import build_pyramid
 from telegrad.data.stream import CropStream
 from telegrad.inference import Model, evaluate_model, load_model, restore_files, restore_image
@@ -281,6 +281,12 @@ BELOW = [
     ("build_pyramid", lambda: build_pyramid([], GridHierarchy((16,), 2)), ValueError, "build_pyramid: grids of 16 with blocks of 2"),
     ("build_pyramid", lambda: build_pyramid([], GridHierarchy((17, 17), 2, nodes=True)), ValueError, "build_pyramid: grids of 17×17 with nodes"),
     ("build_pyramid", lambda: pyramid(restriction="blur"), ValueError, "build_pyramid: restriction='blur'"),
+    ("build_pyramid", lambda: pyramid(memory=NAN), ValueError, "build_pyramid: memory=nan"),
+    ("build_pyramid", lambda: pyramid(memory=-1), ValueError, "build_pyramid: memory=-1"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS, memory=NAN), ValueError, "image_pyramid: memory=nan"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS, memory=-0.5), ValueError, "image_pyramid: memory=-0.5"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS, memory="4"), ValueError, "image_pyramid: memory='4'"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS), ValueError, "image_pyramid: no images"),
     ("build_pyramid", lambda: pyramid(bad_images="keep"), ValueError, "bad_images='keep'"),
     ("build_pyramid", lambda: pyramid(np.zeros((16, 16), np.uint8)), ValueError, "image: pixels of shape (16, 16)"),
     ("build_pyramid", lambda: pyramid(np.full((16, 16, 3), NAN)), ValueError, "type float64"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections import deque
@@ -28,6 +29,7 @@ from telegrad.data.source import NamedImage
 from telegrad.loading.picks import Pick
 from telegrad.mge.batches import map_fields
 from telegrad.mge.grids import GridHierarchy, sized
+from telegrad.mge.numbers import is_number
 
 GIBIBYTE = 2**30
 
@@ -177,13 +179,14 @@ def build_pyramid(
         OSError: for an unreadable image, if `bad_images` is `refuse`; or if the images can't be
             written to disk.
         ValueError: for an image smaller than a crop, or a pair whose sizes don't match, likewise;
-            if no image is left; or for grids that images don't lie on.
+            if no image is left; or for grids that images don't lie on, or less than no memory.
     """
     if restriction not in get_args(ImageRestriction) or bad_images not in get_args(BadImages):
         raise ValueError(
             f"build_pyramid: restriction={restriction!r}, bad_images={bad_images!r}; needs one of "
             f"{get_args(ImageRestriction)} and one of {get_args(BadImages)}."
         )
+    check_memory("build_pyramid", memory)
     if grids.nodes or grids.blocks != (2, 2):
         kind = "nodes" if grids.nodes else f"blocks of {sized(grids.blocks)}"
         raise ValueError(
@@ -213,6 +216,12 @@ def build_pyramid(
     if not held:
         raise ValueError(f"none of {len(images)} images can be used; the warnings above say why.")
     return Pyramid(grids, held, restriction, stride=scale if pairs else 1)
+
+
+def check_memory(caller: str, memory: float) -> None:
+    """Raises ValueError unless it is a number of at least 0, be it infinite."""
+    if not (memory == math.inf or (is_number(memory) and memory >= 0)):
+        raise ValueError(f"{caller}: memory={memory!r}; needs a number of at least 0.")
 
 
 def _read(
