@@ -12,11 +12,11 @@ import torch.distributed
 from torch.utils.data import DataLoader
 
 from telegrad.loading.ahead import ahead
+from telegrad.loading.dataset import check_first_sample, number_of_samples, rules_for
 from telegrad.loading.pace import Pace
-from telegrad.loading.picks import Draws, Pick, Picks, TorchDraws
+from telegrad.loading.picks import Draws, Picks, TorchDraws
 from telegrad.loading.samples import Samples
 from telegrad.loading.step import Step
-from telegrad.mge.grids import sized
 from telegrad.mge.numbers import is_whole
 from telegrad.mge.restriction import Rules
 from telegrad.mge.weights import shell_sizes
@@ -102,12 +102,12 @@ class ScheduledLoader:
                 f"whole numbers, the second 1 or more."
             )
         self.schedule, self.seed = schedule, seed
-        self.restriction = _rules(dataset, restriction)
+        self.restriction = rules_for(dataset, restriction)
         self._given_place = rank, world
         self.rank, self.world = _place(rank, world)
         self.device = None if device is None else torch.device(device)
         self.crops, self.draws = crops_per_sample, draws or TorchDraws(seed)
-        self._number = _length(dataset)
+        self._number = number_of_samples(dataset)
         self._samples = Samples(dataset, schedule.grids, self.restriction, seed, crops_per_sample)
         self._options = {"num_workers": num_workers, "pin_memory": pin_memory, **more}
         self._early_stop: EarlyStop | None = None
@@ -121,7 +121,7 @@ class ScheduledLoader:
         self._batches: Iterator[dict[int, Any]] | None = None
         self._picks: Picks | None = None
         self._check_batch_sizes()
-        self._check_dataset()
+        check_first_sample(self._samples, self.schedule)
 
     def __len__(self) -> int:
         """Steps of the schedule, also those that are done: it stays the same while one goes on."""
@@ -309,23 +309,6 @@ class ScheduledLoader:
                     f"divided among {self.world} processes; use multiples of {self.world}."
                 )
 
-    def _check_dataset(self) -> None:
-        """Raises ValueError unless the first sample can be used on every level."""
-        if self._samples.has_levels:
-            has, grids = self._samples.dataset.grids, self.schedule.grids
-            if (has.finest, has.levels) != (grids.finest, grids.levels):
-                raise ValueError(
-                    f"ScheduledLoader: the dataset has {has.levels} levels up to "
-                    f"{sized(has.finest)}, the schedule {grids.levels} up to "
-                    f"{sized(grids.finest)}; build both with the same grids."
-                )
-            return
-        middle, patch = (0.5,) * len(self.schedule.grids.finest), self.schedule.patches == 1
-        for stage in self.schedule.stages:
-            for level in range(stage.coarsest, stage.finest + 1):
-                pick = Pick(0, 0, level, middle, patch=patch, shape=stage.shape)
-                self._samples.collated([self._samples[pick]])
-
 
 def _place(rank: int | None, world: int | None) -> tuple[int, int]:
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
@@ -338,40 +321,9 @@ def _place(rank: int | None, world: int | None) -> tuple[int, int]:
     return rank, world
 
 
-def _rules(dataset: Any, asked: Rules | None) -> Rules:
-    """Those that are asked for, or a dataset's own where it has its samples on every level."""
-    if not hasattr(dataset, "on_level"):
-        return "averaging" if asked is None else asked
-    own: Rules | None = getattr(dataset, "restriction", None)
-    if own is None:
-        raise TypeError(
-            f"ScheduledLoader: a {type(dataset).__name__} has its samples on every level, and "
-            f"doesn't say how they are made; needs the attribute restriction, such as 'averaging'."
-        )
-    if asked is not None and asked != own:
-        raise ValueError(
-            f"ScheduledLoader: restriction={asked!r}, and the dataset's coarse samples are made by "
-            f"{own!r}; leave restriction out, or make the dataset by the same rule."
-        )
-    return own
-
-
 def _agree(a: Schedule, b: Schedule, done: int, ahead: int) -> bool:
     """Whether the next steps, up to so many ahead, are the same."""
     if done + ahead >= min(a.steps, b.steps):
         return False
     steps = range(done, done + ahead + 1)
     return all(replace(a.at(k)[1], steps=1) == replace(b.at(k)[1], steps=1) for k in steps)
-
-
-def _length(dataset: Any) -> int:
-    try:
-        number = len(dataset)
-    except TypeError as error:
-        raise TypeError(
-            f"ScheduledLoader: a {type(dataset).__name__} has no length; needs a map-style "
-            f"dataset, with __len__ and __getitem__."
-        ) from error
-    if not number:
-        raise ValueError("ScheduledLoader: the dataset is empty.")
-    return number
