@@ -182,7 +182,8 @@ class ScheduledLoader:
 
         Source: see `telegrad.schedules.EarlyStop`.
         """
-        if self._done == 0 or self._is_timing():
+        timing = self._pace is not None and self._pace.is_timing(self.schedule, self._done)
+        if self._done == 0 or timing:
             return False
         self._early_stop = self._early_stop or EarlyStop()
         if self._early_stop.look(self.schedule, self._done, self._work, loss) is None:
@@ -235,17 +236,12 @@ class ScheduledLoader:
 
     def _follow(self, schedule: Schedule) -> None:
         """Goes on with another schedule; with what has been read ahead, if that is the same."""
-        ahead = self._options["num_workers"] * (self._options.get("prefetch_factor") or 2)
-        if self._picks is not None and _agree(self.schedule, schedule, self._done, ahead):
+        reads_ahead = self._options["num_workers"] * (self._options.get("prefetch_factor") or 2)
+        if self._picks is not None and _agree(self.schedule, schedule, self._done, reads_ahead):
             self._picks.schedule = schedule
         else:
             self._batches = None
         self.schedule = schedule
-
-    def _is_timing(self) -> bool:
-        """Whether the last step was one of those that come first, to time them."""
-        stages = len(self.schedule.stages) // 2
-        return self._pace is not None and self.schedule.at(self._done - 1)[0] < stages
 
     def _started(self) -> Iterator[dict[int, Any]]:
         if _place(*self._given_place) != (self.rank, self.world):
