@@ -171,8 +171,16 @@ class ScheduledLoader:
         return self._position
 
     def seek(self, step: int, position: int) -> None:
-        """Goes on with that step, counted from 0, and that pick of the stream."""
+        """Goes on with that step, counted from 0, and that pick of the stream.
+
+        Progress is then that of the schedule, and what `report` was told is forgotten.
+
+        Raises:
+            ValueError: for a step that the schedule doesn't have.
+        """
+        self._work = self.schedule.work_before(step)
         self._done, self._position, self._batches = step, position, None
+        self._progress, self._early_stop = 0.0, None
 
     def report(self, loss: float) -> bool:
         """Tells the validation loss, so that a stage that lowers it no more is left early.

@@ -98,6 +98,20 @@ class Schedule:
         """Work units of all steps together."""
         return sum(stage.steps * self.step_cost(stage) for stage in self.stages)
 
+    def work_before(self, step: int) -> float:
+        """Work units of the steps before one, counted from 0; of all where it is their number."""
+        if not (is_whole(step) and 0 <= step <= self.steps):
+            raise ValueError(f"Schedule: no step {step!r}; there are {self.steps}, counted from 0.")
+        work, first = 0.0, 0
+        for stage in self.stages:
+            steps = range(first, min(first + stage.steps, step))
+            if stage.random_level:
+                work += sum(self.step_cost(self.at(k)[1]) for k in steps)
+            else:
+                work += len(steps) * self.step_cost(stage)
+            first += stage.steps
+        return work
+
     def step_cost(self, stage: Stage) -> float:
         """Work units of one step of `stage`; their mean, where its level is drawn at random."""
         return _step_cost(self.grids, stage, self.form)

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import Dataset, TensorDataset
 
 from telegrad import GridHierarchy, Schedule, ScheduledLoader, Stage, restrict
-from telegrad.schedules import auto, cascadic, fullmultiscale, growing_patches
+from telegrad.schedules import auto, cascadic, fullmultiscale, growing_patches, random_patches
 
 GRIDS = GridHierarchy(finest=(16, 16), levels=3)
 
@@ -195,6 +195,20 @@ def test_it_goes_on_in_the_middle_of_a_stage_with_the_same_samples(workers):
         len(second) == len(first) == 9
     )  # as trainers want it that compare it with a step's number
     assert same(seen + content(second), whole)
+
+
+@pytest.mark.parametrize(
+    "schedule", [cascadic(GRIDS, (4, 3, 2), (4, 2, 1)), random_patches(GRIDS, 9, (8, 4, 2))]
+)
+def test_progress_is_the_same_wherever_one_goes_on(schedule):
+    """To a later step, and back to an earlier one."""
+    whole = [step.progress for step in ScheduledLoader(photos(), schedule)]
+    loader = ScheduledLoader(photos(), schedule)
+    for start in (5, 2):
+        loader.seek(start, 0)
+        assert [step.progress for step in loader] == pytest.approx(whole[start:])
+    with pytest.raises(ValueError, match="no step 10; there are 9"):
+        loader.seek(10, 0)
 
 
 def test_every_process_takes_its_part():

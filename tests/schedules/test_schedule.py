@@ -68,6 +68,24 @@ def test_walk_visits_every_step_once_and_starts_anywhere():
         assert list(schedule.walk(start)) == everything[start:]
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Schedule(GRIDS, (Stage(3, 0, (8,)), Stage(2, 1, (8, 4)), Stage(1, 3, (2,)))),
+        random_patches(GRIDS, 30, (64, 16, 4, 4)),
+    ],
+)
+def test_the_work_before_a_step_is_that_of_the_steps_before(schedule):
+    work = 0.0
+    for step in range(schedule.steps):
+        assert schedule.work_before(step) == pytest.approx(work)
+        work += schedule.step_cost(schedule.at(step)[1])
+    assert schedule.work_before(schedule.steps) == pytest.approx(work)
+    for no_step in (-1, schedule.steps + 1, 0.5):
+        with pytest.raises(ValueError, match=f"no step {no_step}; there are"):
+            schedule.work_before(no_step)
+
+
 @pytest.mark.parametrize("steps", [4, 5, 30, 375, 3750, 5001])
 def test_with_steps_keeps_the_proportions_and_every_stage(steps):
     paper = fullmultiscale(GRIDS)
