@@ -208,27 +208,27 @@ class ScheduledLoader:
             "stages": [asdict(stage) for stage in self.schedule.stages],
             "early_stop": None if self._early_stop is None else asdict(self._early_stop),
             "pace": None if self._pace is None else self._pace.state_dict(),
-            "seed": self.seed,
-            "samples": self._number,
-            "crops": self.crops,
+            **self._stream(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where `state_dict` was: with the same samples, in the same order.
 
         Raises:
-            ValueError: if seed, crops or the number of samples are others than then.
+            ValueError: if seed, crops, the number of samples, grids, form or patches are others
+                than then.
         """
-        now = {"seed": self.seed, "samples": self._number, "crops": self.crops}
-        then = {name: state[name] for name in now}
+        now = self._stream()
+        then = {name: state.get(name) for name in now if state.get(name) != now[name]}
         if (state["pace"] is None) != (self._pace is None):
             raise ValueError(
                 "ScheduledLoader.load_state_dict: one of the schedules has a budget of time, and "
                 "the other none; needs the same kind of budget."
             )
-        if then != now:
+        if then:
+            here = {name: now[name] for name in then}
             raise ValueError(
-                f"ScheduledLoader.load_state_dict: {then} then, {now} now; needs the same, or the "
+                f"ScheduledLoader.load_state_dict: {then} then, {here} now; needs the same, or the "
                 f"samples would be others."
             )
         stages = tuple(Stage(**stage) for stage in state["stages"])
@@ -241,6 +241,19 @@ class ScheduledLoader:
         self._early_stop = None if early_stop is None else EarlyStop(**early_stop)
         if self._pace is not None:
             self._pace.load_state_dict(state["pace"])
+
+    def _stream(self) -> dict[str, Any]:
+        """What decides, beside stages and position, which samples come and how they lie."""
+        schedule = self.schedule
+        return {
+            "seed": self.seed,
+            "samples": self._number,
+            "crops": self.crops,
+            "finest": list(schedule.grids.finest),
+            "levels": schedule.grids.levels,
+            "form": schedule.form,
+            "patches": schedule.patches,
+        }
 
     def _follow(self, schedule: Schedule) -> None:
         """Goes on with another schedule; with what has been read ahead, if that is the same."""
