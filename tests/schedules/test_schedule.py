@@ -98,6 +98,35 @@ def test_with_steps_keeps_the_proportions_and_every_stage(steps):
     assert paper.with_steps(3750) == paper
 
 
+@pytest.mark.parametrize(
+    "with_length",
+    [
+        lambda schedule: schedule.with_steps(50),
+        lambda schedule: schedule.with_work(4000),
+        lambda schedule: schedule.with_epochs(3, 500),
+        lambda schedule: schedule.with_seconds(100, (1, 1, 1, 1)),
+        lambda schedule: schedule.of_lengths((4, 3, 2, 1)),
+    ],
+)
+def test_a_length_takes_the_place_of_a_budget_of_time(with_length):
+    """Or a loader would make another number of steps than was asked for."""
+    timed = replace(cascadic(GRIDS), seconds=7200)
+    schedule = with_length(timed)
+    assert schedule.seconds is None
+    assert schedule == with_length(cascadic(GRIDS))
+    assert len(list(schedule.walk())) == schedule.steps
+    assert "7200" not in repr(schedule)
+
+
+def test_a_budget_of_time_is_walked_by_the_loader_alone():
+    timed = replace(cascadic(GRIDS), seconds=7200)
+    for walk in (timed.walk, lambda: timed.at(0), lambda: timed.next_stage(3)):
+        with pytest.raises(ValueError, match="fit into 7200 s .* walk it with ScheduledLoader, or"):
+            walk()
+    assert timed.without_empty((1, 1, 0, 1)).seconds == 7200
+    assert "as they fit into 7200 s" in repr(timed)
+
+
 def test_with_work_spends_the_budget_in_the_given_shares():
     schedule = cascadic(GRIDS, batch_sizes=(8, 8, 8, 4)).with_work(6400, shares=(1, 2, 5, 2))
     assert schedule.work_units == pytest.approx(6400, abs=4)
