@@ -1,5 +1,7 @@
 """What is said to arguments that are empty, not finite, or of a wrong shape, type or device."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -144,6 +146,9 @@ PUBLIC = [
     (work_units, lambda: work_units((INF,)), ValueError, "batch_sizes=(inf,)"),
     (work_units, lambda: work_units((4, 2), costs=(1,)), ValueError, "work_units: costs=(1,) for 2 levels"),
     (work_units, lambda: work_units((4,), costs=(NAN,)), ValueError, "work_units: costs=(nan,)"),
+    (work_units, lambda: work_units((4, 2), "nested", 2.0, (1, 4)), ValueError, "work_units: finest_cost=2.0 and costs=(1, 4); needs one of them"),
+    (Schedule, lambda: next(replace(ONE_STAGE, seconds=60).walk()), ValueError, "Schedule: how many steps fit into 60 s"),
+    (Schedule, lambda: replace(ONE_STAGE, seconds=60).at(0), ValueError, "walk it with ScheduledLoader"),
     (work_units, lambda: work_units((4,), "nested", NAN), ValueError, "work_units: finest_cost=nan"),
     (optimal_batch_sizes, lambda: optimal_batch_sizes((), (), 9), ValueError, "optimal_batch_sizes: got 0 levels"),
     (optimal_batch_sizes, lambda: optimal_batch_sizes((NAN, 1), (1, 2), 9), ValueError, "optimal_batch_sizes: got (nan, 1)"),
