@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
-from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -19,12 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from telegrad.data.base import BadImages
 from telegrad.data.cache import CachePlace
 from telegrad.data.image_files import Pixels
 from telegrad.data.levels import Coarsening, ImageRestriction, Levels, number_of_bytes
+from telegrad.data.many_images import levels_of
 from telegrad.data.source import NamedImage
 from telegrad.loading.picks import Pick
 from telegrad.mge.batches import map_fields
@@ -238,7 +235,7 @@ def _read(
     used = 0
 
     def usable() -> Generator[Levels]:
-        with closing(_in_parallel(images, coarsening, progress)) as all_of_them:
+        with closing(levels_of(images, coarsening, progress)) as all_of_them:
             for result in all_of_them:
                 if isinstance(result, dict):
                     yield result
@@ -256,31 +253,3 @@ def _read(
                 cached = place.fill(chain(held, rest), skipped)
                 return cached, cached.skipped
     return held, skipped
-
-
-def _in_parallel(
-    images: Sequence[NamedImage], coarsening: Coarsening, progress: bool
-) -> Generator[Levels | OSError | ValueError]:
-    """Every image in turn, or what is wrong with it; each core reads one at a time."""
-
-    def read(image: NamedImage) -> Levels | OSError | ValueError:
-        try:
-            return coarsening.read(image)
-        except (OSError, ValueError) as error:
-            return error
-
-    workers = min(os.cpu_count() or 1, len(images))
-    bar = tqdm(total=len(images), desc="reading images", unit="", disable=not progress, leave=False)
-    pool, ahead = ThreadPoolExecutor(workers), deque[Future[Levels | OSError | ValueError]]()
-    try:
-        for image in images:
-            ahead.append(pool.submit(read, image))
-            if len(ahead) > 2 * workers:  # few, so that they take little memory
-                yield ahead.popleft().result()
-                bar.update()
-        while ahead:
-            yield ahead.popleft().result()
-            bar.update()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        bar.close()
