@@ -127,24 +127,29 @@ def main() -> None:
         torch.set_num_threads(1)
         write_csv("protocol", measure(Path(options.testsets)))
     rows = read_csv("protocol")
-    body = f"""Noisy images, as a network is given them: neither clipped nor rounded. What is published is
-20·log₁₀(255/σ), which stands beside σ in tables since Dabov et al. (BM3D), IEEE Trans. Image
-Process. 2007. Images that files of 8 bits have clipped are nearer to the clean ones, by a
+    body = f"""Noisy images, as a network is given them: neither clipped nor rounded. What is
+published is 20·log₁₀(255/σ), which stands beside σ in tables since Dabov et al. (BM3D), IEEE Trans.
+Image Process. 2007. Images that files of 8 bits have clipped are nearer to the clean ones, by a
 difference that depends on the set.
 
 {table(rows, "noise", "clipped to 8 bits")}
 
-Small images of 8 bits, enlarged by bicubic interpolation and rounded, on Y without as many pixels at
-each edge as the scale. What is published is of VDSR's Table 2 (CVPR 2016). The differences are
+Small images of 8 bits, enlarged by bicubic interpolation and rounded, on Y without as many pixels
+at each edge as the scale. What is published is of VDSR's Table 2 (CVPR 2016). The differences are
 those between resizing colors of 8 bits, which a network is given, and Y in floating point, as
-SRCNN's program does, whose values are in the last columns. Files with one channel, of which Set14 has
-some, are measured as they are, colors as Y from 16 to 235.
+SRCNN's program does, whose values are in the last columns. Files with one channel, of which Set14
+has one, are measured as they are, colors as Y from 16 to 235.
 
 {table(rows, "bicubic", "as SRCNN")}
 
 No package that is installed here ships weights of a denoiser: deepinv, spandrel and torchvision
 download theirs, so that no published figure of a network could be measured."""
-    publish("protocol", "The protocol: corrupted images beside published values", body, [EVALUATION_SEED])
+    publish(
+        "protocol",
+        "The protocol: corrupted images beside published values",
+        body,
+        [EVALUATION_SEED],
+    )
 
 
 if __name__ == "__main__":

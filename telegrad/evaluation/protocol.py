@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from importlib.metadata import version
 from typing import Any
 
 from telegrad import __version__
@@ -115,8 +116,6 @@ class Protocol:
 
     def said(self, task: Task) -> list[str]:
         """Exactly how images are measured, in lines; of a protocol with nothing left open."""
-        from skimage import __version__ as skimage
-        from torchmetrics import __version__ as version
 
         grey = task.channels == 1
         trimmed = f", trimmed to multiples of {task.divisor} pixels" if task.divisor > 1 else ""
@@ -139,5 +138,6 @@ class Protocol:
             f"measured: {channel}, without {self.crop_border} pixels at each edge; the mean over "
             f"images",
             *(f"{metric.name}: {metric.said}" for metric in self.chosen),
-            f"versions: telegrad {__version__}, torchmetrics {version}, scikit-image {skimage}",
+            f"versions: telegrad {__version__}, "
+            + ", ".join(f"{name} {version(name)}" for name in ("torchmetrics", "scikit-image")),
         ]

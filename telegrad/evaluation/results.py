@@ -56,6 +56,12 @@ class Mean:
     corrupted: dict[str, float]
     restored: dict[str, float]
 
+    def columns(self) -> dict[str, object]:
+        """Columns of a table, by name."""
+        row = {"set": self.set, "corruption": self.strength, "images": self.images}
+        of_kind = ((kind, getattr(self, kind)) for kind in KINDS)
+        return row | {f"{kind}_{n}": value for kind, of in of_kind for n, value in of.items()}
+
 
 def means(rows: Sequence[Row]) -> list[Mean]:
     """Of each set at each strength, in the order of the rows."""
@@ -73,9 +79,8 @@ def means(rows: Sequence[Row]) -> list[Mean]:
     return found
 
 
-def means_table(rows: Sequence[Row]) -> str:
-    """The means as a table in Markdown."""
-    found = means(rows)
+def means_table(found: Sequence[Mean]) -> str:
+    """A table in Markdown, a line for each set at each strength."""
     columns = ["set", "corruption", "images"]
     for kind in KINDS:
         columns += [_title(name, kind) for name in getattr(found[0], kind)]

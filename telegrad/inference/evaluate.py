@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telegrad.atomic import write_whole
-from telegrad.evaluation import Protocol, Row, image_sets, means_table, measured, write_rows
+from telegrad.evaluation import Protocol, Row, image_sets, means, means_table, measured, write_rows
 from telegrad.evaluation.metrics import check_metrics
 from telegrad.inference.model import Model
 
@@ -25,7 +25,7 @@ class Evaluation:
     rows: tuple[Row, ...]
 
     def __repr__(self) -> str:
-        return "\n".join([*(f"- {line}" for line in self.head), "", means_table(self.rows)])
+        return "\n".join([*(f"- {line}" for line in self.head), "", means_table(means(self.rows))])
 
 
 def evaluate_folders(
