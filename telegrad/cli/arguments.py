@@ -19,17 +19,19 @@ FLAGS = frozenset(
 )
 """Options that may stand without a value."""
 
-SEVERAL = frozenset("metrics sigma quality validation.sets sets".split())
+SEVERAL = frozenset({"validation.sets", "sets"})
 """Options that may have several words, up to the next option."""
 
 
-def scan(words: Sequence[str], flags: frozenset[str] = FLAGS) -> tuple[list[str], dict[str, str]]:
+def scan(
+    words: Sequence[str], flags: frozenset[str] = FLAGS, several: frozenset[str] = SEVERAL
+) -> tuple[list[str], dict[str, str]]:
     """Positional words, and options by name: `--name value`, `--name=value`, or a bare flag.
 
     >>> scan(["denoising", "--steps", "40", "--size=64", "--overwrite"])
     (['denoising'], {'steps': '40', 'size': '64', 'overwrite': 'true'})
-    >>> scan(["m.pt", "Set12", "--sigma", "15", "25", "--metrics", "psnr"])
-    (['m.pt', 'Set12'], {'sigma': '["15", "25"]', 'metrics': 'psnr'})
+    >>> scan(["denoising", "--sets", "Set12", "Kodak24", "--size", "64"])
+    (['denoising'], {'sets': '["Set12", "Kodak24"]', 'size': '64'})
 
     Raises:
         ValueError: for an option without a value.
@@ -56,7 +58,7 @@ def scan(words: Sequence[str], flags: frozenset[str] = FLAGS) -> tuple[list[str]
             else:
                 options[name] = "" if alone else rest.pop(0)
                 more = []
-                while name in SEVERAL and rest and not rest[0].startswith("-"):
+                while name in several and rest and not rest[0].startswith("-"):
                     more.append(rest.pop(0))
                 if more:
                     options[name] = json.dumps([options[name], *more])
@@ -70,11 +72,13 @@ class Command:
     Attributes:
         positional: names of options.
         more: the option, a list of texts, that all further positional words go to; none if empty.
+        several: options that may have several words.
         parts: dataclasses whose options are also the command's; see `part`.
     """
 
     positional: ClassVar[tuple[str, ...]] = ()
     more: ClassVar[str] = ""
+    several: ClassVar[frozenset[str]] = frozenset()
     parts: ClassVar[tuple[type, ...]] = ()
     usage: ClassVar[str]
     description: ClassVar[str]
@@ -96,7 +100,7 @@ class Command:
         Raises:
             ValueError: for a name or a value that can't be.
         """
-        positional, options = scan(words)
+        positional, options = scan(words, several=cls.several)
         if cls.more and len(positional) > len(cls.positional):
             options[cls.more] = json.dumps(positional[len(cls.positional) :])
         elif len(positional) > len(cls.positional):

@@ -23,6 +23,7 @@ from telegrad.runs.compose import compose_part
 class Evaluate(Command):
     positional: ClassVar[tuple[str, ...]] = ("model",)
     more: ClassVar[str] = "folders"
+    several: ClassVar[frozenset[str]] = frozenset({"metrics", "sigma", "quality"})
     parts: ClassVar[tuple[type, ...]] = (Protocol,)
     usage: ClassVar[str] = "telegrad evaluate MODEL [FOLDER…] [options]"
     description: ClassVar[str] = (
