@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from telegrad.errors import reason
 from telegrad.files import expanded
 from telegrad.inference.weights import foreign, load_weights, read_model
-from telegrad.networks.tiles import Tiled
+from telegrad.networks.tiles import LARGEST_TILE, Tiled, is_local
 from telegrad.runs.build import Device, build_network, build_objective
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
@@ -38,7 +38,8 @@ class Model:
     @property
     def tiled(self) -> Tiled:
         """The network for images of any size."""
-        return Tiled(self.network, self.task.call, self.config.build_data().crop)
+        crop = LARGEST_TILE if is_local(self.network) else self.config.build_data().crop
+        return Tiled(self.network, self.task.call, crop)
 
     @property
     def tile(self) -> int:

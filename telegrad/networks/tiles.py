@@ -37,8 +37,7 @@ class Tiled:
         The size of training's crops for a network with global statistics, such as the U-Net, which
         restores larger pieces worse (`benchmarks/results/tiles.md`).
         """
-        local = getattr(self.network, "local", True)
-        return LARGEST_TILE if local else min(self.crop, LARGEST_TILE)
+        return LARGEST_TILE if is_local(self.network) else min(self.crop, LARGEST_TILE)
 
     def __call__(
         self, images: Tensor, second: Tensor | None = None, tile: int | None = None
@@ -57,6 +56,11 @@ class Tiled:
 
         divisor = divisor_of(self.network, self.call)
         return in_tiles(network, images, tile or self.tile, divisor, self.call.enlarges)
+
+
+def is_local(network: nn.Module) -> bool:
+    """Whether a network sees a neighborhood alone, and no statistics of the whole image."""
+    return bool(getattr(network, "local", True))
 
 
 def in_tiles(
