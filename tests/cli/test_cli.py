@@ -96,7 +96,7 @@ def test_a_folder_of_images(tmp_path, capsys):
         ("--data imagenet", "There is no directory of that name either"),
         ("--data ./imagenet", "no such directory"),
         ("--optimizer AdamV", "did you mean Adam"),
-        ("--loss huber", "Losses: L1, MSE, SSIM, Charbonnier"),
+        ("--loss huber", "Losses: FFT, L1, MSE, MSSSIM, PSNR, SSIM, Charbonnier, Sum"),
         ("--loss torch.nn.L1Loss", "reduction='none'"),
         ("--strategy multiscale --form mlmc", "--form=mlmc"),
         ("--steps many", "--steps=many: needs a whole number"),

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from telegrad.losses import L1, MSE, SSIM
+from telegrad.losses import L1, MSE, SSIM, Sum
 from telegrad.tasks import Denoising, Objective, SuperResolution
 
 
@@ -17,10 +17,22 @@ def images():
 @pytest.mark.parametrize(("task", "own"), [(Denoising(), MSE()), (SuperResolution(), SSIM())])
 def test_without_a_loss_it_is_the_task_s_own(task, own, images):
     objective = Objective(task)
-    assert objective.loss == own
+    assert objective.loss == own.for_range(2.0)
     assert objective == Objective(task, own)
     draw = task.draw(images, torch.Generator().manual_seed(1))
     torch.testing.assert_close(objective.losses(half, draw), task.losses(half, draw))
+
+
+class FromZeroToOne(Denoising):
+    value_range = (0.0, 1.0)
+
+
+def test_a_loss_that_needs_the_width_of_the_range_is_given_the_task_s():
+    terms = {"SSIM": 1.0, "L1": 1.0}
+    assert Objective(FromZeroToOne(), SSIM()).loss == SSIM(data_range=1.0)
+    assert Objective(FromZeroToOne(), Sum(terms=terms)).loss == Sum(terms=terms, data_range=1.0)
+    assert Objective(FromZeroToOne(), SSIM(data_range=4.0)).loss == SSIM(data_range=4.0)
+    assert Objective(Denoising(), SSIM()).loss == SSIM(data_range=2.0)
 
 
 @pytest.mark.parametrize("loss", [L1(), torch.nn.L1Loss(reduction="none")], ids=["ours", "torch's"])
