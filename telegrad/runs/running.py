@@ -192,6 +192,7 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         average=average,
         early_stop=strategy.early_stop(),
         adaptation=strategy.adaptation(schedule),
+        update=config.update,
     )
     events: list[str] = []
     if saved is not None:

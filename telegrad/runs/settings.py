@@ -1,4 +1,4 @@
-"""How a run validates, where it computes, and what it writes."""
+"""How a run makes its updates, how it validates, where it computes, and what it writes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from telegrad.options import check_options, option
+from telegrad.schedules import Update
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,7 @@ class Output:
 
 
 SETTINGS: dict[str, type] = {
+    "update": Update,
     "validation": ValidationSettings,
     "runtime": Runtime,
     "output": Output,

@@ -15,7 +15,7 @@ from telegrad.tasks import Objective
 from telegrad.training.adapt import adapt
 from telegrad.training.checkpoint import save_best, write_state
 from telegrad.training.forecast import ProgressBar, validation_steps
-from telegrad.training.gradient import gradient, gradient_norm
+from telegrad.training.gradient import clip, gradient, gradient_norm
 from telegrad.training.interruptions import Interrupted, Interruptions
 from telegrad.training.state import TrainingState
 from telegrad.training.validation import Validation
@@ -54,7 +54,7 @@ def train(
     """
     progress, saved = state.progress, time.perf_counter()
     validate_after = validation_steps(state.schedule, validations)
-    state.network.train()
+    state.train()
     with Interruptions() as interruptions:
         while progress.iteration < state.schedule.steps:
             step, before = progress.iteration, progress.work_units
@@ -62,7 +62,9 @@ def train(
             records.trained(step + 1, loss, progress.seconds)
             validates = step in validate_after
             if validates:
+                state.eval()
                 valid_loss = validate(fabric, state, validation, records, bar, loss)
+                state.train()
                 ended = next_stage(state, records, valid_loss)
                 if adapt(fabric, state, objective, records) or ended:
                     validate_after = validation_steps(state.schedule, validations)
@@ -93,6 +95,7 @@ def take_step(
     estimate = gradient(fabric, state, objective)
     loss, norm = torch.stack([estimate.loss, gradient_norm(state)]).tolist()  # a sync point
     if math.isfinite(loss) and math.isfinite(norm):
+        clip(fabric, state)
         state.optimizer.step()
         if state.average is not None:
             state.average.update_parameters(state.network)
