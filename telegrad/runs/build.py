@@ -243,6 +243,7 @@ def build_records(
         overwrite=config.output.overwrite,
         logs_ssim=config.build_task().logs_ssim,
         logs_levels=strategy.adaptation(build_schedule(config)) is not None,
+        trackers=config.output.tracker or (),
         keep=progress.iteration if resumed else None,
     )
 

@@ -20,6 +20,9 @@ from telegrad.training.interruptions import Interrupted, Interruptions
 from telegrad.training.state import TrainingState
 from telegrad.training.validation import Validation
 
+EXAMPLES = 4
+"""Images that trackers show of a validation."""
+
 
 def train(
     fabric: Fabric,
@@ -60,6 +63,7 @@ def train(
             step, before = progress.iteration, progress.work_units
             loss = take_step(fabric, state, objective, records, skips)
             records.trained(step + 1, loss, progress.seconds)
+            records.trackers.scalars(step + 1, scalars(state, loss))
             validates = step in validate_after
             if validates:
                 state.eval()
@@ -140,6 +144,12 @@ def validate(
         valid_ssim=quality.mean_ssim,
         learning_rate=state.optimizer.param_groups[0]["lr"],
     )
+    if records.trackers.show_pictures:
+        number = min(EXAMPLES, len(validation.draw["clean"]))
+        examples = validation.examples(state.evaluated, number)
+        columns = dict(zip(("corrupted", "restored", "clean"), examples, strict=True))
+        of_task = getattr(validation.objective.task, "value_range", (-1.0, 1.0))
+        records.trackers.pictures(progress.iteration, columns, of_task)
     bar.set_postfix_str(f"loss {quality.loss:.3g}, PSNR {quality.mean_psnr:.2f} dB", refresh=False)
     if quality.loss < progress.best_loss:
         progress.best_loss, progress.best_iteration = quality.loss, progress.iteration
@@ -155,6 +165,16 @@ def validate(
             configuration=records.configuration,
         )
     return float(fabric.broadcast(quality.loss))
+
+
+def scalars(state: TrainingState, train_loss: float) -> dict[str, float]:
+    """What trackers are told of a step."""
+    return {
+        "train_loss": train_loss,
+        "learning_rate": state.optimizer.param_groups[0]["lr"],
+        "work_units": state.progress.work_units,
+        "seconds": state.progress.seconds,
+    }
 
 
 def next_stage(state: TrainingState, records: Records, valid_loss: float) -> bool:
