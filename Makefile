@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint clean
 
 demo: $(VENV)/ready
-	$(BIN)/telegrad train denoising --t_max 0.5 --strategy FullMultiscale --network ResNet \
+	$(BIN)/telegrad train paper_denoising --t_max 0.5 --strategy FullMultiscale --network ResNet \
 	  --network.channels 32 --size 128 --batch_sizes 16,16,8,4 --work_units 3000 --shares 1,2,4,3 \
 	  --learning_rate 3e-3 --validation.times 8 --validation.images 32 --overwrite
 

@@ -30,11 +30,11 @@ from torch import Tensor, nn
 
 from telegrad.data import Folder
 from telegrad.data.pyramid import build_pyramid
-from telegrad.data.stream import grid_of_crops, to_images
+from telegrad.data.stream import grid_of_crops
 from telegrad.mge.grids import GridHierarchy
 from telegrad.runs import run
 from telegrad.runs.compose import compose
-from telegrad.tasks import Denoising, Objective
+from telegrad.tasks import Objective, PaperDenoising
 from telegrad.training.validation import Validation
 
 SIZE = 128
@@ -67,7 +67,7 @@ def write_crops(data_dir: str, to: Path, number: int) -> dict[str, Tensor]:
     for kind, (images, of_kind) in kinds.items():
         crops = grid_of_crops(build_pyramid(images, grids), of_kind)
         if kind == "judges":
-            return to_images(crops)
+            return PaperDenoising().images(crops)
         (to / kind).mkdir()
         for k, pixels in enumerate(crops["clean"].permute(0, 2, 3, 1).numpy()):
             Image.fromarray(pixels).save(to / kind / f"{k:05}.png")
@@ -148,7 +148,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         judges = write_crops(options.data_dir, Path(folder), options.crops)
-        judge = Validation(Objective(Denoising(t_max=1.0)), judges)
+        judge = Validation(Objective(PaperDenoising(t_max=1.0)), judges)
         cases = [
             *(("theirs", mode, {"validate": True}) for mode in options.modes),
             *(("theirs, validation left out", mode, {"validate": False}) for mode in options.modes),

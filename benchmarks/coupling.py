@@ -21,9 +21,9 @@ from table import as_markdown, publish
 from telegrad import CoupledDropout, GridHierarchy, level_statistics
 from telegrad.data import Folder, Photographs
 from telegrad.data.pyramid import Pyramid, build_pyramid
-from telegrad.data.stream import CropStream, to_images
+from telegrad.data.stream import CropStream
 from telegrad.networks import ResNet, UNet
-from telegrad.tasks import Denoising, Draw, Task
+from telegrad.tasks import Draw, PaperDenoising, Task
 
 RULES: dict[str, Mapping[Any, Any]] = {
     "every second pixel": {"clean": "injection", "noise": "injection"},
@@ -74,7 +74,7 @@ def measure(
     make: Any, pyramid: Pyramid, options: argparse.Namespace, seed: int
 ) -> dict[tuple[int, str], list[tuple[float, float, float, float]]]:
     """One training run with measurements: (step, rule) → pairs."""
-    task, grids = Denoising(t_max=options.t_max), pyramid.grids
+    task, grids = PaperDenoising(t_max=options.t_max), pyramid.grids
     torch.manual_seed(seed)
     network = make()
     network.to(memory_format=torch.channels_last)
@@ -83,14 +83,14 @@ def measure(
     probe_crops = CropStream(pyramid, seed + 1000).take([options.draws], grids.levels - 1)[0]
     assert probe_crops is not None
     probe = task.draw(
-        **to_images(probe_crops), generator=torch.Generator().manual_seed(seed + 1000)
+        **task.images(probe_crops), generator=torch.Generator().manual_seed(seed + 1000)
     )
     found = {}
     for step in range(1, max(options.steps) + 1):
         (crops,) = stream.take([options.batch_size], grids.levels - 1)
         assert crops is not None
         optimizer.zero_grad()
-        task.losses(network, task.draw(**to_images(crops), generator=noise)).mean().backward()
+        task.losses(network, task.draw(**task.images(crops), generator=noise)).mean().backward()
         optimizer.step()
         if step in options.steps:
             for rule, kinds in RULES.items():

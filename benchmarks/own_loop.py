@@ -57,7 +57,7 @@ class Photos(Dataset[Tensor]):
 def config_of(options: argparse.Namespace, seed: int, out: str) -> Config:
     return compose(
         {
-            "task": "denoising",
+            "task": "paper_denoising",
             "task.t_max": T_MAX,
             "strategy": "auto",
             "network": "ResNet",

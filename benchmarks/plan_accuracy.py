@@ -29,17 +29,17 @@ RUNS: dict[str, dict[str, Any]] = {
     "full multiscale, U-Net 16": {**UNET, "strategy": "FullMultiscale", "batch_size": 4},
     "multiscale, inpainting": {
         **RESNET,
-        "task": "inpainting",
+        "task": "paper_inpainting",
         "strategy": "Multiscale",
         "batch_size": 4,
     },
     "cascadic, SRNet": {
-        "task": "superresolution",
+        "task": "paper_superresolution",
         "network": "SRNet",
         "strategy": "Cascadic",
         "batch_size": 4,
     },
-    "auto, deblurring": {**RESNET, "task": "deblurring", "strategy": "Auto"},
+    "auto, deblurring": {**RESNET, "task": "paper_deblurring", "strategy": "Auto"},
     "growing patches, U-Net 16": {**UNET, "strategy": "GrowingPatches", "batch_size": 4},
     "auto, 128×128": {**RESNET, "strategy": "Auto", "size": 128},
 }

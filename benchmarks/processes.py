@@ -40,7 +40,7 @@ def seconds_a_step(mode: str, network: str, processes: int) -> float:
             "validation.images": 4,
             "out": results,
         }
-        command = [sys.executable, "-m", "telegrad", "train", "denoising"]
+        command = [sys.executable, "-m", "telegrad", "train", "paper_denoising"]
         command += [f"--{name}={value}" for name, value in options.items()]
         one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, env=one_thread, capture_output=True, text=True, check=False)
@@ -77,7 +77,7 @@ def main() -> None:
         "throughput of two / one",
     ]
     body = (
-        "Denoising, 64×64 crops of the built-in photographs, one thread a process, gradients "
+        "PaperDenoising, 64×64 crops of the built-in photographs, one thread a process, gradients "
         f"exchanged once a step by gloo; medians of {options.rounds} runs of each kind, in "
         f"turn.\n\n" + as_markdown(columns, rows)
     )

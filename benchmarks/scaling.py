@@ -29,7 +29,7 @@ from telegrad import GridHierarchy, Shells, geometric_batch_sizes, multiscale_ba
 from telegrad.mge.weights import shell_sizes
 from telegrad.networks import ResNet, UNet
 from telegrad.runs.running import compile_every_shape
-from telegrad.tasks import Denoising, Draw
+from telegrad.tasks import Draw, PaperDenoising
 
 NETWORKS = {"resnet": ResNet, "unet": UNet}
 COARSEST = 16
@@ -75,7 +75,7 @@ class Cost:
 
 def measure(case: Case) -> Cost:
     """In this process, which must be new."""
-    task, grids, sizes = Denoising(), case.grids, case.batch_sizes
+    task, grids, sizes = PaperDenoising(), case.grids, case.batch_sizes
     memory_format = torch.channels_last if case.channels_last else torch.contiguous_format
     torch.manual_seed(0)
     network = NETWORKS[case.network](channels=CHANNELS[case.network])

@@ -26,12 +26,12 @@ from tqdm import tqdm
 from telegrad import GridHierarchy, Shells, multiscale_backward, restrict
 from telegrad.data import Photographs
 from telegrad.data.pyramid import build_pyramid
-from telegrad.data.stream import CropStream, to_images
+from telegrad.data.stream import CropStream
 from telegrad.mge.weights import nested_weights, shell_sizes
 from telegrad.networks import ResNet, UNet
 from telegrad.records import Records, RunDirectory
 from telegrad.schedules import LearningRate, Schedule, Stage
-from telegrad.tasks import Denoising, Objective
+from telegrad.tasks import Objective, PaperDenoising
 from telegrad.training.loop import take_step
 from telegrad.training.state import Progress, TrainingState
 
@@ -42,7 +42,7 @@ def steps_of(
     network_name: str, channels: int, size: int, batch_sizes: tuple[int, ...], steps: int
 ) -> dict[str, list[float]]:
     """Seconds of every timed step of the three ways, which take turns."""
-    task = Denoising()
+    task = PaperDenoising()
     grids = GridHierarchy((size, size), len(batch_sizes))
     pyramid = build_pyramid(Photographs().source().train, grids)
     torch.manual_seed(0)
@@ -52,7 +52,7 @@ def steps_of(
 
     noise = torch.Generator().manual_seed(0)
     crops = CropStream(pyramid, 0).take(shell_sizes(batch_sizes))
-    shells = Shells([task.draw(**to_images(c), generator=noise) for c in crops if c is not None])
+    shells = Shells([task.draw(**task.images(c), generator=noise) for c in crops if c is not None])
 
     def bare() -> None:
         adam.zero_grad(set_to_none=True)

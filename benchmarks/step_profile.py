@@ -29,7 +29,7 @@ from telegrad.runs import Config
 from telegrad.runs.build import build_records
 from telegrad.runs.compose import compose
 from telegrad.runs.running import Prepared, prepare
-from telegrad.training import draws, loop
+from telegrad.training import loop
 
 PARTS = {
     "crops": "crops taken from the images",
@@ -87,7 +87,7 @@ def watched(watch: Watch, prepared: Prepared, records: Records) -> Iterator[None
     kind = type(prepared.objective.task)
     places: list[tuple[str, Any, str]] = [
         ("crops", CropStream, "take"),
-        ("noise", draws, "to_images"),
+        ("noise", kind, "images"),
         ("noise", kind, "draw"),
         ("restrict", estimator, "restrict"),
         ("forward", kind, "losses"),

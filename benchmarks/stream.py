@@ -27,7 +27,7 @@ from telegrad.data.pyramid import Pyramid, build_pyramid
 from telegrad.data.stream import CropStream
 from telegrad.mge.grids import GridHierarchy
 from telegrad.networks import ResNet, UNet
-from telegrad.tasks import Denoising, Draw
+from telegrad.tasks import Draw, PaperDenoising, Task
 from telegrad.training.draws import draw_shell
 
 NETWORKS = {"resnet": ResNet, "unet": UNet}
@@ -56,7 +56,7 @@ def seconds_in_turn(
     return {name: seconds[2:] for name, seconds in found.items()}
 
 
-def delivering(pyramid: Pyramid, task: Denoising, level: int, number: int) -> Callable[[], Draw]:
+def delivering(pyramid: Pyramid, task: Task, level: int, number: int) -> Callable[[], Draw]:
     """A function that takes the next draws of a level, as the training loop does."""
     stream, noise = CropStream(pyramid, 0), torch.Generator().manual_seed(0)
 
@@ -69,7 +69,7 @@ def delivering(pyramid: Pyramid, task: Denoising, level: int, number: int) -> Ca
     return deliver
 
 
-def training(network_name: str, task: Denoising, draw: Draw) -> Callable[[], None]:
+def training(network_name: str, task: PaperDenoising, draw: Draw) -> Callable[[], None]:
     torch.manual_seed(0)
     network = NETWORKS[network_name](channels=CHANNELS[network_name])
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -82,7 +82,7 @@ def training(network_name: str, task: Denoising, draw: Draw) -> Callable[[], Non
 
 
 def cold_seconds(
-    build: Callable[[], Pyramid], cache_dir: str, task: Denoising, level: int, number: int
+    build: Callable[[], Pyramid], cache_dir: str, task: Task, level: int, number: int
 ) -> float:
     """Of one delivery from a cache none of whose pages is in memory."""
     forget(Path(cache_dir))
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=15)
     options = parser.parse_args()
 
-    task = Denoising()
+    task = PaperDenoising()
     grids = GridHierarchy((options.img_size, options.img_size), levels=4)
     source = Folder(path=str(options.data_dir)).source()
     name = Path(options.data_dir).name

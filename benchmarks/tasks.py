@@ -20,7 +20,7 @@ from coupling import pairs
 from quiet import quiet
 from table import RESULTS, as_markdown, publish
 
-from telegrad.data.stream import CropStream, to_images
+from telegrad.data.stream import CropStream
 from telegrad.inference import Model, load_model
 from telegrad.runs import Config, run
 from telegrad.runs.build import build_objective, build_validation, training_pyramid
@@ -44,9 +44,9 @@ TASKS: dict[str, dict] = {
     "superresolution": {"network": "SRNet", "network.channels": 32, "learning_rate": 1e-3},
 }
 NAMES = {
-    "denoising": "Denoising",
-    "deblurring": "Deblurring",
-    "inpainting": "Inpainting",
+    "denoising": "PaperDenoising",
+    "deblurring": "PaperDeblurring",
+    "inpainting": "PaperInpainting",
     "superresolution": "Super-resolution ×2",
 }
 EXAMPLES = 3
@@ -102,7 +102,9 @@ def coupling(model: Model, draws: int) -> list[tuple[float, float, float, float]
     pyramid = training_pyramid(model.config, model.config.build_data().source().train)
     (probe,) = CropStream(pyramid, seed=1000).take([draws], pyramid.grids.levels - 1)
     assert probe is not None
-    draw = model.task.draw(**to_images(probe), generator=torch.Generator().manual_seed(1000))
+    draw = model.task.draw(
+        **model.task.images(probe), generator=torch.Generator().manual_seed(1000)
+    )
     return pairs(model.network, model.task, draw, pyramid.grids, model.task.rules)
 
 

@@ -81,7 +81,7 @@ def main() -> None:
         generator = torch.Generator().manual_seed(options.seed)
         found: dict[str, list[tuple[float, float, float]]] = {}
         for file in images_in(Path(options.data_dir) / "val")[: options.images]:
-            clean = read_picture(file).rgb
+            clean = read_picture(file).rgb * 2 - 1
             noisy = clean + options.noise * torch.randn(clean.shape, generator=generator)
             whole = restore_image(model, noisy, options.noise, tile=4096)
             found.setdefault("whole", []).append((psnr(whole, clean), 0.0, 1.0))

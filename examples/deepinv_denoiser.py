@@ -6,11 +6,11 @@ from telegrad.data import Photographs
 from telegrad.networks import WithNoiseLevel
 from telegrad.runs import Component, Config, Output, ValidationSettings, run
 from telegrad.schedules import FullMultiscale
-from telegrad.tasks import Denoising
+from telegrad.tasks import PaperDenoising
 
 drunet = deepinv.models.DRUNet(nc=(8, 16, 16, 32), nb=1, pretrained=None)
 config = Config(
-    task=Denoising(t_max=0.5),
+    task=PaperDenoising(t_max=0.5),
     network=WithNoiseLevel(drunet),  # the one line of adaptation
     data=Photographs(size=32),
     optimizer=Component.of("optimizer", "Adam", lr=3e-3),

@@ -6,7 +6,7 @@ from telegrad.data import Photographs
 from telegrad.inference import load_model
 from telegrad.runs import Component, Config, Output, ValidationSettings, run
 from telegrad.schedules import Cascadic
-from telegrad.tasks import Denoising
+from telegrad.tasks import PaperDenoising
 
 
 class Plain(nn.Sequential):
@@ -16,7 +16,7 @@ class Plain(nn.Sequential):
 
 
 config = Config(
-    task=Denoising(t_max=0.5),
+    task=PaperDenoising(t_max=0.5),
     network=Plain(),
     data=Photographs(size=32),
     optimizer=Component.of("optimizer", "Adam", lr=1e-2),

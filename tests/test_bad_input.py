@@ -33,7 +33,13 @@ from telegrad.inference import Model, evaluate_model, load_model, restore_files,
 from telegrad.networks import ResNet, SRNet, UNet
 from telegrad.runs import Config
 from telegrad.schedules import Cascadic
-from telegrad.tasks import Deblurring, Denoising, Inpainting, Objective, SuperResolution
+from telegrad.tasks import (
+    Objective,
+    PaperDeblurring,
+    PaperDenoising,
+    PaperInpainting,
+    PaperSuperResolution,
+)
 from telegrad.training.checkpoint import read_checkpoint, write_checkpoint
 
 NAN, INF = float("nan"), float("inf")
@@ -45,11 +51,11 @@ TWO_LEVELS = Schedule(GRIDS, (Stage(5, 1, (4, 2)),))
 SCALE = torch.ones((), requires_grad=True)
 RANDOM = torch.Generator()
 TASKS = {
-    "denoising": Denoising(),
-    "deblurring": Deblurring().at_size((16, 16)),
-    "inpainting": Inpainting().at_size((16, 16)),
+    "denoising": PaperDenoising(),
+    "deblurring": PaperDeblurring().at_size((16, 16)),
+    "inpainting": PaperInpainting().at_size((16, 16)),
 }
-SUPER = SuperResolution()
+SUPER = PaperSuperResolution()
 
 
 def losses(images):
@@ -220,12 +226,12 @@ TIMES = torch.zeros(4)
 NETWORKS = {"UNet": UNet(channels=16), "ResNet": ResNet(channels=8)}
 
 BELOW = [
-    ("Denoising", lambda: Denoising(t_max=NAN), ValueError, "t_max=nan: needs"),
-    ("Denoising", lambda: Denoising(t_max="1"), ValueError, "t_max='1': needs"),
-    ("Deblurring", lambda: Deblurring(sigma=(NAN, 1)), ValueError, "sigma=(nan, 1)"),
-    ("Deblurring", lambda: Deblurring(sigma=("3", "3")), ValueError, "sigma=('3', '3')"),
-    ("Deblurring", lambda: Deblurring(sigma=(1e300, 1)), ValueError, "sigma=(1e+300, 1)"),
-    ("Deblurring", lambda: Deblurring(sigma=()), ValueError, "sigma=()"),
+    ("PaperDenoising", lambda: PaperDenoising(t_max=NAN), ValueError, "t_max=nan: needs"),
+    ("PaperDenoising", lambda: PaperDenoising(t_max="1"), ValueError, "t_max='1': needs"),
+    ("PaperDeblurring", lambda: PaperDeblurring(sigma=(NAN, 1)), ValueError, "sigma=(nan, 1)"),
+    ("PaperDeblurring", lambda: PaperDeblurring(sigma=("3", "3")), ValueError, "sigma=('3', '3')"),
+    ("PaperDeblurring", lambda: PaperDeblurring(sigma=(1e300, 1)), ValueError, "sigma=(1e+300, 1)"),
+    ("PaperDeblurring", lambda: PaperDeblurring(sigma=()), ValueError, "sigma=()"),
     *(
         row
         for name, task in TASKS.items()
@@ -241,9 +247,9 @@ BELOW = [
             (name, lambda task=task, name=name: task.losses(lambda x, t: x[:, :1], drawn(name)), ValueError, "Task.losses: restored images of shape (4, 1, 16, 16)"),
         )
     ),
-    ("superresolution", lambda: SUPER.draw(IMAGES[0], RANDOM), ValueError, "SuperResolution.draw: images of shape (3, 16, 16)"),
+    ("superresolution", lambda: SUPER.draw(IMAGES[0], RANDOM), ValueError, "PaperSuperResolution.draw: images of shape (3, 16, 16)"),
     ("superresolution", lambda: SUPER.draw(IMAGES.byte(), RANDOM), ValueError, "type torch.uint8"),
-    ("superresolution", lambda: SUPER.observe({"clean": IMAGES, "low": IMAGES}), ValueError, "SuperResolution.observe: a draw with"),
+    ("superresolution", lambda: SUPER.observe({"clean": IMAGES, "low": IMAGES}), ValueError, "PaperSuperResolution.observe: a draw with"),
     ("superresolution", lambda: SUPER.losses(lambda x: x[:, :1], SUPER.draw(IMAGES, RANDOM)), ValueError, "Task.losses: restored images"),
     *(
         row
@@ -290,7 +296,7 @@ BELOW = [
     ("evaluate_model", lambda: evaluate_model(model(), images=NAN), ValueError, "images=nan"),
     ("load_model", lambda: load_model("\0"), ValueError, "checkpoint '\\x00'"),
     ("Config", lambda: Config(strategy="vcycle"), ValueError, "strategy=vcycle: no such name"),
-    ("Config", lambda: Config(strategy=Denoising()), ValueError, "strategy: "),
+    ("Config", lambda: Config(strategy=PaperDenoising()), ValueError, "strategy: "),
     ("Config", lambda: Config(task=Cascadic()), ValueError, "task: "),
     ("Config", lambda: Config(seed="7"), ValueError, "seed='7': needs"),
     ("Config", lambda: Config(output="results"), ValueError, "output='results': needs Output"),
@@ -327,7 +333,7 @@ def test_values_that_are_not_numbers_stay_so():
     images = torch.full((1, 3, 16, 16), NAN)
     assert restrict(images).isnan().all()
     assert ResNet(channels=8)(images, torch.zeros(1)).isnan().all()
-    assert Denoising().observe(Denoising().draw(images, RANDOM)).isnan().all()
+    assert PaperDenoising().observe(PaperDenoising().draw(images, RANDOM)).isnan().all()
 
 
 def test_a_folder_without_images_and_files_that_are_no_checkpoints(tmp_path):

@@ -63,7 +63,8 @@ def restore(words: Sequence[str]) -> int:
         return 0
     own, rest = Restore.parse(words, others=("network",))
     model = model_of(own.model, own.device, rest)
-    noise = None if own.noise is None else own.noise / 127.5
+    low, high = model.task.value_range
+    noise = None if own.noise is None else own.noise / 255 * (high - low)
     notes: list[str] = []
     written, failed = restore_files(
         model,

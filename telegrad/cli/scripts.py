@@ -59,7 +59,7 @@ class Script:
             if name in chosen:
                 chosen[f"data.{name}"] = chosen.pop(name)
         own = {
-            "task": self.task,
+            "task": f"paper_{self.task}",
             "device": device_of(options.device_id),
             "learning_rate": self.learning_rate,
         }

@@ -18,7 +18,7 @@ class Picture:
     """A picture of an image file.
 
     Attributes:
-        rgb: (3, h, w) in [−1, 1]; a grey image has three equal channels. Where it is fully
+        rgb: (3, h, w) in [0, 1]; a grey image has three equal channels. Where it is fully
             transparent, it has the color of the nearest pixel that is not.
         alpha: (h, w) opacity, of unsigned integers of `bits`, or None.
         grey: whether the file was grey.
@@ -42,19 +42,19 @@ def picture_of(frame: Frame) -> Picture:
     colors = visible_colors(frame)
     alpha = frame[..., -1].copy() if is_see_through(frame) else None
     levels = np.iinfo(frame.dtype).max
-    values = colors.astype(np.float32) / np.float32(levels / 2) - 1
+    values = colors.astype(np.float32) / np.float32(levels)
     rgb = torch.from_numpy(values).permute(2, 0, 1).expand(3, -1, -1)
     return Picture(rgb, alpha, colors.shape[-1] == 1, 8 * frame.itemsize)
 
 
 def frame_like(rgb: Tensor, like: Picture) -> Frame:
-    """(3, h, w) in [−1, 1] as samples: grey or color, with alpha and depth, as `like` came.
+    """(3, h, w) in [0, 1] as samples: grey or color, with alpha and depth, as `like` came.
 
     Alpha is resized where `rgb` has another size.
     """
     kind = np.uint8 if like.bits == 8 else np.uint16
     levels = 2**like.bits - 1
-    values = ((rgb.clamp(-1, 1) + 1) / 2 * levels).round().cpu().numpy()
+    values = (rgb.clamp(0, 1) * levels).round().cpu().numpy()
     if like.grey:
         values = values.mean(0, keepdims=True).round()
     frame: Frame = np.ascontiguousarray(values.astype(kind).transpose(1, 2, 0))

@@ -8,13 +8,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from telegrad.data.pyramid import Crops, Pyramid
 from telegrad.loading import ScheduledLoader
 from telegrad.loading.picks import Picks, Places
 from telegrad.loading.samples import Samples
-from telegrad.mge.batches import map_fields
 from telegrad.mge.numbers import is_whole
 from telegrad.schedules import Schedule, Stage
 
@@ -129,11 +127,6 @@ class CropStream:
         batches = samples.collated([samples[pick] for pick in wanted])
         self.position += sum(numbers)
         return [batches.get(level) for level in range(first_level, first_level + len(numbers))]
-
-
-def to_images(crops: Crops) -> dict[str, Tensor]:
-    """uint8 pixels as images in [−1, 1], float32."""
-    return map_fields(lambda _, pixels: pixels.float() / 127.5 - 1, crops)
 
 
 def grid_of_crops(pyramid: Pyramid, number: int) -> Crops:

@@ -207,11 +207,10 @@ class Comparison:
             if key in checked:
                 continue
             checked.add(key)
-            timed = config.build_task().timed
             try:
                 with torch.random.fork_rng(devices=[]):
                     network = build_network(config)
-                check_network(network, [("the coarsest level", shape)], timed=timed)
+                check_network(network, [("the coarsest level", shape)], config.build_task().call)
                 check_loss(config, build_objective(config), network)
             except ValueError as error:
                 raise ValueError(f"{_named(*contestant)}: {error}") from error

@@ -61,7 +61,7 @@ def _row(images: Mapping[str, Tensor], number: int) -> str:
     cells = []
     for name, image in images.items():
         mse = (image - clean).square().mean().item()
-        quality = f"{10 * torch.tensor(4 / mse).log10().item():.1f} dB" if mse else "the target"
+        quality = f"{10 * torch.tensor(1 / mse).log10().item():.1f} dB" if mse else "the target"
         detail = image[:, top : top + DETAIL, left : left + DETAIL]
         words = f"image {number}, {name}, {quality}"
         cells.append(
@@ -83,8 +83,9 @@ def _busiest(image: Tensor) -> tuple[int, int]:
 
 
 def _as_img(image: Tensor, words: str) -> str:
-    """An image (3, h, w) in [−1, 1] as an element that holds its own pixels."""
-    pixels = ((image.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).contiguous().numpy()
+    """An image (c, h, w) in [0, 1] as an element that holds its own pixels."""
+    rgb = (image.clamp(0, 1) * 255).round().byte().expand(3, -1, -1)
+    pixels = rgb.permute(1, 2, 0).contiguous().numpy()
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format="PNG")
     data = base64.b64encode(file.getvalue()).decode()

@@ -89,12 +89,13 @@ def reproduction(
     ]
     return [
         Comparison(
-            tasks=of_group,
+            tasks=[f"paper_{task}" for task in of_group],
             networks=of_networks,
             strategies=strategies,
             seeds=list(seeds),
             of_task={
-                task: OF_TASK.get(task, {}) | ({"data": DATASETS[task]} if own_datasets else {})
+                f"paper_{task}": OF_TASK.get(task, {})
+                | ({"data": DATASETS[task]} if own_datasets else {})
                 for task in of_group
             },
             options=options,

@@ -11,8 +11,7 @@ from tqdm import tqdm
 
 from telegrad.data import Data, Folder, NamedImage
 from telegrad.inference.model import Model
-from telegrad.inference.tiles import in_tiles
-from telegrad.networks import check_network, divisor_of
+from telegrad.networks import check_network
 from telegrad.runs.build import build_validation
 from telegrad.runs.component import Component
 from telegrad.tasks import Objective
@@ -53,7 +52,7 @@ def evaluate_model(
     source = data.all_images() if of_folder and isinstance(data, Folder) else data.source()
     objective = Objective(model.task.at_size((data.crop, data.crop)), model.objective.loss)
     validation = build_validation(config, objective, source.val, model.device)
-    check_network(model.network, [("the crop", (data.crop, data.crop))], timed=model.task.timed)
+    check_network(model.network, [("the crop", (data.crop, data.crop))], model.task.call)
     return validation.corrupted(), validation.evaluate(model.network)
 
 
@@ -89,7 +88,7 @@ def evaluate_whole(model: Model, folder: Folder) -> tuple[Quality, Quality]:
 
 
 def _whole(model: Model, image: NamedImage) -> Tensor:
-    """An image (1, 3, h, w) in [−1, 1], trimmed to what the task needs."""
+    """An image (1, c, h, w) in the task's range, trimmed to what the task needs."""
     pixels, divisor = image.open(), model.task.divisor
     height, width = (n // divisor * divisor for n in pixels.shape[:2])
     least = max(model.task.smallest, 1)
@@ -99,20 +98,15 @@ def _whole(model: Model, image: NamedImage) -> Tensor:
             f"{least}×{least} or more"
         )
     rgb = torch.from_numpy(pixels[:height, :width].copy()).to(model.device)
-    return rgb.permute(2, 0, 1)[None].float() / 127.5 - 1
+    return model.task.images({"clean": rgb.permute(2, 0, 1)[None]})["clean"]
 
 
 @torch.no_grad()
 def _qualities(model: Model, clean: Tensor, generator: torch.Generator) -> tuple[Quality, Quality]:
     task = model.task.at_size((clean.shape[-2], clean.shape[-1]))
     draw = task.draw(clean, generator)
-    observed = task.observe(draw)
-
-    def network(images: Tensor) -> Tensor:
-        given = (draw["time"],) if task.timed else ()
-        restored: Tensor = model.network(images, *given)
-        return restored
-
-    restored = in_tiles(network, observed, model.tile, divisor_of(model.network))
+    second = None if task.condition is None else draw[task.condition]
+    restored = model.restored(task.observe(draw), second)
     objective = Objective(task, model.objective.loss)
-    return quality_of(objective, observed, clean), quality_of(objective, restored.float(), clean)
+    unrestored = quality_of(objective, task.unrestored(draw), clean)
+    return unrestored, quality_of(objective, restored.float(), clean)

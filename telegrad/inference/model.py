@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from telegrad.errors import reason
 from telegrad.files import expanded
+from telegrad.inference.tiles import in_tiles
 from telegrad.inference.weights import foreign, load_weights, read_model
+from telegrad.networks import divisor_of
 from telegrad.runs.build import Device, build_network, build_objective
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
@@ -46,6 +48,24 @@ class Model:
         """
         local = getattr(self.network, "local", True)
         return LARGEST_TILE if local else min(self.config.build_data().crop, LARGEST_TILE)
+
+    def restored(
+        self, images: Tensor, second: Tensor | None = None, tile: int | None = None
+    ) -> Tensor:
+        """What the network makes of images of any size, in tiles that are blended.
+
+        Args:
+            images: (n, c, h, w) as the task gives them to it.
+            second: (n,), what it is given beside them, if the task has that.
+            tile: largest height and width that it sees at once, in pixels; its own if not given.
+        """
+
+        def network(x: Tensor) -> Tensor:
+            out: Tensor = self.network(x) if second is None else self.network(x, second)
+            return out
+
+        divisor = divisor_of(self.network, self.task.call)
+        return in_tiles(network, images, tile or self.tile, divisor, self.task.enlarges)
 
 
 def load_model(

@@ -19,8 +19,6 @@ from telegrad.data.picture import frame_like, picture_of
 from telegrad.inference.model import Model
 from telegrad.inference.noise import estimate_noise
 from telegrad.inference.targets import inputs_of, targets_of
-from telegrad.inference.tiles import in_tiles
-from telegrad.networks import divisor_of
 
 LARGEST_PICTURE = 2**20
 
@@ -29,44 +27,43 @@ LARGEST_PICTURE = 2**20
 def restore_image(
     model: Model, image: Tensor, noise: float | None = None, tile: int | None = None
 ) -> Tensor:
-    """A restored image, (3, s·h, s·w) in [−1, 1], where s is the task's `scale`.
+    """A restored image, (c, s·h, s·w) in the task's range, where s is the task's `scale`.
 
-    Training sees (1 − t)·Kx + t·z. A photograph Kx + σn is of that form after scaling by 1 − t with
-    t = σ/(1 + σ); the task knows how an image is given to its network (`Task.prepare`).
+    The task knows how an image is given to its network (`Task.prepare`). A network for grey images
+    restores each channel by itself.
 
     Args:
         model: trained.
-        image: (3, h, w) in [−1, 1], of any size.
-        noise: standard deviation σ of the image's noise on [−1, 1]; estimated if not given.
+        image: (3, h, w), or (1, h, w) for a network for grey images, in the task's range, of any
+            size.
+        noise: standard deviation σ of the image's noise on that range; estimated if not given.
         tile: largest height and width that the network sees at once, in pixels. By default 512;
             the size of training's crops for a network with global statistics, such as the U-Net,
             which restores larger pieces worse (`benchmarks/results/tiles.md`).
 
     Raises:
-        ValueError: for an image of another shape or range, noise outside 0 … 2, or a tile below 16.
+        ValueError: for an image of another shape or range, noise that can't be, or a tile below 16.
     """
-    if noise is not None and not 0 <= noise <= 2:
+    task, (low, high) = model.task, model.task.value_range
+    if noise is not None and not 0 <= noise <= high - low:
         raise ValueError(
-            f"restore_image: noise={noise:g}; needs a standard deviation from 0 to 2, on images in "
-            f"[−1, 1]. A standard deviation on 0 … 255 is to be divided by 127.5."
+            f"restore_image: noise={noise:g}; needs a standard deviation from 0 to "
+            f"{high - low:g}, on images in [{low:g}, {high:g}]. A standard deviation on 0 … 255 is "
+            f"to be divided by {255 / (high - low):g}."
         )
     _check_tile(tile)
-    if not (image.ndim == 3 and len(image) == 3 and image.numel() and image.is_floating_point()):
+    right = image.ndim == 3 and len(image) in {3, task.channels} and image.numel()
+    if not (right and image.is_floating_point()):
         raise ValueError(
             f"restore: image of shape {tuple(image.shape)} and type {image.dtype}; needs "
-            f"(3, h, w) of floating point in [−1, 1]."
+            f"(3, h, w) of floating point in [{low:g}, {high:g}]."
         )
     if image.is_meta or not image.isfinite().all():
         raise ValueError("restore: image has values that are not finite, or none at all.")
     image = image.to(model.device)
     sigma = estimate_noise(image) if noise is None else noise
-    given, times = model.task.prepare(image[None], sigma)
-
-    def network(x: Tensor) -> Tensor:
-        restored: Tensor = model.network(x) if times is None else model.network(x, times)
-        return restored
-
-    return in_tiles(network, given, tile or model.tile, divisor_of(model.network))[0]
+    given, second = task.prepare(image[:, None] if task.channels == 1 else image[None], sigma)
+    return model.restored(given, second, tile).flatten(0, 1)
 
 
 def _check_tile(tile: int | None) -> None:
@@ -161,5 +158,8 @@ def restore_files(
 
 
 def _restored(model: Model, frame: Frame, noise: float | None, tile: int | None) -> Frame:
-    picture = picture_of(frame)
-    return frame_like(restore_image(model, picture.rgb, noise, tile), picture)
+    picture, (low, high) = picture_of(frame), model.task.value_range
+    channels = 1 if picture.grey and model.task.channels == 1 else 3
+    image = (high - low) * picture.rgb[:channels] + low
+    restored = restore_image(model, image, noise, tile)
+    return frame_like(((restored - low) / (high - low)).expand(3, -1, -1), picture)

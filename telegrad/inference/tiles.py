@@ -10,9 +10,13 @@ from torch import Tensor
 
 
 def in_tiles(
-    function: Callable[[Tensor], Tensor], images: Tensor, tile: int, divisor: int = 1
+    function: Callable[[Tensor], Tensor],
+    images: Tensor,
+    tile: int,
+    divisor: int = 1,
+    scale: int = 1,
 ) -> Tensor:
-    """`function` of images (n, c, h, w) → (n, c, h, w), in tiles of at most `tile` pixels a side.
+    """`function` of images (n, c, h, w) → (n, c, s·h, s·w), in tiles of at most `tile` pixels.
 
     Neighbouring tiles overlap by an eighth of their side, but 32 pixels where they can, and are
     blended there by a linear ramp. For a function that looks at most 8 pixels around, the result is
@@ -23,17 +27,20 @@ def in_tiles(
     height, width = images.shape[-2:]
     tile = max(tile // divisor, 1) * divisor
     overlap = max(tile // 8, min(tile // 2, 32))
-    total, weight = torch.zeros_like(images), images.new_zeros(1, 1, height, width)
+    s = scale
+    total = images.new_zeros(*images.shape[:2], s * height, s * width)
+    weight = images.new_zeros(1, 1, s * height, s * width)
     for top in _starts(height, tile, overlap):
         for left in _starts(width, tile, overlap):
             part = images[..., top : top + tile, left : left + tile]
             h, w = part.shape[-2:]
-            out = function(_padded(part, divisor))[..., :h, :w]
-            down = _ramp(top, h, height, overlap, images)
-            across = _ramp(left, w, width, overlap, images)
+            out = function(_padded(part, divisor))[..., : s * h, : s * w]
+            down = _ramp(s * top, s * h, s * height, s * overlap, images)
+            across = _ramp(s * left, s * w, s * width, s * overlap, images)
             ramp = down[:, None] * across
-            total[..., top : top + h, left : left + w] += ramp * out
-            weight[..., top : top + h, left : left + w] += ramp
+            rows, columns = slice(s * top, s * (top + h)), slice(s * left, s * (left + w))
+            total[..., rows, columns] += ramp * out
+            weight[..., rows, columns] += ramp
     return total / weight
 
 

@@ -27,10 +27,11 @@ def named_loss(name: object, arguments: object = None) -> Callable[[Tensor, Tens
         ValueError: for something else, or arguments that it does not take.
     """
     kind = _class(name)
-    if not isinstance(arguments or {}, Mapping):
+    given = {} if arguments is None else arguments
+    if not isinstance(given, Mapping):
         raise ValueError(f"loss {name}: init_args={arguments!r}; needs arguments by name.")
     try:
-        loss = kind(**dict(arguments or {}))
+        loss = kind(**given)
     except TypeError as error:
         raise ValueError(f"loss {name}: {error}.") from error
     return loss

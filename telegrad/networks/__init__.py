@@ -1,10 +1,10 @@
 """Networks for image restoration, one file each, and what makes those of others fit.
 
-They are called as `network(images, times)`; see `accept_times` for those that take images alone.
+They are called as `network(images)`, or with a second argument if they take it; see `accept`.
 """
 
 from telegrad.networks.adapters import WithNoiseLevel, WithoutTime
-from telegrad.networks.calling import accept_times, takes_times
+from telegrad.networks.calling import Call, accept, accept_times, takes, takes_times
 from telegrad.networks.layers import RestorationNetwork
 from telegrad.networks.resnet import ResNet
 from telegrad.networks.sizes import check_network, divisor_of
@@ -12,14 +12,17 @@ from telegrad.networks.srnet import SRNet
 from telegrad.networks.unet import UNet
 
 __all__ = [
+    "Call",
     "ResNet",
     "RestorationNetwork",
     "SRNet",
     "UNet",
     "WithNoiseLevel",
     "WithoutTime",
+    "accept",
     "accept_times",
     "check_network",
     "divisor_of",
+    "takes",
     "takes_times",
 ]

@@ -89,6 +89,23 @@ class TimeEmbedding(nn.Module):
         return self.out(F.silu(self.hidden(waves)))
 
 
+def embedded(
+    network: nn.Module, embedding: TimeEmbedding | None, t: Tensor | None
+) -> Tensor | None:
+    """The times, embedded; None for a network that has no embedding.
+
+    Raises:
+        ValueError: if it has one and there are no times.
+    """
+    if embedding is None:
+        return None
+    if t is None:
+        name = type(network).__name__
+        raise ValueError(f"{name}: got no times; call it with (images, times), or time=False.")
+    out: Tensor = embedding(t)
+    return out
+
+
 def zero_(layer: nn.Module) -> nn.Module:
     """The layer, with its parameters set to zero: what it is added to begins unchanged."""
     for parameter in layer.parameters():

@@ -10,6 +10,7 @@ from telegrad.networks.layers import (
     RestorationNetwork,
     TimeEmbedding,
     check_call,
+    embedded,
     zero_,
 )
 
@@ -49,13 +50,7 @@ class ResNet(RestorationNetwork):
 
     def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
         check_call(self, self.opening.weight, x, None if self.embedding is None else t)
-        embedding = None
-        if self.embedding is not None:
-            if t is None:
-                raise ValueError(
-                    "ResNet: got no times; call it with (images, times), or time=False."
-                )
-            embedding = self.embedding(t)
+        embedding = embedded(self, self.embedding, t)
         h = self.opening(x)
         for block in self.blocks:
             h = block(h, embedding)

@@ -9,7 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from telegrad.mge.coupling import CoupledDropout
-from telegrad.networks.layers import RestorationNetwork, TimeEmbedding, check_call, zero_
+from telegrad.networks.layers import (
+    RestorationNetwork,
+    TimeEmbedding,
+    check_call,
+    embedded,
+    zero_,
+)
 
 
 class UNet(RestorationNetwork):
@@ -23,9 +29,10 @@ class UNet(RestorationNetwork):
         in_channels, out_channels: of the images, 3 for RGB.
         residual: whether the output is added to the input, so that an untrained network returns
             its input and learns the correction only.
+        time: whether the network is conditioned on times; without, `t` is ignored.
 
     Shape:
-        images (n, 3, h, w) in [−1, 1], times (n,) in [0, 1] → (n, 3, h, w); h and w divisible by
+        images (n, 3, h, w), times (n,) in [0, 1] → (n, 3, h, w); h and w divisible by
         `divisor` = 2^(resolutions − 1), which is 4 by default.
 
     Source: Ronneberger et al. 2015; blocks as in Dhariwal and Nichol 2021; configuration of
@@ -44,6 +51,7 @@ class UNet(RestorationNetwork):
         in_channels: int = 3,
         out_channels: int = 3,
         residual: bool = True,
+        time: bool = True,
     ) -> None:
         super().__init__()
         if channels % _GROUPS:
@@ -51,11 +59,11 @@ class UNet(RestorationNetwork):
         self.residual = residual
         self.divisor = 2 ** (len(multipliers) - 1)
         features = 4 * channels
-        self.embedding = TimeEmbedding(channels, features)
+        self.embedding = TimeEmbedding(channels, features) if time else None
         self.opening = nn.Conv2d(in_channels, channels, 3, padding=1)
 
         def block(c_in: int, c_out: int) -> _Block:
-            return _Block(c_in, c_out, features, dropout)
+            return _Block(c_in, c_out, features if time else None, dropout)
 
         c = channels
         skips = [c]
@@ -81,14 +89,14 @@ class UNet(RestorationNetwork):
         self.norm = nn.GroupNorm(_GROUPS, c)
         self.closing = zero_(nn.Conv2d(c, out_channels, 3, padding=1))
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        check_call(self, self.opening.weight, x, t)
+    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
+        check_call(self, self.opening.weight, x, None if self.embedding is None else t)
         if x.shape[-1] % self.divisor or x.shape[-2] % self.divisor:
             raise ValueError(
                 f"UNet: images of {x.shape[-2]}×{x.shape[-1]}; needs height and width divisible by "
                 f"{self.divisor}. Crop or pad them, or use fewer multipliers."
             )
-        embedding = self.embedding(t)
+        embedding = embedded(self, self.embedding, t)
         h = self.opening(x)
         skips = [h]
         for layer in self.encoder:
@@ -108,19 +116,20 @@ _GROUPS = 16
 class _Block(nn.Module):
     """Two convolutions, the time added between them; begins as the identity (or its 1×1 form)."""
 
-    def __init__(self, c_in: int, c_out: int, features: int, dropout: float) -> None:
+    def __init__(self, c_in: int, c_out: int, features: int | None, dropout: float) -> None:
         super().__init__()
         self.norm_in = nn.GroupNorm(_GROUPS, c_in)
         self.conv_in = nn.Conv2d(c_in, c_out, 3, padding=1)
-        self.time = nn.Linear(features, c_out)
+        self.time = None if features is None else nn.Linear(features, c_out)
         self.norm_out = nn.GroupNorm(_GROUPS, c_out)
         self.dropout = CoupledDropout(dropout)
         self.conv_out = zero_(nn.Conv2d(c_out, c_out, 3, padding=1))
         self.skip = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:
         h = self.conv_in(F.silu(self.norm_in(x)))
-        h = h + self.time(F.silu(embedding))[:, :, None, None]
+        if self.time is not None and embedding is not None:
+            h = h + self.time(F.silu(embedding))[:, :, None, None]
         h = self.conv_out(self.dropout(F.silu(self.norm_out(h))))
         return self.skip(x) + h
 
@@ -134,7 +143,7 @@ class _Attention(nn.Module):
         self.qkv = nn.Conv2d(channels, 3 * channels, 1)
         self.out = zero_(nn.Conv2d(channels, channels, 1))
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:
         q, k, v = self.qkv(self.norm(x)).flatten(2).mT.chunk(3, dim=-1)
         h = F.scaled_dot_product_attention(q, k, v)
         return x + self.out(h.mT.reshape(x.shape))
@@ -144,7 +153,7 @@ class _Down(nn.Conv2d):
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels, 3, stride=2, padding=1)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:  # type: ignore[override]
         return super().forward(x)
 
 
@@ -152,5 +161,5 @@ class _Up(nn.Conv2d):
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels, 3, padding=1)
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, embedding: Tensor | None) -> Tensor:  # type: ignore[override]
         return super().forward(F.interpolate(x, scale_factor=2.0))

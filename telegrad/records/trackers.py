@@ -55,17 +55,14 @@ class Trackers:
             tracker.scalars(step, finite)
         self._leave_off()
 
-    def pictures(
-        self, step: int, columns: Mapping[str, Tensor], value_range: tuple[float, float]
-    ) -> None:
+    def pictures(self, step: int, columns: Mapping[str, Tensor]) -> None:
         """Images beside one another: a row for each, a column for each name.
 
         Args:
             step: steps made.
-            columns: images (n, 3, h, w) by name.
-            value_range: of their values.
+            columns: images (n, c, h, w) in [0, 1] by name, in one channel or three.
         """
-        image = side_by_side(list(columns.values()), value_range)
+        image = side_by_side(list(columns.values()))
         for tracker in self._trackers:
             tracker.picture(step, " | ".join(columns), image)
             tracker.save()
@@ -86,11 +83,10 @@ class Trackers:
             warnings.warn(f"{what}; the run goes on", stacklevel=4)
 
 
-def side_by_side(columns: Sequence[Tensor], value_range: tuple[float, float]) -> Tensor:
-    """Columns of images (n, c, h, w) as one, (c, n·h, k·w) in [0, 1]; the last says height and
-    width, to which others are enlarged pixel by pixel."""
-    low, high = value_range
+def side_by_side(columns: Sequence[Tensor]) -> Tensor:
+    """Columns of images (n, c, h, w) as one, (3, n·h, k·w), clipped to [0, 1]; the last says height
+    and width, to which others are enlarged pixel by pixel."""
     size = columns[-1].shape[-2:]
     equal = [F.interpolate(images.detach().float().cpu(), size=size) for images in columns]
     rows = torch.cat([torch.cat(list(images), dim=-2) for images in equal], dim=-1)
-    return ((rows - low) / (high - low)).clamp(0, 1)
+    return rows.clamp(0, 1).expand(3, -1, -1)

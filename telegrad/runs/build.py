@@ -18,10 +18,10 @@ from torch.distributed import is_torchelastic_launched
 
 from telegrad.data import NamedImage
 from telegrad.data.pyramid import GIBIBYTE, Pyramid, build_pyramid
-from telegrad.data.stream import CropStream, grid_of_crops, to_images
+from telegrad.data.stream import CropStream, grid_of_crops
 from telegrad.mge.batches import map_fields
 from telegrad.mge.grids import GridHierarchy
-from telegrad.networks import accept_times, check_network
+from telegrad.networks import accept, check_network
 from telegrad.records import NoRecords, Records
 from telegrad.runs.config import Config
 from telegrad.runs.magnitude import check_magnitude
@@ -92,7 +92,10 @@ def build_network(config: Config) -> nn.Module:
         check_magnitude(config.network, more)
     torch.manual_seed(seed_of(config.seed, NETWORK))
     network: nn.Module = config.network.build(**more)
-    return accept_times(network) if task.timed else network
+    try:
+        return accept(network, task.condition)
+    except ValueError as error:
+        raise ValueError(f"{task.name}: {error}") from error
 
 
 def check_sizes(config: Config, network: nn.Module) -> None:
@@ -120,7 +123,7 @@ def check_sizes(config: Config, network: nn.Module) -> None:
                 f"{where} is {height}×{width}. Use {way_out}."
             )
     small = [(where, shape) for shape, where in shapes.items() if max(shape) <= SMALL]
-    check_network(network, small, timed=task.timed)
+    check_network(network, small, task.call)
 
 
 def check_large_sizes(config: Config, network: nn.Module) -> None:
@@ -130,7 +133,7 @@ def check_large_sizes(config: Config, network: nn.Module) -> None:
         ValueError: if images of some stage come out otherwise.
     """
     large = [(where, shape) for shape, where in _shapes(config).items() if max(shape) > SMALL]
-    check_network(network, large, timed=config.build_task().timed)
+    check_network(network, large, config.build_task().call)
 
 
 def _shapes(config: Config) -> dict[tuple[int, ...], str]:
@@ -158,7 +161,7 @@ def check_loss(config: Config, objective: Objective, network: nn.Module) -> None
     network.eval()
     try:
         with torch.no_grad():
-            images = torch.zeros(2, 3, *side)
+            images = torch.zeros(2, objective.task.channels, *side)
             objective.losses(network, objective.task.draw(images, torch.Generator().manual_seed(0)))
     except Exception as error:  # a loss of the user's own can fail in any way
         raise ValueError(f"{config.loss}: {error}") from error
@@ -197,6 +200,7 @@ def pyramid_of(
         restriction,
         config.build_data().bad_images,
         pairs=task.pairs,
+        scale=task.scale,
         memory=runtime.memory * GIBIBYTE,
         cache_dir=runtime.cache_dir or Path(config.output.directory) / "cache",
         progress=True,
@@ -228,7 +232,7 @@ def build_validation(
     step = max(len(images) // number, 1)
     pyramid = pyramid_of(config, images[::step], grids, objective.task)
     crops = map_fields(lambda _, crop: crop.to(device), grid_of_crops(pyramid, number))
-    return Validation(objective, to_images(crops))
+    return Validation(objective, objective.task.images(crops))
 
 
 def build_records(

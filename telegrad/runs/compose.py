@@ -39,13 +39,13 @@ LENGTHS = ("strategy.steps", "strategy.work_units", "strategy.budget")
 DIRECT = ("task", "strategy", "data", *SETTINGS)
 """Parts whose options may stand without the part's name, where no other part has the same."""
 
-_DEFAULTS = {"task": "Denoising", "data": "Photographs", "optimizer": "Adam", "strategy": "Single"}
+_DEFAULTS = {"task": "Denoising", "data": "Photographs", "strategy": "Single"}
 
 
 def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> Config:
     """The run of these options.
 
-    >>> config = compose({"task": "denoising", "network": "ResNet", "network.channels": 8,
+    >>> config = compose({"task": "paper_denoising", "network": "ResNet", "network.channels": 8,
     ...                   "steps": "40", "t_max": 0.5})
     >>> config.build_strategy().steps, config.build_task().t_max
     (40, 0.5)
@@ -164,6 +164,8 @@ def whole_name(name: str, names: Mapping[str, Any]) -> str:
 def _nearest(name: str, names: Mapping[str, Any]) -> str:
     if name in RENAMED:
         return f"; it is --{RENAMED[name]} now."
+    if name == "t_max":
+        return "; the paper's tasks have it, such as paper_denoising."
     part = name.partition(".")[0]
     short = {n.partition(".")[2]: n for n in names if n.partition(".")[0] in DIRECT}
     guess = did_you_mean(name, [*names, *EVERYDAY, *short, *KINDS])
@@ -187,11 +189,11 @@ def _chosen(kind: str, options: Mapping[str, Any], base: Mapping[str, Any]) -> A
         return resolve(kind, what, functions=True) if isinstance(what, str) else what
     if base.get(kind) is not None:
         return base[kind].factory
-    if kind == "network":
+    if kind in ("network", "optimizer"):
         own = options.get("task")
         task: Any = own if _is_whole("task", own) else _chosen("task", options, base)
         task = task.factory if isinstance(task, Component) else task
-        return resolve(kind, task.default_network, functions=False)
+        return resolve(kind, getattr(task, f"default_{kind}"), functions=False)
     return resolve(kind, _DEFAULTS[kind], functions=False) if kind in _DEFAULTS else None
 
 

@@ -30,15 +30,15 @@ class Config:
     >>> config = Config(task="Denoising", network=Component.of("network", "ResNet", channels=8),
     ...                 strategy=Auto(budget="500wu"))
     >>> config.name
-    'denoising_photographs_resnet_auto_run1'
+    'denoising_s25_photographs_resnet_auto_run1'
 
     Attributes:
         task: what is undone.
-        network: that undoes it.
+        network: that undoes it; the task's own if not given.
         data: images to train on and to validate on.
         loss: of a restored image; the task's own if not given.
-        optimizer: and its arguments; its `lr` is the highest learning rate, the strategy's own if
-            not given.
+        optimizer: and its arguments, the task's own if not given; its `lr` is the highest learning
+            rate, the strategy's own if not given.
         strategy: which levels, how many samples on each, for how long.
         update: clipping and accumulation of gradients.
         validation: when, on how many images.
@@ -54,7 +54,7 @@ class Config:
     network: Any = None
     data: Any = "Photographs"
     loss: Any = None
-    optimizer: Any = "Adam"
+    optimizer: Any = None
     strategy: Any = "Single"
     update: Update = field(default_factory=Update)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
@@ -67,8 +67,9 @@ class Config:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, Component.of(name, getattr(self, name)))
         task = self.build_task()
-        if self.network is None:
-            object.__setattr__(self, "network", Component.of("network", task.default_network))
+        for name, own in (("network", task.default_network), ("optimizer", task.default_optimizer)):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, Component.of(name, own))
         for name, kind in SETTINGS.items():
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"{name}={getattr(self, name)!r}: needs {kind.__name__}(…).")
@@ -84,7 +85,7 @@ class Config:
         """Raises ValueError for options that such an optimizer takes the place of."""
         for name, value in (
             ("decay", self.build_strategy().decay),
-            ("ema", self.validation.ema),
+            ("ema", self.validation.ema or None),
         ):
             if value is not None:
                 raise ValueError(
@@ -124,6 +125,14 @@ class Config:
     def validations(self) -> int:
         """How many."""
         return self.validation.times or self.build_strategy().default_validations
+
+    @property
+    def ema(self) -> float | None:
+        """Decay of the average of weights that is validated and kept; None for no average."""
+        if is_schedule_free(self.optimizer.factory):
+            return None
+        asked = self.validation.ema
+        return self.build_task().default_ema if asked is None else asked or None
 
     def with_output(self, **changes: Any) -> Config:
         """The same run, written elsewhere or under another number."""

@@ -14,7 +14,7 @@ def save_comparison(path: Path, columns: Mapping[str, Tensor], title: str) -> No
 
     Args:
         path: of the picture; its suffix says the format.
-        columns: name → images (n, 3, h, w) in [−1, 1]; the last are what the others should be.
+        columns: name → images (n, c, h, w) in [0, 1]; the last are what the others should be.
         title: above all.
     """
     from matplotlib.figure import Figure
@@ -32,10 +32,10 @@ def save_comparison(path: Path, columns: Mapping[str, Tensor], title: str) -> No
     )
     for column, (name, images) in zip(axes.T, columns.items(), strict=True):
         for axis, image, target in zip(column, images, clean, strict=True):
-            pixels = (image.detach().float().cpu().clamp(-1, 1) + 1) / 2
+            pixels = image.detach().float().cpu().clamp(0, 1).expand(3, -1, -1)
             axis.imshow(pixels.permute(1, 2, 0).numpy(), interpolation="nearest")
             error = (image - target).square().mean().item()
-            psnr = f", {10 * np.log10(4 / error):.1f} dB" if error else ""
+            psnr = f", {10 * np.log10(1 / error):.1f} dB" if error else ""
             axis.set_title(name + psnr, fontsize=8)
             axis.set_axis_off()
     figure.savefig(path)

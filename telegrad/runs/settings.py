@@ -23,9 +23,9 @@ class ValidationSettings:
     images: int = option(64, "crops to validate on", least=1, most=10**5)
     ema: float | None = option(
         None,
-        "decay of an exponential moving average of the weights, such as 0.999, which is then what "
-        "is validated and kept",
-        above=0,
+        "decay of an exponential moving average of the weights, which is then what is validated "
+        "and kept; 0 for none; else the task's, 0.999 but for the paper's",
+        least=0,
         below=1,
     )
 

@@ -7,10 +7,10 @@ from typing import Any
 
 CLASSES = {
     "task": {
-        "denoising": "telegrad.tasks.Denoising",
-        "deblurring": "telegrad.tasks.Deblurring",
-        "inpainting": "telegrad.tasks.Inpainting",
-        "superresolution": "telegrad.tasks.SuperResolution",
+        "denoising": "telegrad.tasks.PaperDenoising",
+        "deblurring": "telegrad.tasks.PaperDeblurring",
+        "inpainting": "telegrad.tasks.PaperInpainting",
+        "superresolution": "telegrad.tasks.PaperSuperResolution",
     },
     "network": {
         "unet": "telegrad.networks.UNet",

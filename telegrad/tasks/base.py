@@ -11,16 +11,17 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from telegrad.losses import MSE, Loss, per_sample
+from telegrad.losses import L1, Loss, per_sample
 from telegrad.mge.restriction import Restriction
+from telegrad.networks.calling import Call, Condition
 from telegrad.options import check_options, option
 
 Draw = dict[str, Tensor]
 """Fields of n draws on one level, by name; the samples come first."""
 
 Network = Callable[..., Tensor]
-"""Called as network(images, times), images (n, c, h, w) in [−1, 1], times (n,) in [0, 1]; or, in a
-task without times, as network(images)."""
+"""Called as network(images), images (n, c, h, w) in the task's range; or with a second argument
+(n,), if the task has one: see `Task.condition`."""
 
 LevelRule = Literal["physical", "pixel"]
 """What an operator with a length is on a coarse level. `physical`: the same continuous problem, so
@@ -44,29 +45,32 @@ class Task(ABC):
     and the methods `draw` and `observe`.
 
     Attributes:
-        name: in the names of runs.
         smallest: least height and width of a level, in pixels.
         divisor: heights and widths of levels must be multiples of it.
-        timed: whether draws have a time, which the network is then given.
-        pairs: whether `draw` takes an image's companion of half the size, `low`, if there is one.
+        value_range: of images, from black to white.
+        condition: the field of a draw, (n,), that a network is given as its second argument if it
+            takes one of that name: `time`, `sigma`, or none.
+        pairs: whether `draw` takes an image's companion, `low`, if there is one.
         pixelwise: whether the corruption of a pixel depends on that pixel alone, so that patches
             pose the same problem.
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
-        scale: how many times larger a restored image is than the one given to `prepare`.
-        default_network: short name of the network that is trained where none is named.
-        network_arguments: arguments of networks that have them, unless they are given.
+        scale: how many times larger a restored image is than the one given to `prepare`, a side.
+        enlarges: how many times larger a network's output is than what it is given, a side.
+        channels: of images, 3 for RGB and 1 for grey.
+        default_network, default_optimizer: short names, where none are said.
+        default_ema: decay of the average of weights that is validated; None for no average.
     """
 
-    name: ClassVar[str]
     smallest: ClassVar[int] = 1
     divisor: ClassVar[int] = 1
-    timed: ClassVar[bool] = True
+    value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    condition: ClassVar[Condition | None] = None
     pairs: ClassVar[bool] = False
     pixelwise: ClassVar[bool] = False
     logs_ssim: ClassVar[bool] = False
-    scale: ClassVar[int] = 1
+    default_optimizer: ClassVar[str] = "AdamW"
+    default_ema: ClassVar[float | None] = 0.999
     default_network: ClassVar[str] = "UNet"
-    network_arguments: ClassVar[Mapping[str, Any]] = {}
 
     restriction: ImageRule = option(
         "averaging",
@@ -77,16 +81,26 @@ class Task(ABC):
     def __post_init__(self) -> None:
         check_options(self)
 
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Of the task, in the names of runs; a class attribute will do."""
+
     @abstractmethod
     def draw(self, clean: Tensor, generator: torch.Generator) -> Draw:
-        """Draws of clean images (n, 3, h, w) in [−1, 1]; all randomness comes from `generator`.
+        """Draws of clean images (n, c, h, w) in the task's range; all that is random comes from
+        `generator`.
 
         The field `clean` is what the network's output is compared with.
         """
 
     @abstractmethod
     def observe(self, draw: Draw) -> Tensor:
-        """The corrupted images (n, 3, h, w) that the network is given."""
+        """The corrupted images (n, c, h, w) that the network is given."""
+
+    def unrestored(self, draw: Draw) -> Tensor:
+        """The corrupted images, as large as the clean ones, to compare the network's with."""
+        return self.observe(draw)
 
     @property
     def rules(self) -> Mapping[Any, Restriction]:
@@ -100,14 +114,39 @@ class Task(ABC):
         return max(8, self.smallest)
 
     @property
-    def longest_time(self) -> float:
-        """The largest time of a draw, in [0, 1]; 0 for a task that has none."""
-        return float(getattr(self, "t_max", 0.0)) if self.timed else 0.0
-
-    @property
     def default_loss(self) -> Loss:
         """What is trained on where nothing is said."""
-        return MSE()
+        return L1()
+
+    @property
+    def scale(self) -> int:
+        return 1
+
+    @property
+    def enlarges(self) -> int:
+        return 1
+
+    @property
+    def channels(self) -> int:
+        return 3
+
+    @property
+    def call(self) -> Call:
+        """How it calls a network."""
+        return Call(self.condition, self.channels, self.enlarges)
+
+    @property
+    def network_arguments(self) -> Mapping[str, Any]:
+        """Arguments that networks get which have them."""
+        c = self.channels
+        return {"time": False, "in_channels": c, "out_channels": c, "scale": self.enlarges}
+
+    def images(self, pixels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Images (n, c, h, w) in the task's range, of pixels (n, 3, h, w) of uint8, by field."""
+        low, high = self.value_range
+        width = 255 / (high - low)
+        images = {name: field.float() / width + low for name, field in pixels.items()}
+        return images if self.channels == 3 else {name: grey(x) for name, x in images.items()}
 
     def at_size(self, finest: tuple[int, int]) -> Task:
         """The task with its lengths meant on a finest level of (height, width) pixels."""
@@ -118,9 +157,9 @@ class Task(ABC):
         return self
 
     def restore(self, network: Network, draw: Draw) -> Tensor:
-        """The network's restored images (n, 3, h, w)."""
+        """The network's restored images, of the clean ones' shape."""
         images = self.observe(draw)
-        return network(images, draw["time"]) if self.timed else network(images)
+        return network(images) if self.condition is None else network(images, draw[self.condition])
 
     def losses(
         self,
@@ -134,35 +173,40 @@ class Task(ABC):
         return per_sample(loss or self.default_loss, restored, draw["clean"])
 
     def prepare(self, image: Tensor, noise: float) -> tuple[Tensor, Tensor | None]:
-        """What a network is given for photographs, and their times, if it takes any.
-
-        A photograph Kx + σn has the form (1 − t)·Kx + t·z that training sees after scaling by 1 − t
-        with t = σ/(1 + σ); t is at most the largest time that was trained on.
+        """What a network is given for photographs, and its second argument, if it takes any.
 
         Args:
-            image: (n, 3, h, w) in [−1, 1].
-            noise: its standard deviation σ on [−1, 1].
+            image: (n, c, h, w) in the task's range.
+            noise: its standard deviation, on that range.
 
         Raises:
             ValueError: for images of another shape, or noise below 0.
         """
         check_images("Task.prepare", image)
-        if not (math.isfinite(noise) and noise >= 0):
-            raise ValueError(f"Task.prepare: noise={noise}; needs a standard deviation from 0 on.")
-        if not self.timed:
-            return image, None
-        t = min(noise / (1 + noise), self.longest_time)
-        return (1 - t) * image, torch.full((len(image),), t, device=image.device)
+        check_noise(noise)
+        return image, None
+
+
+def grey(images: Tensor) -> Tensor:
+    """The luma (n, 1, h, w) of RGB images (n, 3, h, w), as ITU-R BT.601 weights the colors."""
+    weights = images.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+    return (weights * images).sum(1, keepdim=True)
+
+
+def check_noise(noise: float) -> None:
+    """Raises ValueError unless it can be a standard deviation."""
+    if not (math.isfinite(noise) and noise >= 0):
+        raise ValueError(f"Task.prepare: noise={noise}; needs a standard deviation from 0 on.")
 
 
 def check_images(name: str, images: Tensor) -> None:
-    """Raises ValueError or TypeError unless these are images (n, 3, h, w), by their outside."""
+    """Raises ValueError or TypeError unless these are images (n, c, h, w), by their outside."""
     if not isinstance(images, Tensor):
-        raise TypeError(f"{name}: got a {type(images).__name__}; needs a tensor (n, 3, h, w).")
+        raise TypeError(f"{name}: got a {type(images).__name__}; needs a tensor (n, c, h, w).")
     if images.ndim != 4 or not images.numel() or not images.is_floating_point():
         raise ValueError(
             f"{name}: images of shape {tuple(images.shape)} and type {images.dtype}; needs "
-            f"(n, 3, h, w) of floating point, one or more."
+            f"(n, c, h, w) of floating point, one or more."
         )
 
 
@@ -183,36 +227,3 @@ def check_draw(name: str, draw: Draw, **shapes: tuple[int, ...]) -> None:
     if len({draw[key].device for key in shapes}) > 1:
         devices = {key: str(draw[key].device) for key in shapes}
         raise ValueError(f"{name}: a draw on {devices}; needs all of it on one device.")
-
-
-def draw_noise_and_time(clean: Tensor, t_max: float, generator: torch.Generator) -> Draw:
-    """Clean images with Gaussian noise z ~ N(0, I) and times t ~ U(0, t_max)."""
-    check_images("Task.draw", clean)
-    if generator.device.type != clean.device.type:
-        raise ValueError(
-            f"Task.draw: images on {clean.device}, generator on {generator.device}; needs both on "
-            f"one device."
-        )
-    noise = torch.empty_like(clean)
-    as_it_lies = noise if noise.is_contiguous() else noise.permute(0, 2, 3, 1)  # 8 times faster
-    as_it_lies.normal_(generator=generator)
-    time = t_max * torch.rand(len(clean), generator=generator, device=clean.device)
-    return {"clean": clean, "noise": noise, "time": time}
-
-
-def at_time(corrupted: Tensor, draw: Draw) -> Tensor:
-    """x_t = (1 − t)·x_corrupted + t·z."""
-    shape = tuple(corrupted.shape)
-    check_draw("Task.observe", draw, clean=shape, noise=shape, time=shape[:1])
-    t = draw["time"][:, None, None, None]
-    return (1 - t) * corrupted + t * draw["noise"]
-
-
-def t_max_option() -> Any:
-    """The largest time of corruption, as an option."""
-    return option(
-        0.1,
-        "largest time of corruption t ~ U(0, t_max); noise has the standard deviation t on [−1, 1]",
-        above=0,
-        most=1,
-    )

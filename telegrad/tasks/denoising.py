@@ -1,4 +1,4 @@
-"""Denoising: x_t = (1 − t)·x + t·z with Gaussian noise z and a random time t."""
+"""Denoising: y = x + σ·z with Gaussian noise z."""
 
 from __future__ import annotations
 
@@ -8,25 +8,60 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from telegrad.tasks.base import Draw, Task, at_time, draw_noise_and_time, t_max_option
+from telegrad.networks.calling import Condition
+from telegrad.options import option
+from telegrad.tasks.base import Draw, check_draw, check_images, check_noise
+from telegrad.tasks.restoration import RestorationTask, Span, ends, said, uniform, white_noise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Denoising(Task):
-    """x_t = (1 − t)·x + t·z, z ~ N(0, I), t ~ U(0, t_max); the target is x.
+class Denoising(RestorationTask):
+    """y = x + σ·z, z ~ N(0, I), not clipped; the target is x.
 
-    By default the image is averaged and the noise stays white with unit variance on coarser levels,
-    so that each level is the same denoising problem. The authors' code takes every second pixel of
-    both: restriction="injection".
+    A network that takes `sigma` is given it, in [0, 1]. On coarse levels the image is averaged and
+    the noise keeps its standard deviation: the same problem at the same σ.
+
+    Source: Zhang et al., *Beyond a Gaussian denoiser* (DnCNN), IEEE Trans. Image Process. 2017,
+    for σ and blind training.
     """
 
-    name: ClassVar[str] = "denoising"
+    condition: ClassVar[Condition | None] = "sigma"
     pixelwise: ClassVar[bool] = True
 
-    t_max: float = t_max_option()
+    sigma: Span = option(
+        25.0,
+        "standard deviation of the noise on 0 … 255, from 0 to 255: 25, or 0..50 drawn per image",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.sigmas  # noqa: B018  raises for what can't be
+
+    @property
+    def sigmas(self) -> tuple[float, float]:
+        """The least and the largest, on 0 … 255."""
+        return ends("sigma", self.sigma, least=0, most=255)
+
+    @property
+    def name(self) -> str:
+        return f"denoising_s{said(self.sigmas)}"
 
     def draw(self, clean: Tensor, generator: torch.Generator) -> Draw:
-        return draw_noise_and_time(clean, self.t_max, generator)
+        noise = white_noise(clean, generator, "Denoising.draw")
+        return {
+            "clean": clean,
+            "noise": noise,
+            "sigma": uniform(clean, self.sigmas, generator) / 255,
+        }
 
     def observe(self, draw: Draw) -> Tensor:
-        return at_time(draw["clean"], draw)
+        shape = tuple(draw["clean"].shape)
+        check_draw("Denoising.observe", draw, clean=shape, noise=shape, sigma=shape[:1])
+        return draw["clean"] + draw["sigma"][:, None, None, None] * draw["noise"]
+
+    def prepare(self, image: Tensor, noise: float) -> tuple[Tensor, Tensor | None]:
+        """As `Task.prepare`; the second argument is the noise, at most the largest trained on."""
+        check_images("Denoising.prepare", image)
+        check_noise(noise)
+        low, high = (sigma / 255 for sigma in self.sigmas)
+        return image, image.new_full((len(image),), min(max(noise, low), high))

@@ -15,8 +15,8 @@ from telegrad.tasks.base import Draw, Network, Task
 class Objective:
     """A task and a loss.
 
-    >>> from telegrad.tasks import Denoising
-    >>> Objective(Denoising()).loss
+    >>> from telegrad.tasks import PaperDenoising
+    >>> Objective(PaperDenoising()).loss
     MSE()
 
     Attributes:
@@ -29,7 +29,7 @@ class Objective:
     loss: Loss | Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
-        low, high = getattr(self.task, "value_range", (-1.0, 1.0))
+        low, high = self.task.value_range
         loss = self.task.default_loss if self.loss is None else self.loss
         loss = loss.for_range(high - low) if isinstance(loss, Loss) else loss
         object.__setattr__(self, "loss", loss)
@@ -39,6 +39,6 @@ class Objective:
         return self.task.losses(network, draw, self.loss)
 
     def losses_of(self, restored: Tensor, clean: Tensor) -> Tensor:
-        """The loss of each restored image (n, 3, h, w), shape (n,)."""
+        """The loss of each restored image (n, c, h, w), shape (n,)."""
         assert self.loss is not None
         return per_sample(self.loss, restored, clean)

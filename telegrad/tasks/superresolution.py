@@ -1,65 +1,71 @@
-"""Super-resolution ×2: from an image of half the size, trained on structural similarity."""
+"""Super-resolution: from a small image to one of two, three, four or eight times its size."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from telegrad.losses import SSIM, Loss
-from telegrad.losses.ssim import SMALLEST
 from telegrad.mge.restriction import Restriction
-from telegrad.tasks.base import Draw, Task, check_draw, check_images
+from telegrad.options import option
+from telegrad.tasks.base import Draw, check_draw, check_images
+from telegrad.tasks.bicubic import bicubic
+from telegrad.tasks.restoration import RestorationTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class SuperResolution(Task):
-    """The network refines the bilinear upsampling of a low-resolution image; the loss is −SSIM.
+class SuperResolution(RestorationTask):
+    """From the small image y = bicubic(x)↓s to x; the network enlarges it.
 
-    A draw is a pair of images, high resolution (`clean`) and half of it (`low`), which are
-    restricted together. Where a dataset has no low one, it is the bilinear downsampling of the high
-    one, which at a factor of two is the mean of 2×2 pixels.
+    Where a dataset has small images of its own, these are taken. On each level the small image is
+    made from that level's image, so that all levels pose the same problem.
     """
 
-    name: ClassVar[str] = "superresolution"
-    smallest: ClassVar[int] = SMALLEST
-    divisor: ClassVar[int] = 2
-    timed: ClassVar[bool] = False
     pairs: ClassVar[bool] = True
-    scale: ClassVar[int] = 2
-    default_network: ClassVar[str] = "SRNet"
-    network_arguments: ClassVar[Mapping[str, Any]] = {"time": False}
+
+    scale: Literal[2, 3, 4, 8] = option(2, "how many times larger the restored image is, a side")
 
     @property
-    def rules(self) -> Mapping[Any, Restriction]:
+    def name(self) -> str:
+        return f"superresolution_x{self.scale}"
+
+    @property
+    def divisor(self) -> int:  # type: ignore[override]
+        return self.scale
+
+    @property
+    def smallest(self) -> int:  # type: ignore[override]
+        """Four pixels of the small image."""
+        return 4 * self.scale
+
+    @property
+    def smallest_useful(self) -> int:
+        return 8 * self.scale
+
+    @property
+    def enlarges(self) -> int:
+        return self.scale
+
+    @property
+    def rules(self) -> Mapping[object, Restriction]:
         return {"clean": self.restriction, "low": self.restriction}
 
-    @property
-    def default_loss(self) -> Loss:
-        return SSIM()
-
     def draw(self, clean: Tensor, generator: torch.Generator, low: Tensor | None = None) -> Draw:
-        """Pairs of `clean` and `low` (n, 3, h/2, w/2), which is made from `clean` if not given."""
+        """Draws of images `clean` (n, c, h, w), with small ones `low` (n, c, h/s, w/s) if given."""
         check_images("SuperResolution.draw", clean)
-        if low is None:
-            low = F.interpolate(clean, scale_factor=0.5, mode="bilinear", align_corners=False)
-        return {"clean": clean, "low": low}
+        return {"clean": clean} if low is None else {"clean": clean, "low": low}
 
     def observe(self, draw: Draw) -> Tensor:
-        if "clean" in draw:
-            n, c, height, width = draw["clean"].shape
-            check_draw("SuperResolution.observe", draw, low=(n, c, height // 2, width // 2))
-        return _enlarged(draw["low"])
+        n, c, height, width = draw["clean"].shape
+        size = height // self.scale, width // self.scale
+        if "low" not in draw:
+            return bicubic(draw["clean"], size)
+        check_draw("SuperResolution.observe", draw, low=(n, c, *size))
+        return draw["low"]
 
-    def prepare(self, image: Tensor, noise: float) -> tuple[Tensor, Tensor | None]:
-        """The photographs at twice their height and width; the noise in them stays."""
-        check_images("SuperResolution.prepare", image)
-        return _enlarged(image), None
-
-
-def _enlarged(images: Tensor) -> Tensor:
-    return F.interpolate(images, scale_factor=2.0, mode="bilinear", align_corners=False)
+    def unrestored(self, draw: Draw) -> Tensor:
+        """The small images, enlarged by bicubic interpolation."""
+        return bicubic(self.observe(draw), tuple(draw["clean"].shape[-2:]))

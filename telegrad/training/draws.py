@@ -10,7 +10,6 @@ import torch
 from lightning_fabric import Fabric
 
 from telegrad.data.pyramid import Crops, resized
-from telegrad.data.stream import to_images
 from telegrad.mge.batches import map_fields
 from telegrad.mge.restriction import Restriction
 from telegrad.mge.shells import Shells
@@ -42,7 +41,7 @@ def draw_shell(
     if crops is None:
         return None
     on_device = map_fields(lambda _, pixels: pixels.to(device, non_blocking=True), crops)
-    images = to_images(on_device)
+    images = task.images(on_device)
     return task.draw(**(resized(images, shape) if shape else images), generator=noise)
 
 

@@ -148,8 +148,7 @@ def validate(
         number = min(EXAMPLES, len(validation.draw["clean"]))
         examples = validation.examples(state.evaluated, number)
         columns = dict(zip(("corrupted", "restored", "clean"), examples, strict=True))
-        of_task = getattr(validation.objective.task, "value_range", (-1.0, 1.0))
-        records.trackers.pictures(progress.iteration, columns, of_task)
+        records.trackers.pictures(progress.iteration, columns)
     bar.set_postfix_str(f"loss {quality.loss:.3g}, PSNR {quality.mean_psnr:.2f} dB", refresh=False)
     if quality.loss < progress.best_loss:
         progress.best_loss, progress.best_iteration = quality.loss, progress.iteration

@@ -24,9 +24,9 @@ class Quality:
 
     Attributes:
         loss: what is trained on, averaged over the images.
-        mse: (n,) mean squared error of each image as it comes out, on [−1, 1].
-        psnr: (n,) peak signal-to-noise ratio in dB, at a range of 2, of each image as it would be
-            written: clipped to [−1, 1], over all pixels and channels.
+        mse: (n,) mean squared error of each image as it comes out, on the task's range.
+        psnr: (n,) peak signal-to-noise ratio in dB of each image as it would be written: clipped to
+            the task's range, over all pixels and channels.
         ssim: (n,) structural similarity, likewise; not a number for images below 16×16.
     """
 
@@ -59,13 +59,16 @@ class Quality:
 
 
 def quality_of(objective: Objective, restored: Tensor, clean: Tensor) -> Quality:
-    """Quality of restored images (n, 3, h, w), beside the clean ones."""
+    """Quality of restored images (n, c, h, w), beside the clean ones."""
     from torchmetrics.functional.image import peak_signal_noise_ratio
 
-    written = restored.clamp(-1, 1)
-    psnr = peak_signal_noise_ratio(written, clean, data_range=2.0, dim=(1, 2, 3), reduction="none")
+    low, high = objective.task.value_range
+    written, width = restored.clamp(low, high), high - low
+    psnr = peak_signal_noise_ratio(
+        written, clean, data_range=width, dim=(1, 2, 3), reduction="none"
+    )
     large = min(clean.shape[-2:]) >= SMALLEST
-    ssim = similarity(written, clean) if large else torch.full_like(psnr, float("nan"))
+    ssim = similarity(written, clean, width) if large else torch.full_like(psnr, float("nan"))
     mse = (restored - clean).square().mean((1, 2, 3))
     loss = objective.losses_of(restored, clean).mean().item()
     return Quality(loss, mse.cpu(), psnr.cpu(), ssim.cpu())
@@ -79,19 +82,12 @@ def together(qualities: Sequence[Quality]) -> Quality:
     return Quality(sum(losses) / sum(numbers), *parts)
 
 
-class _Unchanged(nn.Module):
-    """Restores nothing."""
-
-    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
-        return x
-
-
 class Validation:
     """A fixed set of draws on the finest level, and what a network makes of them.
 
     Args:
         objective: task and loss.
-        images: `clean` (n, 3, h, w) in [−1, 1], on the device of the network, and what else the
+        images: `clean` (n, c, h, w) in the task's range, on the network's device, and what else the
             task's `draw` takes.
         batch_size: images per pass.
     """
@@ -111,15 +107,23 @@ class Validation:
 
     def corrupted(self) -> Quality:
         """Quality of the corrupted images themselves."""
-        return self.evaluate(_Unchanged())
+        return quality_of(
+            self.objective, self.objective.task.unrestored(self.draw), self.draw["clean"]
+        )
 
     def examples(self, network: nn.Module, number: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Corrupted, restored, clean images (number, 3, h, w), from weak to strong corruption."""
+        """Corrupted, restored and clean images to be shown, from weak to strong corruption.
+
+        Each is (number, c, h, w), and lies in [0, 1] but for what goes beyond black and white.
+        """
         by_quality = self.corrupted().psnr.argsort(descending=True)
         places = (torch.arange(number) + 0.5) / number * len(by_quality)
         chosen = by_quality[places.long()].to(self.draw["clean"].device)
         draw = {name: field[chosen] for name, field in self.draw.items()}
-        return self.objective.task.observe(draw), self._restored(network, draw), draw["clean"]
+        task, (low, high) = self.objective.task, self.objective.task.value_range
+        images = task.unrestored(draw), self._restored(network, draw), draw["clean"]
+        corrupted, restored, clean = ((image - low) / (high - low) for image in images)
+        return corrupted, restored, clean
 
     @torch.no_grad()
     def _restored(self, network: nn.Module, draw: Draw) -> Tensor:

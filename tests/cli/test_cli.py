@@ -17,7 +17,7 @@ SMALL = (
 
 
 def train(*options, results):
-    return main(["train", "denoising", *SMALL, "--out", str(results), *options])
+    return main(["train", "paper_denoising", *SMALL, "--out", str(results), *options])
 
 
 def refused(*options, capsys, results="results"):
@@ -105,7 +105,9 @@ def test_the_stored_configuration_runs_again_and_options_after_it_win(tmp_path, 
     assert train("--seed", "7", "--t_max", "0.3", results=tmp_path) == 0
     stored = tmp_path / "runs/denoising_photographs_resnet_single_run1/config.yaml"
     assert (
-        main(["train", "denoising", "--config", str(stored), "--run_id", "2", "--t_max", "0.2"])
+        main(
+            ["train", "paper_denoising", "--config", str(stored), "--run_id", "2", "--t_max", "0.2"]
+        )
         == 0
     )
     again = yaml.safe_load(
@@ -205,7 +207,7 @@ def test_wrong_input_ends_in_a_clear_message_and_exit_code_2(options, says, caps
 
 
 def test_an_unknown_task_says_which_there_are(capsys):
-    for arguments, says in ((["train", "dehazing"], "Tasks: Deblurring, Denoising"),
+    for arguments, says in ((["train", "dehazing"], "Tasks: PaperDeblurring, PaperDenoising"),
                             (["train"], "which task? One of denoising")):  # fmt: skip
         assert main(arguments) == 2
         assert says in capsys.readouterr().err
@@ -214,16 +216,19 @@ def test_an_unknown_task_says_which_there_are(capsys):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ("superresolution --t_max 0.1", "no option --t_max"),
-        ("superresolution --network unet", "needs a multiple of 16"),
-        ("superresolution --size 16 --levels 2 --strategy cascadic", "levels of at least 16×16"),
-        ("superresolution --size 34 --levels 2 --strategy cascadic", "divisible by 2"),
-        ("deblurring --sigma -1", "sigma=-1.0: needs"),
-        ("denoising --batch_size null --batch_sizes []", "got 0 for 2 levels"),
-        ("denoising --batch_size null --batch_sizes [4,2,1]", "got 3 for 2 levels"),
-        ("deblurring --sigma 1e300", "sigma=1e+300: needs"),
-        ("inpainting --sigma 1", "no option --sigma"),
-        ("deblurring --level_rule exact", "--level_rule=exact"),
+        ("paper_superresolution --t_max 0.1", "no option --t_max"),
+        ("paper_superresolution --network unet", "needs a multiple of 16"),
+        (
+            "paper_superresolution --size 16 --levels 2 --strategy cascadic",
+            "levels of at least 16×16",
+        ),
+        ("paper_superresolution --size 34 --levels 2 --strategy cascadic", "divisible by 2"),
+        ("paper_deblurring --sigma -1", "sigma=-1.0: needs"),
+        ("paper_denoising --batch_size null --batch_sizes []", "got 0 for 2 levels"),
+        ("paper_denoising --batch_size null --batch_sizes [4,2,1]", "got 3 for 2 levels"),
+        ("paper_deblurring --sigma 1e300", "sigma=1e+300: needs"),
+        ("paper_inpainting --sigma 1", "no option --sigma"),
+        ("paper_deblurring --level_rule exact", "--level_rule=exact"),
     ],
 )
 def test_options_that_do_not_suit_the_task(options, says, capsys, tmp_path):
@@ -242,7 +247,7 @@ def test_a_wrong_key_in_a_yaml_file_is_an_error(tmp_path, capsys):
 
 
 def test_the_task_can_stand_in_the_file(tmp_path, capsys):
-    (tmp_path / "config.yaml").write_text("task: inpainting\n")
+    (tmp_path / "config.yaml").write_text("task: paper_inpainting\n")
     options = [*SMALL, "--config", str(tmp_path / "config.yaml"), "--out", str(tmp_path)]
     assert main(["train", *options]) == 0
     assert "Trained inpainting_photographs" in capsys.readouterr().out
@@ -285,7 +290,7 @@ def test_names_that_are_none_are_refused(arguments, says, capsys):
 
 
 def test_help_names_every_option_of_the_chosen_parts(capsys):
-    assert main(["train", "deblurring", "--strategy", "Auto", "--help"]) == 0
+    assert main(["train", "paper_deblurring", "--strategy", "Auto", "--help"]) == 0
     said = capsys.readouterr().out
     for name in ("--sigma", "--patches", "--network.channels", "--optimizer.betas", "--run_id",
                  "--learning_rate", "--bad_images", "--ema", "--precision"):  # fmt: skip
@@ -328,7 +333,7 @@ def test_diagnose_a_trained_and_a_new_network(tmp_path, capsys):
     assert "4 draws on 3 levels" in said and "Too few draws (4)" in said
 
     new = "--network resnet --network.channels 8 --size 16 --levels 1 --draws 8".split()
-    assert main(["diagnose", "deblurring", *new]) == 0
+    assert main(["diagnose", "paper_deblurring", *new]) == 0
     assert "There is one level" in capsys.readouterr().out
 
 
@@ -336,12 +341,15 @@ def test_diagnose_a_trained_and_a_new_network(tmp_path, capsys):
     ("options", "says"),
     [
         ("nothing.pt", "no such file"),
-        ("denoising --network vgg", "Networks: ResNet, SRNet, UNet"),
-        ("denoising --sigma 2", "no option --sigma"),
-        ("denoising --draws 1 --network resnet --network.channels 8", "draws=1: needs 2 or more"),
-        ("denoising --size 9", "UNet needs sizes divisible by 4"),
-        ("denoising --data folder", "path"),
-        ("denoising --budget 0.5", "0.5 work units a step doesn't buy one sample"),
+        ("paper_denoising --network vgg", "Networks: ResNet, SRNet, UNet"),
+        ("paper_denoising --sigma 2", "no option --sigma"),
+        (
+            "paper_denoising --draws 1 --network resnet --network.channels 8",
+            "draws=1: needs 2 or more",
+        ),
+        ("paper_denoising --size 9", "UNet needs sizes divisible by 4"),
+        ("paper_denoising --data folder", "path"),
+        ("paper_denoising --budget 0.5", "0.5 work units a step doesn't buy one sample"),
     ],
 )
 def test_what_can_not_be_diagnosed(options, says, capsys):

@@ -40,7 +40,7 @@ def test_version_and_help_answer_without_torch(words):
 
 
 def test_train_without_its_packages_says_in_one_line_what_to_install():
-    done = without(["jsonargparse", "lightning_fabric"], "train", "denoising")
+    done = without(["jsonargparse", "lightning_fabric"], "train", "paper_denoising")
     assert done.returncode == 2
     assert "pip install 'telegrad[train]'" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -60,7 +60,7 @@ def test_every_command_has_help_with_an_example(command, capsys):
 
 
 def test_a_dozen_options_head_the_help(capsys):
-    assert main(["train", "denoising", "--network", "ResNet", "--help"]) == 0
+    assert main(["train", "paper_denoising", "--network", "ResNet", "--help"]) == 0
     head, *groups = capsys.readouterr().out.split("\n\n")[2:-1]
     assert len([line for line in head.splitlines() if line.startswith("  --")]) <= 12
     titles = [group.splitlines()[0] for group in groups]

@@ -82,7 +82,7 @@ def test_prepare_replaces_files_only_when_it_is_told_to(here, capsys):
 
 def test_diagnose_writes_a_new_file_only(here, capsys):
     Path("notes.json").write_text("mine")
-    words = ["diagnose", "denoising", *SMALL[:6], "--draws", "2", "--json", "notes.json"]
+    words = ["diagnose", "paper_denoising", *SMALL[:6], "--draws", "2", "--json", "notes.json"]
     said = refused(words, capsys)
     assert "--json notes.json is there already" in said and "--overwrite" in said
     assert main([*words, "--overwrite"]) == 0
@@ -110,7 +110,7 @@ def test_a_table_of_someone_else_is_not_replaced_by_reproduce(here, capsys):
 
 
 def test_results_among_photographs_are_not_trained_on(here, capsys):
-    words = ["train", "denoising", "--data", ".", "--out", ".", *SMALL]
+    words = ["train", "paper_denoising", "--data", ".", "--out", ".", *SMALL]
     assert main(words) == 0, capsys.readouterr().err
     assert main([*words, "--overwrite"]) == 0, capsys.readouterr().err
     (run,) = Path("runs").iterdir()
@@ -119,7 +119,7 @@ def test_results_among_photographs_are_not_trained_on(here, capsys):
 
 
 def test_a_run_that_is_there_is_replaced_only_when_that_is_asked_for(here, capsys):
-    words = ["train", "denoising", "--data", "photos", *SMALL]
+    words = ["train", "paper_denoising", "--data", "photos", *SMALL]
     assert main(words) == 0
     said = refused(words, capsys)
     assert "are there already" in said and "overwrite" in said
@@ -127,7 +127,7 @@ def test_a_run_that_is_there_is_replaced_only_when_that_is_asked_for(here, capsy
 
 @pytest.mark.parametrize("how", [["--overwrite"], ["--resume"], []])
 def test_a_run_that_another_process_works_on_is_left_alone(here, capsys, how):
-    words = ["train", "denoising", "--data", "photos", *SMALL]
+    words = ["train", "paper_denoising", "--data", "photos", *SMALL]
     assert main(words) == 0
     (run,) = Path("results/runs").iterdir()
     if how == ["--resume"]:
@@ -147,13 +147,13 @@ def test_a_directory_of_comparisons_has_one_process_at_a_time(here, capsys):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_that_can_not_be_written_is_named(here, capsys):
     Path("closed").mkdir(mode=0o500)
-    words = ["train", "denoising", "--data", "photos", "--out", "closed/r", *SMALL]
+    words = ["train", "paper_denoising", "--data", "photos", "--out", "closed/r", *SMALL]
     assert "can't be written" in refused(words, capsys)
 
 
 def test_a_file_in_the_place_of_a_directory_is_named(here, capsys):
     Path("taken").write_text("mine")
-    words = ["train", "denoising", "--data", "photos", "--out", "taken", *SMALL]
+    words = ["train", "paper_denoising", "--data", "photos", "--out", "taken", *SMALL]
     assert "can't be written" in refused(words, capsys)
     assert main(["prepare", "urban100", "photos", "--path", "taken"]) == 2
     assert main(["restore", str(MODEL), "photos", "--out", "taken"]) == 2

@@ -175,7 +175,7 @@ def test_a_transparent_color_of_16_bits_is_hidden(tmp_path):
     (tmp_path / "a.png").write_bytes(png_of(values, (b"tRNS", struct.pack(">HHH", 1, 2, 3))))
     picture = read_picture(tmp_path / "a.png")
     assert picture.alpha.tolist()[1] == [65535, 0, 65535, 65535]
-    assert picture.rgb.min() > 0.8
+    assert picture.rgb.min() > 0.9
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])

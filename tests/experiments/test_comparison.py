@@ -30,7 +30,7 @@ from torch import nn
 
 from telegrad.losses import Loss
 from telegrad.schedules import Strategy, single
-from telegrad.tasks import Denoising
+from telegrad.tasks import PaperDenoising
 
 
 class MyNet(nn.Module):
@@ -48,7 +48,7 @@ class MyLoss(Loss):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MyTask(Denoising):
+class MyTask(PaperDenoising):
     name = "mine"
 
 
@@ -80,13 +80,13 @@ def own_module(tmp_path, monkeypatch):
 
 
 def test_every_run_has_its_own_place_seed_and_label(tmp_path, small, configs_of):
-    both = {"tasks": ["denoising", "deblurring"], "networks": ["ResNet", "UNet"]}
+    both = {"tasks": ["paper_denoising", "paper_deblurring"], "networks": ["ResNet", "UNet"]}
     larger = {"size": 32, "levels": None, "budget": "600wu", "network.channels": 16}
     runs = configs_of(small(**both, **larger), tmp_path)
     assert len(runs) == 2 * 2 * 2 * 2 == len({run.output.directory for run in runs})
     assert {(run.task.short_name, run.network.short_name, run.label, run.seed) for run in runs} == {
         (task, network, label, seed)
-        for task in ("Denoising", "Deblurring")
+        for task in ("PaperDenoising", "PaperDeblurring")
         for network in ("ResNet", "UNet")
         for label in ("single", "auto")
         for seed in (0, 1)
@@ -98,8 +98,8 @@ def test_every_run_has_its_own_place_seed_and_label(tmp_path, small, configs_of)
 
 def test_options_of_a_strategy_go_before_those_of_a_task_and_of_all(tmp_path, small, configs_of):
     comparison = small(
-        tasks=["deblurring"],
-        of_task={"deblurring": {"sigma": 2.0, "validation.images": 8}},
+        tasks=["paper_deblurring"],
+        of_task={"paper_deblurring": {"sigma": 2.0, "validation.images": 8}},
         strategies={
             "a": {"strategy": "Single", "batch_size": 4, "sigma": 1.0},
             "b": {"strategy": "telegrad.schedules.Auto"},
@@ -180,7 +180,7 @@ def test_networks_losses_optimizers_and_tasks_may_be_the_users_own(
     ("changes", "says"),
     [
         ({"seeds": []}, r"seeds=\[\]; needs a list of one or more"),
-        ({"tasks": ["denoising", "denoising"]}, "needs each of them once"),
+        ({"tasks": ["paper_denoising", "paper_denoising"]}, "needs each of them once"),
         ({"networks": ["ResNet", "resnet"]}, "two names stand for one class"),
         (
             {"strategies": ["best"]},
@@ -203,12 +203,12 @@ def test_networks_losses_optimizers_and_tasks_may_be_the_users_own(
         ({"networks": ["vgg"]}, "of denoising with vgg: network=vgg: no such name"),
         (
             {
-                "tasks": ["superresolution"],
+                "tasks": ["paper_superresolution"],
                 "networks": ["ResNet", "UNet"],
                 "size": 32,
                 "network.channels": 16,
             },
-            "'single' of superresolution with UNet: .*The task has no times",
+            "'single' of paper_superresolution with UNet: .*The task has no times",
         ),
         (
             {"network.channels": 10**6},
@@ -227,13 +227,16 @@ def test_networks_losses_optimizers_and_tasks_may_be_the_users_own(
             {"strategies": {"a": {"strategy": "Auto", "output.label": "b"}}},
             "output.label can't be an option of 'a'",
         ),
-        ({"of_task": {"inpainting": {}}}, "of_task has options of inpainting, which is not one"),
+        (
+            {"of_task": {"paper_inpainting": {}}},
+            "of_task has options of paper_inpainting, which is not one",
+        ),
         (
             {
-                "tasks": ["denoising", "deblurring"],
-                "of_task": {"deblurring": {"sigma": -1}},
+                "tasks": ["paper_denoising", "paper_deblurring"],
+                "of_task": {"paper_deblurring": {"sigma": -1}},
             },
-            "'single' of deblurring with ResNet: .*sigma",
+            "'single' of paper_deblurring with ResNet: .*sigma",
         ),
         (
             {"strategies": {"a": {"strategy": "Auto"}, "b": {"batch_size": 16}}},

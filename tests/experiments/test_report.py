@@ -99,7 +99,7 @@ def test_it_shows_tables_curves_work_variances_decisions_and_commands(runs):
     text = page(runs)
     for part in ("95 % confidence interval", "Validation loss against work units", "against seconds",
                  "Work units by the finest level", "correction_variance", "What runs decided", "iteration 9: moving &lt;on&gt;", "How to make each again",
-                 "telegrad train denoising --network ResNet --network.channels 8",
+                 "telegrad train paper_denoising --network ResNet --network.channels 8",
                  "against the best"):  # fmt: skip
         assert part in text
     assert "Restored images" in text
@@ -167,7 +167,7 @@ class OwnNet(nn.Module):
     "options",
     [
         {
-            "task": "superresolution",
+            "task": "paper_superresolution",
             "network": "SRNet",
             "size": 128,
             "strategy": "Auto",
@@ -187,7 +187,7 @@ class OwnNet(nn.Module):
         {"label": "5", "compile": True, "precision": "bf16-mixed", "ema": 0.99, "run_id": 3},
         {"network": "own_net_for_report.OwnNet", "network.width": 6, "network.form": None},
         {"network": "own_net_for_report.OwnNet", "network.parts": [3]},
-        {"task": "denoising", "restriction": "injection", "t_max": 0.25},
+        {"task": "paper_denoising", "restriction": "injection", "t_max": 0.25},
         {"data": "STL10", "size": 32},
     ],
     ids=str,

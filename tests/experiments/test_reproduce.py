@@ -86,7 +86,7 @@ def test_a_small_part_is_made_and_tabled(tmp_path, capsys):
         ("--scale 0", "scale=0.0: needs a number above 0 and at most 1"),
         ("--scale 0.0001", "leaves 0 steps for four stages; needs 0.002 or more"),
         ("--tasks [sharpening]", "task=sharpening: needs one of"),
-        ("--networks [vgg]", "of denoising with vgg: network=vgg: no such name"),
+        ("--networks [vgg]", "of paper_denoising with vgg: network=vgg: no such name"),
         ("--budget 5wu", "budget: the numbers of steps are the paper's; use scale"),
         ("--strategy.steps 5", "strategy.steps: the numbers of steps are the paper's"),
     ],

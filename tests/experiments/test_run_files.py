@@ -137,5 +137,5 @@ def test_figures_that_are_not_numbers_are_left_out(write_run, tmp_path):
 
 
 def test_short_names():
-    assert short_name("telegrad.tasks.SuperResolution") == "superresolution"
+    assert short_name("telegrad.tasks.PaperSuperResolution") == "superresolution"
     assert short_name("own") == "own"

@@ -104,12 +104,12 @@ def test_a_loss_that_is_not_a_number_is_not_the_best(runs, tmp_path):
 def test_other_problems_are_settings_of_their_own_and_unequal_budgets_are_told(
     runs, tmp_path, write_run
 ):
-    write_run(tmp_path, "deblurring", 0, 0.5, task="deblurring")
+    write_run(tmp_path, "deblurring", 0, 0.5, task="paper_deblurring")
     write_run(tmp_path, "longer", 0, 0.1, work=110.0)
     first, second = sorted(summarize(tmp_path).settings, key=lambda s: len(s.configurations))
     assert (first.options["task"], second.options["task"]) == (
-        "telegrad.tasks.Deblurring",
-        "telegrad.tasks.Denoising",
+        "telegrad.tasks.PaperDeblurring",
+        "telegrad.tasks.PaperDenoising",
     )
     assert (first.equal_budgets, second.equal_budgets) == (True, False)
     assert "budgets differ" in str(summarize(tmp_path))

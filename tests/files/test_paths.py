@@ -40,7 +40,7 @@ def test_every_option_that_is_a_path_takes_them(home):
 @pytest.mark.parametrize(
     "words",
     [
-        ["train", "denoising", "--data", "~/gone"],
+        ["train", "paper_denoising", "--data", "~/gone"],
         ["train", "--config", "~/gone"],
         ["train", "--resume", "~/runs/gone"],
         ["evaluate", "~/gone"],

@@ -94,5 +94,5 @@ def test_a_file_does_not_lead_out_of_the_directory(tmp_path, capsys, monkeypatch
     monkeypatch.chdir(tmp_path)
     part, _, option = name.partition(".")
     (tmp_path / "a.yaml").write_text(yaml.safe_dump({part: {option: "../../x"}}))
-    assert main(["plan", "denoising", "--config", "a.yaml"]) == 2
+    assert main(["plan", "paper_denoising", "--config", "a.yaml"]) == 2
     assert f"{name}=../../x leads out of this directory" in capsys.readouterr().err

@@ -41,14 +41,20 @@ def train(task, results, **options):
 @pytest.fixture(scope="module")
 def denoiser(tmp_path_factory):
     report = train(
-        "denoising", tmp_path_factory.mktemp("denoising"), network="resnet", channels=8, t_max=0.5
+        "paper_denoising",
+        tmp_path_factory.mktemp("denoising"),
+        network="resnet",
+        channels=8,
+        t_max=0.5,
     )
     return report.files.best
 
 
 @pytest.fixture(scope="module")
 def doubler(tmp_path_factory):
-    report = train("superresolution", tmp_path_factory.mktemp("sr"), network="srnet", channels=8)
+    report = train(
+        "paper_superresolution", tmp_path_factory.mktemp("sr"), network="srnet", channels=8
+    )
     return report.files.best
 
 
@@ -94,7 +100,9 @@ def test_tiles_of_a_local_function_give_its_result_on_every_size(size):
 def test_a_network_with_global_statistics_sees_pieces_of_the_size_it_was_trained_on(tmp_path):
     """And their seams can't be told from the rest of the image."""
     model = load_model(
-        train("denoising", tmp_path, network="unet", channels=16, dropout=0.0, t_max=0.5).files.best
+        train(
+            "paper_denoising", tmp_path, network="unet", channels=16, dropout=0.0, t_max=0.5
+        ).files.best
     )
     seen = set()
     model.network.register_forward_pre_hook(lambda _, inputs: seen.add(tuple(inputs[0].shape[-2:])))
@@ -187,7 +195,7 @@ def test_pictures_come_back_as_they_were_written(mode, tmp_path):
 
 
 def test_evaluation_agrees_with_the_end_of_training(tmp_path):
-    report = train("denoising", tmp_path, network="resnet", channels=8)
+    report = train("paper_denoising", tmp_path, network="resnet", channels=8)
     model = load_model(report.files.best)
     corrupted, restored = evaluate_model(model, images=8)
     assert restored.mean_mse == pytest.approx(report.restored.mean_mse, rel=1e-5)

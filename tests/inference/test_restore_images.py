@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from telegrad.cli import restore as command
 from telegrad.cli.main import main
 from telegrad.inference import Model, restore_files
-from telegrad.tasks import Objective, SuperResolution
+from telegrad.tasks import Objective, PaperSuperResolution
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_colors_under_transparent_pixels_do_not_leak_into_the_edge(tmp_path):
     disc = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
     ImageDraw.Draw(disc).ellipse((12, 12, 52, 52), fill=(255, 255, 255, 255))
     disc.save(tmp_path / "disc.png")
-    doubler = Model(None, Objective(SuperResolution()), Identity())
+    doubler = Model(None, Objective(PaperSuperResolution()), Identity())
     written, _ = restore_files(doubler, tmp_path / "disc.png", tmp_path / "out", 0, 64)
     with Image.open(written[0]) as image:
         values = np.asarray(image)

@@ -5,7 +5,14 @@ import pytest
 import torch
 from torch import nn
 
-from telegrad.networks import WithNoiseLevel, WithoutTime, accept_times, check_network, divisor_of
+from telegrad.networks import (
+    Call,
+    WithNoiseLevel,
+    WithoutTime,
+    accept_times,
+    check_network,
+    divisor_of,
+)
 
 
 def plain():
@@ -27,7 +34,7 @@ def test_it_is_called_as_ours_are_and_learns(model):
     network = MODELS[model]()
     assert accept_times(network) is network
     check_network(network, [("here", (32, 32))])
-    check_network(network, [("here", (32, 32))], timed=False)
+    check_network(network, [("here", (32, 32))], Call(None))
     x, t = torch.rand(2, 3, 32, 32) * 2 - 1, torch.rand(2)
     assert network(x).shape == network(x, t).shape == x.shape
     (network(x, t) - x.flip(-1)).square().mean().backward()

@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from telegrad.networks import ResNet, SRNet, UNet, accept_times, takes_times
+from telegrad.networks import ResNet, SRNet, UNet, accept, accept_times, takes, takes_times
 
 X, T = torch.rand(2, 3, 8, 8), torch.rand(2)
 
@@ -98,13 +98,35 @@ def test_ours_take_times(network):
     assert not network._forward_pre_hooks
 
 
-@pytest.mark.parametrize("name", ["sigma", "noise_level", "y"])
-def test_a_needed_second_argument_that_is_something_else_is_refused(name):
-    network = with_second(name)
+def test_a_needed_second_argument_of_no_known_name_is_refused():
+    network = with_second("y")
     for call in (accept_times, takes_times):
-        with pytest.raises(ValueError, match=rf"Timed: its second argument is '{name}'.*With") as e:
+        with pytest.raises(ValueError, match="Timed: its second argument is 'y', which is not"):
             call(network)
-        assert "telegrad.networks.WithNoiseLevel" in str(e.value)
+
+
+@pytest.mark.parametrize("name", ["sigma", "noise_level"])
+def test_a_noise_level_is_given_where_a_task_has_one_and_refused_elsewhere(name):
+    network = with_second(name)
+    assert takes(network, "sigma") and not takes_times(network)
+    assert accept(network, "sigma") is network and not network._forward_pre_hooks
+    with pytest.raises(ValueError, match=r"needs a noise level .*times; wrap it: .*WithNoiseLevel"):
+        accept_times(network)
+    with pytest.raises(ValueError, match="task has none; use a network of images alone"):
+        accept(network, None)
+
+
+@pytest.mark.parametrize("condition", ["sigma", None])
+def test_times_that_are_needed_can_not_be_made_of_something_else(condition):
+    with pytest.raises(ValueError, match="it needs times, and the task has"):
+        accept(with_second("t"), condition)
+
+
+@ALONE
+def test_those_of_images_alone_are_called_so_in_a_task_with_a_noise_level(kind):
+    network = accept(kind(), "sigma")
+    assert torch.equal(network(X, T), X) or kind is OptionalOther
+    assert len(network.seen) == (2 if kind is OptionalOther else 1)
 
 
 @ALONE

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from telegrad.networks import ResNet, SRNet, UNet, accept_times, check_network, divisor_of
+from telegrad.networks import Call, ResNet, SRNet, UNet, accept_times, check_network, divisor_of
 
 
 class Small(nn.Module):
@@ -115,7 +115,7 @@ def test_ours_pass(network):
 def test_networks_of_images_alone_pass_before_and_after_they_accept_times():
     for network in (Small(), accept_times(Small())):
         check_network(network, [("level 0", (8, 8))])
-        check_network(network, [("level 0", (8, 8))], timed=False)
+        check_network(network, [("level 0", (8, 8))], Call(None))
         assert divisor_of(network) == 4
 
 
@@ -159,14 +159,14 @@ def test_outputs_that_are_no_restored_images_are_refused(function, says):
 
 def test_a_network_of_times_in_a_task_without_them():
     with pytest.raises(ValueError, match="The task has no times: use a network of images alone"):
-        check_network(UNet(16), [("level 0", (16, 16))], timed=False)
-    check_network(ResNet(8, time=False), [("level 0", (16, 16))], timed=False)
+        check_network(UNet(16), [("level 0", (16, 16))], Call(None))
+    check_network(ResNet(8, time=False), [("level 0", (16, 16))], Call(None))
 
 
 def test_an_argument_that_is_not_known_is_named():
     class Sigma(nn.Module):
-        def forward(self, images, sigma):
+        def forward(self, images, mask):
             return images
 
-    with pytest.raises(ValueError, match=r"Sigma: fails on .*its second argument is 'sigma'"):
+    with pytest.raises(ValueError, match=r"Sigma: fails on .*its second argument is 'mask'"):
         check_network(Sigma(), [("level 0", (8, 8))])

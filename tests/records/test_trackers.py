@@ -158,14 +158,14 @@ def test_a_csv_table_for_each_time_that_the_run_went_on(files):
 def test_tensorboard_has_numbers_and_pictures_and_a_run_that_goes_on_has_no_double_steps(files):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     columns = {"corrupted": images, "clean": images}
     for done, steps in ((None, (1, 2, 3)), (2, (3, 4))):
         with Records(files, {}, overwrite=True, trackers=["tensorboard"], keep=done) as records:
             assert records.trackers.show_pictures
             for step in steps:
                 records.trackers.scalars(step, {"train_loss": 1 / step})
-            records.trackers.pictures(steps[-1], columns, (-1.0, 1.0))
+            records.trackers.pictures(steps[-1], columns)
     logs = EventAccumulator(str(files.trackers / "tensorboard"))
     logs.Reload()
     assert [event.step for event in logs.Scalars("train_loss")] == [1, 2, 3, 4]
@@ -195,7 +195,7 @@ def test_wandb_is_told_all_of_it(files, wandb):
     images = torch.zeros(2, 3, 8, 8)
     with Records(files, {"seed": 1}, overwrite=False, trackers=["wandb"]) as records:
         records.trackers.scalars(1, {"train_loss": 0.5})
-        records.trackers.pictures(1, {"restored": images, "clean": images}, (0.0, 1.0))
+        records.trackers.pictures(1, {"restored": images, "clean": images})
     opened, *said = wandb
     assert opened["name"] == opened["group"] == "run1" and opened["config"] == {"seed": 1}
     assert said[0] == (1, {"train_loss": 0.5})
@@ -238,10 +238,11 @@ def test_what_is_here_is_not_refused(wandb):
 
 def test_a_row_for_each_image_and_a_column_for_each_name():
     low, high = torch.full((2, 3, 4, 4), -1.0), torch.full((2, 3, 8, 8), 1.0)
-    low[1] = 0.0
-    image = side_by_side([low, high], (-1.0, 1.0))
+    low[1] = 0.5
+    image = side_by_side([low, high])
     assert image.shape == (3, 16, 16)
     assert image[:, :8, :8].unique().tolist() == [0.0]
     assert image[:, 8:, :8].unique().tolist() == [0.5]
     assert image[:, :, 8:].unique().tolist() == [1.0]
-    assert side_by_side([3 * high], (0.0, 1.0)).max() == 1
+    assert side_by_side([3 * high]).max() == 1
+    assert side_by_side([low[:, :1], high[:, :1]]).shape == (3, 16, 16)

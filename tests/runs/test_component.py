@@ -8,7 +8,7 @@ from torch import nn
 
 from telegrad.networks import ResNet
 from telegrad.runs.component import KINDS, Component, resolve
-from telegrad.tasks import Deblurring, Denoising
+from telegrad.tasks import PaperDeblurring, PaperDenoising
 
 MODULE = """
 import torch
@@ -70,7 +70,7 @@ def test_a_misspelled_name_gets_the_nearest(kind, name, says):
 
 @pytest.mark.parametrize(
     "path", ["os.system", "builtins.eval", "builtins.exec", "subprocess.Popen", "torch.optim.Adam",
-             "telegrad.tasks.Denoising", "builtins.dict", "torch.hub.load"],
+             "telegrad.tasks.PaperDenoising", "builtins.dict", "torch.hub.load"],
 )  # fmt: skip
 def test_a_file_may_name_classes_of_the_kind_alone(path):
     with pytest.raises(ValueError, match="needs a class derived from torch.nn.Module"):
@@ -147,11 +147,11 @@ def test_wrong_arguments_name_the_class(my_nets):
 
 
 def test_objects_of_dataclasses_are_their_arguments():
-    component = Component.of("task", Deblurring(sigma=2.0))
-    assert component.class_path == "telegrad.tasks.Deblurring"
+    component = Component.of("task", PaperDeblurring(sigma=2.0))
+    assert component.class_path == "telegrad.tasks.PaperDeblurring"
     assert component.init_args["sigma"] == 2.0
-    assert component.build() == Deblurring(sigma=2.0)
-    assert Component.of("task", Denoising) == Component.of("task", "denoising")
+    assert component.build() == PaperDeblurring(sigma=2.0)
+    assert Component.of("task", PaperDenoising) == Component.of("task", "paper_denoising")
 
 
 def test_an_object_of_unknown_arguments_says_so():

@@ -11,19 +11,19 @@ from telegrad.runs.compose import compose
 from telegrad.runs.config import Config, parts_from_file
 from telegrad.runs.settings import Output
 from telegrad.schedules import Auto
-from telegrad.tasks import Denoising
+from telegrad.tasks import PaperDenoising
 
 
 def test_a_run_of_nothing_is_the_default():
     config = compose({})
     assert config == Config()
-    assert config.name == "denoising_photographs_unet_single_run1"
+    assert config.name == "denoising_s25_photographs_unet_single_run1"
 
 
 def test_everyday_options_are_short():
     config = compose(
         {
-            "task": "deblurring", "network": "ResNet", "network.channels": "32",
+            "task": "paper_deblurring", "network": "ResNet", "network.channels": "32",
             "optimizer": "AdamW", "optimizer.weight_decay": "1e-4", "loss": "Charbonnier",
             "strategy": "auto", "budget": "10min", "batch_sizes": "8,4,2,1", "size": "64",
             "learning_rate": "2e-3", "device": "cpu", "seed": "7", "out": "r", "sigma": "2",
@@ -67,10 +67,11 @@ def test_a_directory_is_short_for_a_folder(tmp_path, monkeypatch):
     [
         ({"network.chanels": 8}, "no option --network.chanels; did you mean --network.channels?"),
         ({"stepps": 8}, "did you mean --steps?"),
-        ({"t_max": 2}, "t_max=2"),
-        ({"t_mux": 1}, "did you mean --t_max?"),
+        ({"task": "paper_denoising", "t_max": 2}, "t_max=2"),
+        ({"task": "paper_denoising", "t_mux": 1}, "did you mean --t_max?"),
         ({"steps": "many"}, "--steps=many: needs a whole number"),
-        ({"sigma": 2}, "no option --sigma"),
+        ({"task": "paper_denoising", "sigma": 2}, "no option --sigma"),
+        ({"t_max": 0.5}, "no option --t_max; the paper's tasks have it, such as paper_denoising"),
         ({"batch_sizes": "4,x"}, "--batch_sizes=4,x: "),
         ({"mode": "auto"}, "it is --strategy now"),
         ({"img_size": 64}, "it is --size now"),
@@ -109,19 +110,19 @@ def test_one_length_takes_another_s_place():
 
 
 def test_a_description_goes_through_a_file_and_back():
-    config = compose({"task": "inpainting", "strategy": "Cascadic", "steps": 9, "ema": 0.9})
+    config = compose({"task": "paper_inpainting", "strategy": "Cascadic", "steps": 9, "ema": 0.9})
     assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 def test_from_python_parts_are_objects():
     config = Config(
-        task=Denoising(t_max=0.5),
+        task=PaperDenoising(t_max=0.5),
         network=Component.of("network", "ResNet", channels=8),
         optimizer=Component.of("optimizer", torch.optim.SGD, momentum=0.9),
         strategy=Auto(budget="1h"),
         output=Output(directory="here"),
     )
-    assert config.build_task() == Denoising(t_max=0.5)
+    assert config.build_task() == PaperDenoising(t_max=0.5)
     assert config.optimizer.init_args["momentum"] == 0.9
     assert "lr" not in config.optimizer.init_args
     assert replace(config, seed=1) != config

@@ -39,7 +39,7 @@ def made(tmp_path_factory):
         Path("tiny_nets.py").write_text(SOURCE)
         for k in range(12):
             save(Path(f"photos/{k:02}.png"), k)
-        assert main(["train", "denoising", "--data", "photos", "--steps", "4", *OPTIONS]) == 0
+        assert main(["train", "paper_denoising", "--data", "photos", "--steps", "4", *OPTIONS]) == 0
     return place
 
 
@@ -157,5 +157,5 @@ def test_what_may_change_is_applied_and_noted(run, capsys):
 
 
 def test_accepting_changes_is_for_runs_that_go_on(capsys):
-    assert main(["train", "denoising", "--accept_changes"]) == 2
+    assert main(["train", "paper_denoising", "--accept_changes"]) == 2
     assert "--accept_changes goes with --resume" in capsys.readouterr().err

@@ -49,9 +49,7 @@ def test_a_budget_of_time_is_what_is_planned(clock, tmp_path):
 
 
 def test_a_plan_is_printed_and_its_bad_input_refused(tmp_path, capsys):
-    options = (
-        "denoising --network resnet --network.channels 8 --size 16 --levels 2 --validation.images 4"
-    )
+    options = "paper_denoising --network resnet --network.channels 8 --size 16 --levels 2 --validation.images 4"
     results = ["--out", str(tmp_path / "results"), "--device", "cpu"]
     assert (
         main(["plan", *options.split(), "--strategy", "auto", "--budget", "200wu", *results]) == 0

@@ -32,7 +32,7 @@ def test_a_model_restores_and_measures_as_it_did(model, tmp_path):
     """
     shutil.copy(GOLDEN / "photos/0_astronaut.png", tmp_path)
     loaded, expected = load_model(model), EXPECTED[model.name]
-    image = read_picture(GOLDEN / "photos/2_chelsea.png").rgb
+    image = read_picture(GOLDEN / "photos/2_chelsea.png").rgb * 2 - 1
     restored = restore_image(loaded, image, noise=0.05)
     assert list(restored.shape) == expected["restored_shape"]
     assert restored.double().mean().item() == pytest.approx(expected["restored_mean"], abs=1e-6)

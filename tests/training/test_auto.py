@@ -20,13 +20,13 @@ def test_auto_begins_where_images_still_show_the_problem():
         options = {"strategy": "auto", "network": "resnet", "size": 128} | options
         return build_schedule(described(task=task, work_units=1000.0, **options)).grids.shape(0)
 
-    assert coarsest("denoising") == (8, 8)
-    assert coarsest("superresolution") == (16, 16)  # for SSIM
-    assert coarsest("deblurring") == (16, 16)  # five standard deviations of 3 pixels
-    assert coarsest("deblurring", sigma=1.0) == (8, 8)
-    assert coarsest("deblurring", sigma=6.0) == (32, 32)
-    assert coarsest("deblurring", level_rule="physical") == (8, 8)
-    assert coarsest("deblurring", size=16) == (8, 8)  # two levels at least
+    assert coarsest("paper_denoising") == (8, 8)
+    assert coarsest("paper_superresolution") == (16, 16)  # for SSIM
+    assert coarsest("paper_deblurring") == (16, 16)  # five standard deviations of 3 pixels
+    assert coarsest("paper_deblurring", sigma=1.0) == (8, 8)
+    assert coarsest("paper_deblurring", sigma=6.0) == (32, 32)
+    assert coarsest("paper_deblurring", level_rule="physical") == (8, 8)
+    assert coarsest("paper_deblurring", size=16) == (8, 8)  # two levels at least
 
 
 def test_a_run_with_a_budget_of_time_is_as_long_as_its_steps_took_when_timed(tmp_path, monkeypatch):
@@ -94,10 +94,10 @@ def test_a_run_leaves_a_level_that_gives_no_more_and_says_why(apart):
     ("part", "options"),
     [
         (0.5, {}),
-        (0.0, {"task": "superresolution", "network": "srnet"}),
-        (0.0, {"task": "deblurring"}),
-        (0.0, {"task": "inpainting"}),
-        (0.5, {"task": "inpainting", "patches": 0.5}),
+        (0.0, {"task": "paper_superresolution", "network": "srnet"}),
+        (0.0, {"task": "paper_deblurring"}),
+        (0.0, {"task": "paper_inpainting"}),
+        (0.5, {"task": "paper_inpainting", "patches": 0.5}),
         (0.0, {"adapt": 0.1}),
         (0.0, {"patches": 0.0}),
         (0.25, {"patches": 0.25, "strategy": "cascadic"}),
@@ -123,7 +123,7 @@ def test_half_of_autos_coarse_images_are_patches_where_corruption_is_pixelwise(p
         ("telescoping sum, and patches have none", {"patches": 0.5, "adapt": 0.1}),
         (
             "level_rule=physical is for restricted images",
-            {"patches": 0.5, "task": "inpainting", "level_rule": "physical"},
+            {"patches": 0.5, "task": "paper_inpainting", "level_rule": "physical"},
         ),
     ],
 )

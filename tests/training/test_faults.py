@@ -19,7 +19,7 @@ from telegrad.cli.main import main
 from telegrad.records import Records
 from telegrad.runs.build import build_schedule
 from telegrad.runs.running import run
-from telegrad.tasks import Denoising
+from telegrad.tasks import PaperDenoising
 from telegrad.training import checkpoint
 from telegrad.training.checkpoint import read_checkpoint, read_state
 
@@ -107,7 +107,7 @@ def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(number, code, tm
         f"--out {options.output.directory}"
     ).split()
     with subprocess.Popen(
-        [sys.executable, "-m", "telegrad", "train", "denoising", *arguments],
+        [sys.executable, "-m", "telegrad", "train", "paper_denoising", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -214,14 +214,14 @@ def test_what_makes_another_run_is_refused_with_the_difference(change, tmp_path)
 
 def losses_that_fail(monkeypatch, when, values):
     """Replaces the losses of the passes `when`, counted from 1, by `values(losses)`."""
-    healthy, calls = Denoising.losses, []
+    healthy, calls = PaperDenoising.losses, []
 
     def losses(self, *arguments):
         calls.append(1)
         result = healthy(self, *arguments)
         return values(result) if len(calls) in when else result
 
-    monkeypatch.setattr(Denoising, "losses", losses)
+    monkeypatch.setattr(PaperDenoising, "losses", losses)
 
 
 def test_a_bounded_number_of_bad_updates_is_skipped_by_choice(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from telegrad import Estimate
-from telegrad.tasks import Denoising
+from telegrad.tasks import PaperDenoising
 from telegrad.training.draws import rules_of
 from telegrad.training.gradient import averaged, gradient_norm
 
@@ -53,6 +53,6 @@ def test_the_mean_of_all_processes_has_both_parts_of_complex_gradients():
 
 def test_a_task_without_noise_has_no_rule_for_it():
     """The estimator refuses rules for fields that are not there."""
-    assert rules_of(Denoising(), [None, {"clean": torch.zeros(1)}]) == {"clean": "averaging"}
-    draw = Denoising().draw(torch.zeros(1, 3, 8, 8), torch.Generator())
-    assert rules_of(Denoising(), [draw]) == Denoising().rules
+    assert rules_of(PaperDenoising(), [None, {"clean": torch.zeros(1)}]) == {"clean": "averaging"}
+    draw = PaperDenoising().draw(torch.zeros(1, 3, 8, 8), torch.Generator())
+    assert rules_of(PaperDenoising(), [draw]) == PaperDenoising().rules

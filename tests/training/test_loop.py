@@ -10,7 +10,7 @@ import torch
 from telegrad.mge import GridHierarchy
 from telegrad.records import NoRecords, Records
 from telegrad.schedules import Adaptation, EarlyStop, Schedule, Stage, cascadic
-from telegrad.tasks import Denoising
+from telegrad.tasks import PaperDenoising
 from telegrad.training.checkpoint import checksum, read_checkpoint, read_state
 from telegrad.training.interruptions import Interrupted
 from telegrad.training.timing import forecast, seconds_per_step
@@ -104,14 +104,14 @@ def test_a_short_run_is_not_timed(a_run):
 
 def losses_that_fail(monkeypatch, when, values):
     """Replaces the losses of the passes `when`, counted from 1, by `values(losses)`."""
-    healthy, calls = Denoising.losses, []
+    healthy, calls = PaperDenoising.losses, []
 
     def losses(self, *arguments):
         calls.append(1)
         result = healthy(self, *arguments)
         return values(result) if len(calls) in when else result
 
-    monkeypatch.setattr(Denoising, "losses", losses)
+    monkeypatch.setattr(PaperDenoising, "losses", losses)
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_update_and_says_where(a_run, monkeypatch):

@@ -152,7 +152,7 @@ def test_a_run_of_two_processes_goes_on_in_one_with_more_work(tmp_path):
 
 def test_the_command_line_starts_processes_and_speaks_once(tmp_path):
     options = (
-        "train denoising --strategy fullmultiscale --network resnet --network.channels 8 --size 16 "
+        "train paper_denoising --strategy fullmultiscale --network resnet --network.channels 8 --size 16 "
         "--levels 2 --batch_sizes [4,2] --work_units 20 --validation.times 2 --validation.images 4 "
         "--device cpu --processes 2"
     )

@@ -17,6 +17,7 @@ SUM = {"loss": "Sum", "loss.terms": {"L1": 1.0, "FFT": 0.1}}
 @pytest.fixture
 def recipe(tmp_path):
     return described(
+        task="paper_denoising",
         strategy="cascadic",
         network="resnet",
         channels=8,
@@ -81,6 +82,7 @@ def test_a_learning_rate_without_decay_for_optimizers_that_average(recipe):
     config = changed(recipe, optimizer="schedulefree.AdamWScheduleFree", warmup=0.1)
     rate = build_learning_rate(config)
     assert (rate.decay, rate.warmup) == (0.0, 0.1)
+    assert config.ema is changed(config, task="denoising").ema is None
     for options, says in (({"decay": 0.3}, "decay=0.3"), ({"validation.ema": 0.9}, "ema=0.9")):
         with pytest.raises(ValueError, match=rf"{says}: AdamWScheduleFree averages the weights"):
             changed(config, **options)

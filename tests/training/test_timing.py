@@ -14,7 +14,7 @@ from telegrad.mge.grids import GridHierarchy
 from telegrad.records import Records
 from telegrad.runs.running import run
 from telegrad.schedules import cascadic
-from telegrad.tasks import Denoising
+from telegrad.tasks import PaperDenoising
 from telegrad.training import timing
 from telegrad.training.checkpoint import checksum
 from telegrad.training.forecast import Forecast, progress_bar, validation_steps
@@ -134,7 +134,7 @@ def test_a_timed_run_is_the_run_that_was_not_timed(mode, tmp_path, monkeypatch):
 
 
 def test_a_failing_step_while_timing_leaves_the_state_as_it_was(tmp_path, monkeypatch):
-    losses, calls = Denoising.losses, []
+    losses, calls = PaperDenoising.losses, []
 
     def fails(self, *arguments):
         calls.append(1)
@@ -145,7 +145,7 @@ def test_a_failing_step_while_timing_leaves_the_state_as_it_was(tmp_path, monkey
     def look(fabric, state, task, *_):
         before = checksum(state.state_dict())
         with monkeypatch.context() as context:
-            context.setattr(Denoising, "losses", fails)
+            context.setattr(PaperDenoising, "losses", fails)
             with pytest.raises(MemoryError, match=r"batch_sizes=\[4, 2\]"):
                 timing.seconds_per_step(fabric, state, task)
         assert checksum(state.state_dict()) == before
@@ -156,7 +156,7 @@ def test_a_failing_step_while_timing_leaves_the_state_as_it_was(tmp_path, monkey
 
 
 def test_a_loss_that_is_not_finite_while_timing_neither_counts_nor_stops(tmp_path, monkeypatch):
-    losses, calls = Denoising.losses, []
+    losses, calls = PaperDenoising.losses, []
 
     def fails(self, *arguments):
         calls.append(1)
@@ -164,7 +164,7 @@ def test_a_loss_that_is_not_finite_while_timing_neither_counts_nor_stops(tmp_pat
 
     def look(fabric, state, task, *_):
         with monkeypatch.context() as context:
-            context.setattr(Denoising, "losses", fails)
+            context.setattr(PaperDenoising, "losses", fails)
             timing.seconds_per_step(fabric, state, task)
 
     before_training(monkeypatch, look)

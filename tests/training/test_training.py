@@ -15,7 +15,7 @@ from telegrad.runs.component import KINDS
 from telegrad.runs.config import Config
 from telegrad.runs.running import run
 from telegrad.schedules import Schedule, Stage
-from telegrad.tasks import Denoising
+from telegrad.tasks import PaperDenoising
 from telegrad.training.checkpoint import read_checkpoint
 from telegrad.training.draws import seed_of
 from telegrad.training.forecast import validation_steps
@@ -110,7 +110,7 @@ def test_bfloat16_learns_as_well(recipe, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_update_and_says_where(recipe, monkeypatch):
-    healthy, calls = Denoising.losses, []
+    healthy, calls = PaperDenoising.losses, []
 
     def losses(self, network, draw, *more):
         values = healthy(self, network, draw, *more)
@@ -120,7 +120,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update_and_says_where(recipe
                 return values * math.inf
         return values
 
-    monkeypatch.setattr(Denoising, "losses", losses)
+    monkeypatch.setattr(PaperDenoising, "losses", losses)
     with pytest.raises(
         FloatingPointError,
         match=r"loss, on level 1, is not finite at iteration \d+, stage 1 \(seed 42, crops from \d+\)\. The update was not",
@@ -207,7 +207,7 @@ def test_with_nothing_to_resume_a_run_begins(recipe):
         ({"size": 36}, 3),
         ({"size": 33, "strategy": "single"}, 1),
         ({"size": 24, "network": "unet"}, 2),
-        ({"task": "superresolution", "network": "srnet", "size": 64}, 3),
+        ({"task": "paper_superresolution", "network": "srnet", "size": 64}, 3),
         ({"batch_sizes": [8, 4]}, 2),
     ],
 )

@@ -58,10 +58,10 @@ def test_with_plain_sgd_no_step_is_longer_than_rate_times_clip(a_run):
 
 
 def test_what_is_not_finite_is_skipped_and_not_clipped(a_run, monkeypatch):
-    from telegrad.tasks import Denoising
+    from telegrad.tasks import PaperDenoising
 
-    healthy = Denoising.losses
-    monkeypatch.setattr(Denoising, "losses", lambda *a: healthy(*a) * math.inf)
+    healthy = PaperDenoising.losses
+    monkeypatch.setattr(PaperDenoising, "losses", lambda *a: healthy(*a) * math.inf)
     run = a_run(update=Update(clip=1.0))
     before = copy.deepcopy(run.state.network.state_dict())
     with pytest.raises(FloatingPointError):

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from telegrad.losses import L1
-from telegrad.tasks import Denoising, Objective, SuperResolution
+from telegrad.tasks import Objective, PaperDenoising, PaperSuperResolution
 from telegrad.training.validation import Validation
 
-DENOISING = Objective(Denoising())
+DENOISING = Objective(PaperDenoising())
 
 
 class Identity(torch.nn.Module):
@@ -30,19 +30,19 @@ def test_it_is_the_same_every_time_and_independent_of_batching_and_global_seed()
 
 
 def test_the_identity_has_the_quality_of_the_corrupted_images():
-    validation = Validation(Objective(Denoising(t_max=0.5)), images(6))
+    validation = Validation(Objective(PaperDenoising(t_max=0.5)), images(6))
     corrupted, restored = validation.corrupted(), validation.evaluate(Identity())
     assert corrupted.mean_mse == pytest.approx(restored.mean_mse) == pytest.approx(restored.loss)
     assert corrupted.means["psnr"] == pytest.approx(restored.mean_psnr)
 
 
 def test_the_loss_is_what_is_trained_on():
-    validation = Validation(Objective(Denoising(), L1()), images(6))
+    validation = Validation(Objective(PaperDenoising(), L1()), images(6))
     quality = validation.corrupted()
-    errors = Denoising().observe(validation.draw) - validation.draw["clean"]
+    errors = PaperDenoising().observe(validation.draw) - validation.draw["clean"]
     assert quality.loss == pytest.approx(errors.abs().mean().item(), rel=1e-5)
     assert quality.mean_mse == pytest.approx(errors.square().mean().item(), rel=1e-5)
-    similar = Validation(Objective(SuperResolution()), images(6)).corrupted()
+    similar = Validation(Objective(PaperSuperResolution()), images(6)).corrupted()
     assert similar.loss == pytest.approx(-similar.mean_ssim)
 
 
@@ -78,7 +78,7 @@ def test_the_network_is_left_in_its_mode():
 
 
 def test_examples_go_from_weak_to_strong_corruption():
-    validation = Validation(Objective(Denoising(t_max=1.0)), images(12))
+    validation = Validation(Objective(PaperDenoising(t_max=1.0)), images(12))
     corrupted, restored, clean = validation.examples(Identity(), number=3)
     assert corrupted.shape == restored.shape == clean.shape == (3, 3, 16, 16)
     torch.testing.assert_close(corrupted, restored)

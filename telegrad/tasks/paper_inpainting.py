@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from telegrad.options import option
-from telegrad.tasks.base import Draw, LevelRule, at_time, draw_noise_and_time, t_max_option
+from telegrad.tasks.base import Draw, LevelRule
+from telegrad.tasks.paper import TimedTask, at_time, draw_noise_and_time
 from telegrad.tasks.sized import SizedTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inpainting(SizedTask):
+class PaperInpainting(SizedTask, TimedTask):
     """x_t = (1 − t)·Mx + t·z, M blanks random boxes (grey); the target is x.
 
     A draw holds its boxes as numbers, centers and sides in parts of the finest level's height and
@@ -34,7 +35,6 @@ class Inpainting(SizedTask):
         "the boxes on a coarse level: physical: they cover the same part of the scene; pixel: they "
         "have the same size in pixels about the same centers",
     )
-    t_max: float = t_max_option()
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from telegrad.options import option
-from telegrad.tasks.base import Draw, LevelRule, at_time, draw_noise_and_time, t_max_option
+from telegrad.tasks.base import Draw, LevelRule
+from telegrad.tasks.paper import TimedTask, at_time, draw_noise_and_time
 from telegrad.tasks.sized import SizedTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deblurring(SizedTask):
+class PaperDeblurring(SizedTask, TimedTask):
     """x_t = (1 − t)·Kx + t·z, K a Gaussian blur; the target is x."""
 
     name: ClassVar[str] = "deblurring"
@@ -32,7 +33,6 @@ class Deblurring(SizedTask):
         None,
         "the blur on a coarse level: pixel: of the same width in pixels; physical: in the scene",
     )
-    t_max: float = t_max_option()
 
     def __post_init__(self) -> None:
         super().__post_init__()

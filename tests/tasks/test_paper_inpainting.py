@@ -5,13 +5,13 @@ import torch
 
 from telegrad import restrict
 from telegrad.mge.restriction import averaging
-from telegrad.tasks import Inpainting
+from telegrad.tasks import PaperInpainting
 
 SIZE = (64, 64)
 
 
 def test_boxes_are_blanked_and_nothing_else(generator):
-    task = Inpainting(boxes=1, sides=(0.25, 0.25))
+    task = PaperInpainting(boxes=1, sides=(0.25, 0.25))
     draw = task.draw(torch.ones(200, 3, *SIZE), generator)
     known = task.known(draw)
     assert set(known.unique().tolist()) == {0, 1}
@@ -24,7 +24,7 @@ def test_boxes_are_blanked_and_nothing_else(generator):
 
 
 def test_every_draw_has_boxes_of_its_own(photographs, generator):
-    known = Inpainting().known(Inpainting().draw(photographs(8), generator))
+    known = PaperInpainting().known(PaperInpainting().draw(photographs(8), generator))
     assert len({k.numpy().tobytes() for k in known}) == 8
     missing = 1 - known.mean((1, 2, 3))
     assert (missing > 0.01).all()
@@ -32,7 +32,7 @@ def test_every_draw_has_boxes_of_its_own(photographs, generator):
 
 
 def test_physical_boxes_cover_the_same_scene_on_every_level(photographs, generator):
-    task = Inpainting()
+    task = PaperInpainting()
     draw = task.draw(photographs(50), generator)
     fine = task.known(draw)
     for _ in range(2):
@@ -43,7 +43,7 @@ def test_physical_boxes_cover_the_same_scene_on_every_level(photographs, generat
 
 
 def test_pixel_boxes_have_the_same_size_in_pixels_on_every_level(generator):
-    task = Inpainting(boxes=1, sides=(0.125, 0.125), level_rule="pixel").at_size(SIZE)
+    task = PaperInpainting(boxes=1, sides=(0.125, 0.125), level_rule="pixel").at_size(SIZE)
     draw = task.draw(torch.ones(30, 3, *SIZE), generator)
     draw["centers"][:] = 0.5
     sizes = []
@@ -54,15 +54,15 @@ def test_pixel_boxes_have_the_same_size_in_pixels_on_every_level(generator):
 
 
 def test_on_the_finest_level_both_rules_are_one(photographs, generator):
-    physical = Inpainting(level_rule="physical")
+    physical = PaperInpainting(level_rule="physical")
     draw = physical.draw(photographs(8), generator)
     pixel = replace(physical, level_rule="pixel").at_size(SIZE)
     assert torch.equal(physical.known(draw), pixel.known(draw))
 
 
 def test_sides_in_a_list_are_sides():
-    assert Inpainting(sides=[0.1, 0.2]) == Inpainting(sides=(0.1, 0.2))
-    assert hash(Inpainting(sides=[0.1, 0.2])) == hash(Inpainting(sides=(0.1, 0.2)))
+    assert PaperInpainting(sides=[0.1, 0.2]) == PaperInpainting(sides=(0.1, 0.2))
+    assert hash(PaperInpainting(sides=[0.1, 0.2])) == hash(PaperInpainting(sides=(0.1, 0.2)))
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_sides_in_a_list_are_sides():
 )
 def test_impossible_boxes_are_refused(options, says):
     with pytest.raises(ValueError, match=says):
-        Inpainting(**options)
+        PaperInpainting(**options)

@@ -2,11 +2,11 @@ import pytest
 import torch
 
 from telegrad import restrict
-from telegrad.tasks import Denoising
+from telegrad.tasks import PaperDenoising
 
 
 def test_observation_is_the_interpolation_of_image_and_noise(photographs, generator):
-    task = Denoising(t_max=0.5)
+    task = PaperDenoising(t_max=0.5)
     draw = task.draw(photographs(500, 8), generator)
     t = draw["time"]
     assert t.min() >= 0 and t.max() < 0.5
@@ -22,7 +22,7 @@ def test_observation_is_the_interpolation_of_image_and_noise(photographs, genera
 
 
 def test_noise_has_the_same_strength_on_every_level(generator):
-    task = Denoising(t_max=1.0)
+    task = PaperDenoising(t_max=1.0)
     draw = task.draw(torch.zeros(64, 3, 64, 64), generator)
     draw["time"][:] = 0.3
     for _ in range(3):
@@ -31,7 +31,7 @@ def test_noise_has_the_same_strength_on_every_level(generator):
 
 
 def test_restricting_before_observing_is_not_averaging_the_noisy_image(generator):
-    task = Denoising()
+    task = PaperDenoising()
     draw = task.draw(torch.zeros(64, 3, 32, 32), generator)
     draw["time"][:] = 0.1
     averaged = restrict(task.observe(draw))
@@ -41,14 +41,14 @@ def test_restricting_before_observing_is_not_averaging_the_noisy_image(generator
 def test_by_injection_a_coarse_observation_is_every_second_pixel_of_the_fine(
     photographs, generator
 ):
-    task = Denoising(restriction="injection")
+    task = PaperDenoising(restriction="injection")
     draw = task.draw(photographs(3), generator)
     coarse = task.observe(restrict(draw, task.rules))
     assert torch.equal(coarse, task.observe(draw)[..., ::2, ::2])
 
 
 def test_losses_are_one_mean_squared_error_per_draw(photographs, generator):
-    task = Denoising()
+    task = PaperDenoising()
     draw = task.draw(photographs(5, 16), generator)
     losses = task.losses(lambda x, t: x, draw)
     assert losses.shape == (5,)
@@ -57,7 +57,7 @@ def test_losses_are_one_mean_squared_error_per_draw(photographs, generator):
 
 
 def test_a_draw_without_noise_is_refused(photographs, generator):
-    task = Denoising()
+    task = PaperDenoising()
     draw = task.draw(photographs(2), generator)
     del draw["noise"]
     with pytest.raises(ValueError, match=r"Task.observe: a draw with .*needs .*'noise'"):

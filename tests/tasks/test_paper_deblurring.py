@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from telegrad.mge.restriction import averaging
-from telegrad.tasks import Deblurring
-from telegrad.tasks.deblurring import gaussian_blur
+from telegrad.tasks import PaperDeblurring
+from telegrad.tasks.paper_deblurring import gaussian_blur
 
 SIZE = (64, 64)
 
@@ -34,7 +34,7 @@ def test_no_blur_is_the_identity(photographs):
 
 
 def test_what_is_observed_is_blurred_and_noisy(photographs, generator):
-    task = Deblurring(sigma=(3.0, 1.0), t_max=0.5)
+    task = PaperDeblurring(sigma=(3.0, 1.0), t_max=0.5)
     draw = task.draw(photographs(2), generator)
     t = draw["time"][:, None, None, None]
     expected = (1 - t) * gaussian_blur(draw["clean"], (3.0, 1.0)) + t * draw["noise"]
@@ -42,14 +42,14 @@ def test_what_is_observed_is_blurred_and_noisy(photographs, generator):
 
 
 def test_one_sigma_is_both():
-    assert Deblurring().sigmas == Deblurring(sigma=3).sigmas == (3, 3)
-    assert Deblurring(sigma=(2.0, 1.0)).sigmas == (2, 1)
-    assert Deblurring(sigma=[2.0, 1.0]) == Deblurring(sigma=(2.0, 1.0))
-    assert hash(Deblurring(sigma=[2.0, 1.0])) == hash(Deblurring(sigma=(2.0, 1.0)))
+    assert PaperDeblurring().sigmas == PaperDeblurring(sigma=3).sigmas == (3, 3)
+    assert PaperDeblurring(sigma=(2.0, 1.0)).sigmas == (2, 1)
+    assert PaperDeblurring(sigma=[2.0, 1.0]) == PaperDeblurring(sigma=(2.0, 1.0))
+    assert hash(PaperDeblurring(sigma=[2.0, 1.0])) == hash(PaperDeblurring(sigma=(2.0, 1.0)))
 
 
 def test_level_rules_of_the_blur(photographs):
-    pixel, physical = Deblurring(), Deblurring(level_rule="physical").at_size(SIZE)
+    pixel, physical = PaperDeblurring(), PaperDeblurring(level_rule="physical").at_size(SIZE)
     assert pixel.sigma_on((16, 16)) == pixel.sigma_on(SIZE) == physical.sigma_on(SIZE) == (3, 3)
     assert physical.sigma_on((16, 16)) == (0.75, 0.75)
     assert physical.at_size((32, 64)).sigma_on((16, 16)) == (1.5, 0.75)
@@ -61,10 +61,10 @@ def test_level_rules_of_the_blur(photographs):
 
 
 def test_a_level_narrower_than_the_blur_teaches_little():
-    assert Deblurring(sigma=3.0).smallest_useful == 15
-    assert Deblurring(sigma=(1.0, 4.1)).smallest_useful == 21
-    assert Deblurring(sigma=0.0).smallest_useful == 8
-    assert Deblurring(sigma=3.0, level_rule="physical").smallest_useful == 8
+    assert PaperDeblurring(sigma=3.0).smallest_useful == 15
+    assert PaperDeblurring(sigma=(1.0, 4.1)).smallest_useful == 21
+    assert PaperDeblurring(sigma=0.0).smallest_useful == 8
+    assert PaperDeblurring(sigma=3.0, level_rule="physical").smallest_useful == 8
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_a_level_narrower_than_the_blur_teaches_little():
 )
 def test_impossible_blurs_are_refused(options, says):
     with pytest.raises(ValueError, match=says):
-        Deblurring(**options)
+        PaperDeblurring(**options)
