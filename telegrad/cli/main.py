@@ -14,6 +14,7 @@ from telegrad.errors import did_you_mean
 COMMANDS = {
     "train": "train a network for one task",
     "plan": "what a run will cost, before it is made",
+    "recipes": "ready configurations",
     "compare": "compare strategies at one budget",
     "report": "a page of what runs came to",
     "reproduce": "the paper's experiments",

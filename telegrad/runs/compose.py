@@ -71,7 +71,7 @@ def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -
             parts[kind] = Component.of(kind, options[kind])
         elif what is None:
             continue
-        elif kind in options or base.get(kind) is None:
+        elif base.get(kind) is None or (kind in options and base[kind].factory is not what):
             parts[kind] = Component.of(kind, what, **own)
         else:
             kept = dict(base[kind].init_args)
