@@ -1,6 +1,6 @@
 """What a run leaves on disk, and where it lies."""
 
-from telegrad.records.directory import RunDirectory, run_directories
+from telegrad.records.directory import RunDirectory, best_of, run_directories
 from telegrad.records.environment import environment, processor
 from telegrad.records.lock import locked
 from telegrad.records.own_files import refuse_foreign
@@ -11,6 +11,7 @@ __all__ = [
     "NoRecords",
     "Records",
     "RunDirectory",
+    "best_of",
     "environment",
     "last_row",
     "locked",
