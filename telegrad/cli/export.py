@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from telegrad.cli.arguments import Command
@@ -54,7 +55,9 @@ def export(words: Sequence[str]) -> int:
         print(Export.help())
         return 0
     own, rest = Export.parse(words, others=("network",))
-    check_export(own.to, own.out, size=own.size, overwrite=own.overwrite)
+    target = check_export(own.to, own.out, size=own.size, overwrite=own.overwrite)
+    if target.exists() and Path(own.model).exists() and target.samefile(own.model):
+        raise FileExistsError(f"export: {target} is the model itself; choose another --out.")
     model = model_of(own.model, "cpu", rest)
     made = export_model(model, own.to, own.out, size=own.size, overwrite=own.overwrite)
     shapes = ", ".join("×".join(map(str, shape)) for shape in made.shapes)

@@ -51,9 +51,11 @@ def read_model(path: Path) -> StoredModel:
 def foreign(path: Path) -> str | None:
     """Words for a file of weights that another program wrote; None if it is no such file."""
     try:
-        weights = weights_in(read_tensors(path))
+        content = read_tensors(path)
     except Exception:  # a torn or foreign file can fail in any way
         return None
+    ours = isinstance(content, Mapping) and "checksum" in content
+    weights = {} if ours else weights_in(content)
     return _weights_alone(weights) if weights else None
 
 

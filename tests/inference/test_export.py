@@ -306,6 +306,10 @@ def test_a_file_that_is_there_stays_unless_it_is_said(stored, capsys):
     assert Path("a.safetensors").read_text() == "mine"
     assert export("--to", "safetensors", "--out", "a.safetensors", "--overwrite") == 0
     assert load_file("a.safetensors")
+    assert main(f"export {stored} --to torch --out {stored} --overwrite".split()) == 2
+    Path("model.pth").hardlink_to(stored)
+    assert main(f"export {stored} --to spandrel --out model.pth --overwrite".split()) == 2
+    assert "model.pth is the model itself" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
