@@ -30,13 +30,14 @@ EVERYDAY = {
     "device": "runtime.device",
     "out": "output.directory",
     "learning_rate": "optimizer.lr",
+    "init": "init.path",
 }
 """Short names of options."""
 
 LENGTHS = ("strategy.steps", "strategy.work_units", "strategy.budget")
 """Of which a run has one at most."""
 
-DIRECT = ("task", "strategy", "data", *SETTINGS)
+DIRECT = ("task", "strategy", "data", *(part for part in SETTINGS if part != "init"))
 """Parts whose options may stand without the part's name, where no other part has the same."""
 
 _DEFAULTS = {"task": "Denoising", "data": "Photographs", "strategy": "Single"}
