@@ -153,6 +153,8 @@ PUBLIC = [
     (geometric_batch_sizes, lambda: geometric_batch_sizes(0), ValueError, "geometric_batch_sizes: levels=0"),
     (geometric_batch_sizes, lambda: geometric_batch_sizes(2, NAN), ValueError, "finest=nan"),
     (geometric_batch_sizes, lambda: geometric_batch_sizes(2, 16, "2"), ValueError, "ratio='2'"),
+    (multiscale_backward, lambda: step(accumulate=0), ValueError, "multiscale_backward: accumulate=0; needs a whole number from 1 on"),
+    (multiscale_backward, lambda: step(accumulate=NAN), ValueError, "multiscale_backward: accumulate=nan"),
     (work_units, lambda: work_units(()), ValueError, "batch_sizes=()"),
     (work_units, lambda: work_units(16), TypeError, "batch_sizes=16"),
     (work_units, lambda: work_units("16"), TypeError, "batch_sizes='16'"),

@@ -134,9 +134,10 @@ class Command:
                 guess = did_you_mean(name, known).replace("mean ", "mean --") or "; see --help."
                 raise ValueError(f"no option --{name}{guess}")
         values = _typed(cls, options)
-        for name in cls.positional:
+        for name in (*cls.positional, *(n for n in meanings(cls) if n not in cls.positional)):
             if name not in values and not _has_default(cls, name):
-                raise ValueError(f"{name} is missing; {cls.usage}")
+                dashes = "" if name in cls.positional else "--"
+                raise ValueError(f"{dashes}{name} is missing; {cls.usage}")
         return values
 
     @classmethod

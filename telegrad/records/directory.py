@@ -112,6 +112,11 @@ class RunDirectory:
         return self.path / "picture.png"
 
     @property
+    def trackers(self) -> Path:
+        """What trackers write, in a folder for each."""
+        return self.path / "trackers"
+
+    @property
     def last(self) -> Path:
         """The state from which a stopped run goes on."""
         return self.path / "last.pt"
@@ -120,6 +125,18 @@ class RunDirectory:
     def previous(self) -> Path:
         """The state before that one, should it be damaged."""
         return self.path / "previous.pt"
+
+
+def best_of(directory: Path) -> Path:
+    """The best model of the run in a directory.
+
+    Raises:
+        ValueError: if it is not the directory of a run that has one.
+    """
+    best = RunDirectory.at(directory).best
+    if not best.is_file():
+        raise ValueError(f"the run has no model yet: {best} is missing")
+    return best
 
 
 def run_directories(root: str | Path) -> list[RunDirectory]:

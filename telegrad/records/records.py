@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from telegrad.diagnostics import LevelStatistics
 from telegrad.records.directory import RunDirectory
 from telegrad.records.environment import environment
 from telegrad.records.tables import Table
+from telegrad.records.trackers import Trackers
 
 TRAIN_COLUMNS = ("iteration", "train_loss", "time")
 VALID_COLUMNS = ("iteration", "valid_loss", "valid_ssim")
@@ -65,6 +67,7 @@ class Records:
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
         logs_levels: whether there is a table for `level_statistics`.
         logs_sets: whether there is one for sets of whole images.
+        trackers: names of loggers that the run is followed with, see `loggers.LOGGERS`.
         keep: go on with the files of an earlier run, whose rows up to this iteration are kept; 0
             for one that was stopped before it had saved anything.
 
@@ -83,6 +86,7 @@ class Records:
         logs_ssim: bool = False,
         logs_levels: bool = False,
         logs_sets: bool = False,
+        trackers: Sequence[str] = (),
         keep: int | None = None,
     ) -> None:
         self.directory = directory
@@ -127,6 +131,7 @@ class Records:
             ) from error
         self._train, self._valid, self._progress, *_ = self._tables
         self._of = {table.path: table for table in self._tables}
+        self.trackers = Trackers(trackers, directory, configuration, keep or 0, self.event)
 
     def trained(self, iteration: int, loss: float, seconds: float) -> None:
         """One step of training."""
@@ -136,6 +141,8 @@ class Records:
         """One validation: `PROGRESS_COLUMNS` by name."""
         self._valid.append_named(row)
         self._progress.append_named(row)
+        values = {name: value for name, value in row.items() if name.startswith("valid_")}
+        self.trackers.scalars(row["iteration"], values | {"level": row["level"]})
 
     def sets_measured(self, **row: Any) -> None:
         """The means of one set: `SETS_COLUMNS` by name."""
@@ -169,9 +176,10 @@ class Records:
     def __enter__(self) -> Records:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         for table in self._tables:
             table.close()
+        self.trackers.close("failed" if any(error) else "success")
 
 
 class NoRecords(Records):
@@ -179,6 +187,7 @@ class NoRecords(Records):
 
     def __init__(self, directory: RunDirectory) -> None:
         self.directory = directory
+        self.trackers = Trackers((), directory, {}, 0, self.event)
 
     def trained(self, iteration: int, loss: float, seconds: float) -> None:
         pass

@@ -1,4 +1,4 @@
-"""How a run validates, where it computes, and what it writes."""
+"""What a run starts from, how it updates, validates, computes, and what it writes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,27 @@ from dataclasses import dataclass
 from typing import Literal
 
 from telegrad.options import check_options, option
+from telegrad.records import LOGGERS
+from telegrad.schedules import Update
+
+
+@dataclass(frozen=True, kw_only=True)
+class Init:
+    """Weights that a run starts from, in place of random ones."""
+
+    path: str | None = option(
+        None,
+        "weights to start from: a .safetensors, .pth or .pt file, or the directory of a run",
+        path=True,
+    )
+    strict: bool = option(
+        True, "refuse weights that don't all fit; if false, take those that do and list the others"
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.path is None and not self.strict:
+            raise ValueError("init.strict=False: of which weights? Give them: --init FILE.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,12 +120,19 @@ class Output:
         None, "by which a comparison or a report lists the run; else its strategy"
     )
     overwrite: bool = option(False, "replace an earlier run of the same name")
+    tracker: list[str] | None = option(
+        None, "by which the run is followed while it trains: csv, tensorboard, wandb, or several"
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
+        if unknown := [name for name in self.tracker or () if name not in LOGGERS]:
+            raise ValueError(f"tracker={unknown[0]}: needs one or more of {', '.join(LOGGERS)}.")
 
 
 SETTINGS: dict[str, type] = {
+    "init": Init,
+    "update": Update,
     "validation": ValidationSettings,
     "runtime": Runtime,
     "output": Output,
