@@ -3,8 +3,8 @@
     python benchmarks/task_coupling.py --data FOLDER
 
 Trains a small network on the finest level of each task, and then takes the gradients of single
-draws on every level. V_l / Var g_l = tr Cov(g_l − g_{l−1}) / tr Cov(g_l) is what the correction of a pair
-of levels costs in variance: a telescoping sum saves work where it is small.
+draws on every level. V_l / Var g_l = tr Cov(g_l − g_{l−1}) / tr Cov(g_l) is what the correction of
+a pair of levels costs in variance: a telescoping sum saves work where it is small.
 """
 
 from __future__ import annotations
