@@ -149,7 +149,7 @@ def main() -> None:
         f"{options.draws} draws after {options.steps} steps on crops of {options.size}×"
         f"{options.size} with batch {options.batch_size}, AdamW {options.learning_rate:g}, L1, "
         f"ResNet of {options.width} channels (super-resolution: on the small image, with pixel "
-        f"shuffle); mean of {len(options.seeds)} runs. Levels are named by the height of an image. "
+        f"shuffle); mean over seeds. Levels are named by the height of an image. "
         f"With the best α: tr Cov(g_l − α·g_(l−1)) / tr Cov(g_l).\n\n"
         f"{table_of(read_csv(options.name))}\n\nMeasured values: [CSV]({options.name}.csv)."
     )
