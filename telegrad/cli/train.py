@@ -71,7 +71,7 @@ def chosen(options: Mapping[str, Any]) -> Config:
     Raises:
         ValueError: if there is no task, or something else is wrong.
     """
-    if "task" not in options and "config" not in options:
+    if not {"task", "config", "recipe"} & options.keys():
         raise ValueError(
             "which task? One of denoising, deblurring, inpainting, superresolution, or the dotted "
             "path of your own."

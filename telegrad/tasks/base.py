@@ -183,12 +183,13 @@ class Task(ABC):
         check_restored(restored, draw)
         return per_sample(loss or self.default_loss, restored, draw["clean"])
 
-    def prepare(self, image: Tensor, noise: float) -> tuple[Tensor, Tensor | None]:
+    def prepare(self, image: Tensor, noise: float | Tensor) -> tuple[Tensor, Tensor | None]:
         """What a network is given for photographs, and its second argument, if it takes any.
 
         Args:
             image: (n, c, h, w) in the task's range.
-            noise: its standard deviation, on that range.
+            noise: its standard deviation, on that range; or one for each image, (n,), whose
+                values are not looked at.
 
         Raises:
             ValueError: for images of another shape, or noise below 0.
@@ -204,8 +205,16 @@ def grey(images: Tensor) -> Tensor:
     return (weights * images).sum(1, keepdim=True)
 
 
-def check_noise(noise: float) -> None:
-    """Raises ValueError unless it can be a standard deviation."""
+def noise_levels(image: Tensor, noise: float | Tensor) -> Tensor:
+    """Standard deviations (n,) of the noise in images (n, c, h, w), of one or of as many."""
+    check_noise(noise)
+    return noise if isinstance(noise, Tensor) else image.new_full(image.shape[:1], noise)
+
+
+def check_noise(noise: float | Tensor) -> None:
+    """Raises ValueError for a number that can't be a standard deviation."""
+    if isinstance(noise, Tensor):
+        return
     if not (math.isfinite(noise) and noise >= 0):
         raise ValueError(f"Task.prepare: noise={noise}; needs a standard deviation from 0 on.")
 
