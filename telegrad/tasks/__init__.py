@@ -1,7 +1,10 @@
 """Restoration tasks, one file each."""
 
 from telegrad.tasks.base import Draw, LevelRule, Network, Task
+from telegrad.tasks.deblurring import Deblurring
 from telegrad.tasks.denoising import Denoising
+from telegrad.tasks.inpainting import Inpainting
+from telegrad.tasks.jpeg import JPEG
 from telegrad.tasks.objective import Objective
 from telegrad.tasks.paper_deblurring import PaperDeblurring
 from telegrad.tasks.paper_denoising import PaperDenoising
@@ -10,8 +13,11 @@ from telegrad.tasks.paper_superresolution import PaperSuperResolution
 from telegrad.tasks.superresolution import SuperResolution
 
 __all__ = [
+    "JPEG",
+    "Deblurring",
     "Denoising",
     "Draw",
+    "Inpainting",
     "LevelRule",
     "Network",
     "Objective",
