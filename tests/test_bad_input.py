@@ -70,6 +70,19 @@ def statistics(losses=losses, batch=IMAGES + 1, grids=GRIDS, parameters=(SCALE,)
     return level_statistics(losses, batch, grids, parameters, **({"timing": 0} | options))
 
 
+class OnLevels:
+    """A dataset that does not say how its levels are made."""
+
+    grids = GRIDS
+
+    def __len__(self):
+        return 1
+
+    def on_level(self, pick): ...
+
+    def collated(self, samples): ...
+
+
 def on_two_devices():
     parts = (META[:2, :, :8, :8], IMAGES[:2])
     return step(batch=Shells(parts))
@@ -104,6 +117,8 @@ PUBLIC = [
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES[:0], ONE_STAGE), ValueError, "ScheduledLoader: "),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES[..., :8], ONE_STAGE), ValueError, "16×8 pixels, smaller than"),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, seed=NAN), ValueError, "ScheduledLoader: seed=nan"),
+    (ScheduledLoader, lambda: ScheduledLoader(OnLevels(), ONE_STAGE), TypeError, "OnLevels has its samples on every level, and doesn't say how"),
+    (ScheduledLoader, lambda: ScheduledLoader(pyramid(), ONE_STAGE, restriction="injection"), ValueError, "ScheduledLoader: restriction='injection', and the dataset's"),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, rank=2, world=2), ValueError, "rank=2 of world=2"),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, rank=0, world=3), ValueError, "can't be divided among 3 processes"),
     (Step, lambda: next(iter(ScheduledLoader(IMAGES, TWO_LEVELS))).batch, ValueError, "Step.batch: step 0 sums over 2 levels"),
@@ -269,6 +284,8 @@ BELOW = [
     ("SRNet", lambda: SRNet(channels=8)(IMAGES.byte()), ValueError, "type torch.uint8"),
     ("SRNet", lambda: SRNet(channels=8)(META), ValueError, "on cpu and meta"),
     ("build_pyramid", lambda: build_pyramid([], GRIDS), ValueError, "build_pyramid: no images"),
+    ("build_pyramid", lambda: build_pyramid([], GridHierarchy((16,), 2)), ValueError, "build_pyramid: grids of 16 with blocks of 2"),
+    ("build_pyramid", lambda: build_pyramid([], GridHierarchy((17, 17), 2, nodes=True)), ValueError, "build_pyramid: grids of 17×17 with nodes"),
     ("build_pyramid", lambda: pyramid(restriction="blur"), ValueError, "build_pyramid: restriction='blur'"),
     ("build_pyramid", lambda: pyramid(bad_images="keep"), ValueError, "bad_images='keep'"),
     ("build_pyramid", lambda: pyramid(np.zeros((16, 16), np.uint8)), ValueError, "image: pixels of shape (16, 16)"),

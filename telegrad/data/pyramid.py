@@ -53,18 +53,22 @@ class Pyramid(Dataset[Crops]):
     Attributes:
         grids: the crops' shapes on each level.
         images: each image's levels, in memory or on disk.
+        restriction: by which they were made, coarse from fine.
         stride: crops begin at multiples of it, in pixels of the coarsest level (patches: of the
             finest): how many times larger `clean` is than `low`, where the images are pairs.
-        dtype: of what the dataset gives: uint8, or a type of floating point for images in [0, 1],
-            which are then also resized where a stage has a size between the levels.
+        dtype: of what the dataset gives: uint8, or a type of floating point for images in [0, 1].
         mirror: whether half of the crops are mirrored.
+        resize: whether crops are resized where a stage has a size between the levels. Else they
+            come as they are on its level, for whoever resizes them on the device.
     """
 
     grids: GridHierarchy
     images: Sequence[Levels]
+    restriction: ImageRestriction = "averaging"
     stride: int = 1
     dtype: torch.dtype = torch.uint8
     mirror: bool = True
+    resize: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -78,7 +82,7 @@ class Pyramid(Dataset[Crops]):
         crop = self.crop(pick.sample, pick.place, pick.level, pick.patch)
         if self.mirror and pick.mirrored:
             crop = {field: pixels[:, ::-1] for field, pixels in crop.items()}
-        if pick.shape is None or not self.dtype.is_floating_point:
+        if pick.shape is None or not self.resize:
             return crop
         return resized(self.collated([crop]), pick.shape)
 
@@ -122,13 +126,19 @@ class Pyramid(Dataset[Crops]):
 
 
 def resized(images: Crops, shape: tuple[int, ...]) -> Crops:
-    """Images (n, 3, h, w) of that height and width, bilinear with antialiasing; `low` in scale."""
+    """Images (n, 3, h, w) of that height and width, bilinear with antialiasing; `low` in scale.
+
+    Those of uint8 are rounded.
+    """
     height, width = images["clean"].shape[-2:]
 
     def resize(_: str, image: Tensor) -> Tensor:
         h, w = image.shape[-2:]
         part = shape[0] * h // height, shape[1] * w // width
-        return F.interpolate(image, part, mode="bilinear", antialias=True)
+        if image.is_floating_point():
+            return F.interpolate(image, part, mode="bilinear", antialias=True)
+        exact = F.interpolate(image.float(), part, mode="bilinear", antialias=True)
+        return exact.round().to(image.dtype)
 
     return map_fields(resize, images)
 
@@ -149,7 +159,8 @@ def build_pyramid(
 
     Args:
         images: at least one of them must be usable.
-        grids: the finest level's shape is the size of the crops.
+        grids: cells in the plane, of which both axes are coarsened; the finest level's shape is the
+            size of the crops.
         restriction: by which the task's images are restricted; see `telegrad.mge.restriction`.
         bad_images: what to do with an image that can't be read or is smaller than a crop: `refuse`
             raises an error that names it, `skip` warns with its name and goes on.
@@ -166,12 +177,18 @@ def build_pyramid(
         OSError: for an unreadable image, if `bad_images` is `refuse`; or if the images can't be
             written to disk.
         ValueError: for an image smaller than a crop, or a pair whose sizes don't match, likewise;
-            and if no image is left.
+            if no image is left; or for grids that images don't lie on.
     """
     if restriction not in get_args(ImageRestriction) or bad_images not in get_args(BadImages):
         raise ValueError(
             f"build_pyramid: restriction={restriction!r}, bad_images={bad_images!r}; needs one of "
             f"{get_args(ImageRestriction)} and one of {get_args(BadImages)}."
+        )
+    if grids.nodes or grids.blocks != (2, 2):
+        kind = "nodes" if grids.nodes else f"blocks of {sized(grids.blocks)}"
+        raise ValueError(
+            f"build_pyramid: grids of {sized(grids.finest)} with {kind}; images lie in cells of "
+            f"the plane: needs GridHierarchy((height, width), levels), without nodes and fixed."
         )
     if not images:
         raise ValueError("build_pyramid: no images; needs one or more.")
@@ -195,7 +212,7 @@ def build_pyramid(
         warnings.warn(f"skipped {what}", stacklevel=2)
     if not held:
         raise ValueError(f"none of {len(images)} images can be used; the warnings above say why.")
-    return Pyramid(grids, held, stride=scale if pairs else 1)
+    return Pyramid(grids, held, restriction, stride=scale if pairs else 1)
 
 
 def _read(

@@ -56,7 +56,9 @@ class ScheduledLoader:
             low-resolution image of a pair. All get the same random crop. A tensor (n, c, h, w) is a
             dataset too.
         schedule: such as `telegrad.schedules.auto(grids, budget)`.
-        restriction: how fields are carried to the next coarser level; see `restrict`.
+        restriction: how fields are carried to the next coarser level; see `restrict`. By default
+            averaging, or the rule of a dataset that has its samples on every level; another than
+            that is refused, as the sum would not telescope.
         seed: of the order of samples, the crops, and what is random in the dataset itself.
         num_workers, pin_memory: as for torch's DataLoader.
         device: where tensors are to be; on a GPU they are copied while the step before computes,
@@ -70,9 +72,9 @@ class ScheduledLoader:
         more: other arguments of torch's DataLoader, such as `prefetch_factor`.
 
     Raises:
-        TypeError, ValueError: for a dataset without length, on other levels than the schedule's, or
-            with a first sample that can't be used on all of them; or for batch sizes that can't be
-            divided among the processes.
+        TypeError, ValueError: for a dataset without length, on other levels or by another rule than
+            the schedule's, or with a first sample that can't be used on all levels; or for batch
+            sizes that can't be divided among the processes.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class ScheduledLoader:
         dataset: Any,
         schedule: Schedule,
         *,
-        restriction: Rules = "averaging",
+        restriction: Rules | None = None,
         seed: int = 0,
         num_workers: int = 0,
         pin_memory: bool = False,
@@ -99,13 +101,14 @@ class ScheduledLoader:
                 f"ScheduledLoader: seed={seed!r}, crops_per_sample={crops_per_sample!r}; needs "
                 f"whole numbers, the second 1 or more."
             )
-        self.schedule, self.restriction, self.seed = schedule, restriction, seed
+        self.schedule, self.seed = schedule, seed
+        self.restriction = _rules(dataset, restriction)
         self._given_place = rank, world
         self.rank, self.world = _place(rank, world)
         self.device = None if device is None else torch.device(device)
         self.crops, self.draws = crops_per_sample, draws or TorchDraws(seed)
         self._number = _length(dataset)
-        self._samples = Samples(dataset, schedule.grids, restriction, seed, crops_per_sample)
+        self._samples = Samples(dataset, schedule.grids, self.restriction, seed, crops_per_sample)
         self._options = {"num_workers": num_workers, "pin_memory": pin_memory, **more}
         self._early_stop: EarlyStop | None = None
         self._pace: Pace | None = None
@@ -333,6 +336,24 @@ def _place(rank: int | None, world: int | None) -> tuple[int, int]:
     if not 0 <= rank < world:
         raise ValueError(f"ScheduledLoader: rank={rank} of world={world}; needs 0 ≤ rank < world.")
     return rank, world
+
+
+def _rules(dataset: Any, asked: Rules | None) -> Rules:
+    """Those that are asked for, or a dataset's own where it has its samples on every level."""
+    if not hasattr(dataset, "on_level"):
+        return "averaging" if asked is None else asked
+    own: Rules | None = getattr(dataset, "restriction", None)
+    if own is None:
+        raise TypeError(
+            f"ScheduledLoader: a {type(dataset).__name__} has its samples on every level, and "
+            f"doesn't say how they are made; needs the attribute restriction, such as 'averaging'."
+        )
+    if asked is not None and asked != own:
+        raise ValueError(
+            f"ScheduledLoader: restriction={asked!r}, and the dataset's coarse samples are made by "
+            f"{own!r}; leave restriction out, or make the dataset by the same rule."
+        )
+    return own
 
 
 def _agree(a: Schedule, b: Schedule, done: int, ahead: int) -> bool:
