@@ -6,12 +6,11 @@ import copy
 import dataclasses
 import importlib
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from telegrad.dotted import MissingNameError, imported, plain_name
 from telegrad.errors import did_you_mean, reason
 
 
@@ -52,7 +51,7 @@ class Kind:
         }
 
     def _classes(self) -> tuple[type, ...]:
-        return tuple(_imported(base) for base in self.bases)
+        return tuple(imported(base) for base in self.bases)
 
 
 KINDS = {
@@ -214,8 +213,8 @@ def resolve(kind: str, path: str, *, functions: bool) -> Any:
             f"{', '.join(names)}; or a dotted path to your own, such as my_module.MyClass."
         )
     try:
-        what = _imported(path)
-    except _MissingNameError as error:
+        what = imported(path)
+    except MissingNameError as error:
         raise ValueError(f"{kind}={path}: {error}") from None
     except Exception as error:  # a module that is imported can fail in any way
         raise ValueError(
@@ -267,49 +266,11 @@ def completed(what: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**defaults, **arguments}
 
 
-class _MissingNameError(Exception):
-    """A module is there, and lacks what is asked of it."""
-
-
-def _imported(path: str) -> Any:
-    """What a dotted path names; the working directory is looked into first."""
-    names = path.split(".")
-    if not all(name.isidentifier() for name in names):
-        raise ValueError(f"{path!r} is not a dotted path")
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        for end in range(len(names) - 1, 0, -1):
-            module = ".".join(names[:end])
-            try:
-                what: Any = importlib.import_module(module)
-            except ModuleNotFoundError as error:
-                if error.name is None or not (module + ".").startswith(error.name + "."):
-                    raise  # the module is there, and misses another
-                continue
-            for name in names[end:]:
-                if not hasattr(what, name):
-                    guess = did_you_mean(name, dir(what)) or "."
-                    raise _MissingNameError(f"{module} has no {name}{guess}")
-                what = getattr(what, name)
-            return what
-        raise ModuleNotFoundError(f"no module named {names[0]!r}")
-    finally:
-        sys.path.remove(here)
-        if here not in sys.path:
-            sys.path.append(here)  # for what a module imports later
-
-
 def _wrong_kind(kind: str, what: str) -> ValueError:
     bases = " or ".join(KINDS[kind].bases)
     return ValueError(
         f"{kind}: {what} is not of the right kind; needs a class derived from {bases}."
     )
-
-
-def plain_name(name: str) -> str:
-    """A short name without its case and dashes: `FullMultiscale` is `fullmultiscale`."""
-    return name.lower().replace("_", "").replace("-", "")
 
 
 def _as_plain(value: Any) -> Any:
