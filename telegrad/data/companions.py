@@ -83,6 +83,7 @@ def match(images: Mapping[str, list[Path]], companions: Mapping[str, list[Path]]
     }
     used = {file for pair in pairs.values() for file in pair}
     used |= {file for _, _, files in several for file in files}
+    used |= {file for name in found if len(images[name]) > 1 for file in found[name]}
     alone = [file for name, files in images.items() if not found[name] for file in files]
     alone += sorted(file for files in companions.values() for file in files if file not in used)
     return Match(pairs, tuple(several), tuple(file for file in alone if file not in used))

@@ -210,7 +210,10 @@ def _kernel(said: str, value: Mapping[str, Any]) -> Tensor:
             f'{{"gaussian_blur": {{"sigma": 2}}}}; there are {", ".join(KERNELS)}.'
         )
     plain = {n: tuple(v) if isinstance(v, list) else v for n, v in arguments.items()}
+    if isinstance(plain.get("sigma"), (int, float)):
+        plain["sigma"] = (plain["sigma"],) * 2  # one number would be a kernel on a line
     try:
-        return imported(f"{ROOM}.functional.{name}")(**plain)
+        kernel = imported(f"{ROOM}.functional.{name}")(**plain)
+        return kernel.view(1, 1, *kernel.shape[-2:])
     except Exception as error:  # whatever is wrong with the arguments
         raise ValueError(f"{said}: {name}: {reason(error)}.") from error
