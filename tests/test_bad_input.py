@@ -1,5 +1,7 @@
 """What is said to arguments that are empty, not finite, or of a wrong shape, type or device."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -26,7 +28,7 @@ from telegrad import (
     restrict,
     work_units,
 )
-from telegrad.data import Folder, NamedImage
+from telegrad.data import Folder, NamedImage, image_pyramid
 from telegrad.data.pyramid import build_pyramid
 from telegrad.data.stream import CropStream
 from telegrad.inference import Model, evaluate_model, load_model, restore_files, restore_image
@@ -150,6 +152,9 @@ PUBLIC = [
     (work_units, lambda: work_units((INF,)), ValueError, "batch_sizes=(inf,)"),
     (work_units, lambda: work_units((4, 2), costs=(1,)), ValueError, "work_units: costs=(1,) for 2 levels"),
     (work_units, lambda: work_units((4,), costs=(NAN,)), ValueError, "work_units: costs=(nan,)"),
+    (work_units, lambda: work_units((4, 2), "nested", 2.0, (1, 4)), ValueError, "work_units: finest_cost=2.0 and costs=(1, 4); needs one of them"),
+    (Schedule, lambda: next(replace(ONE_STAGE, seconds=60).walk()), ValueError, "Schedule: how many steps fit into 60 s"),
+    (Schedule, lambda: replace(ONE_STAGE, seconds=60).at(0), ValueError, "walk it with ScheduledLoader"),
     (work_units, lambda: work_units((4,), "nested", NAN), ValueError, "work_units: finest_cost=nan"),
     (optimal_batch_sizes, lambda: optimal_batch_sizes((), (), 9), ValueError, "optimal_batch_sizes: got 0 levels"),
     (optimal_batch_sizes, lambda: optimal_batch_sizes((NAN, 1), (1, 2), 9), ValueError, "optimal_batch_sizes: got (nan, 1)"),
@@ -287,6 +292,12 @@ BELOW = [
     ("build_pyramid", lambda: build_pyramid([], GridHierarchy((16,), 2)), ValueError, "build_pyramid: grids of 16 with blocks of 2"),
     ("build_pyramid", lambda: build_pyramid([], GridHierarchy((17, 17), 2, nodes=True)), ValueError, "build_pyramid: grids of 17×17 with nodes"),
     ("build_pyramid", lambda: pyramid(restriction="blur"), ValueError, "build_pyramid: restriction='blur'"),
+    ("build_pyramid", lambda: pyramid(memory=NAN), ValueError, "build_pyramid: memory=nan"),
+    ("build_pyramid", lambda: pyramid(memory=-1), ValueError, "build_pyramid: memory=-1"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS, memory=NAN), ValueError, "image_pyramid: memory=nan"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS, memory=-0.5), ValueError, "image_pyramid: memory=-0.5"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS, memory="4"), ValueError, "image_pyramid: memory='4'"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS), ValueError, "image_pyramid: no images"),
     ("build_pyramid", lambda: pyramid(bad_images="keep"), ValueError, "bad_images='keep'"),
     ("build_pyramid", lambda: pyramid(np.zeros((16, 16), np.uint8)), ValueError, "image: pixels of shape (16, 16)"),
     ("build_pyramid", lambda: pyramid(np.full((16, 16, 3), NAN)), ValueError, "type float64"),

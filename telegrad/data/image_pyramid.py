@@ -12,7 +12,7 @@ from telegrad.data.base import BadImages
 from telegrad.data.companions import companions_of, paired, scale_of
 from telegrad.data.image_folder import images_in
 from telegrad.data.levels import ImageRestriction
-from telegrad.data.pyramid import GIBIBYTE, Pyramid, build_pyramid
+from telegrad.data.pyramid import GIBIBYTE, Pyramid, build_pyramid, check_memory
 from telegrad.data.source import NamedImage
 from telegrad.mge.grids import GridHierarchy
 
@@ -65,11 +65,12 @@ def image_pyramid(
     Raises:
         ValueError: if there are no images, companions are missing, too many, ambiguous, or of
             another size, an image is smaller than the finest level; or for another restriction,
-            dtype or grids.
+            dtype, memory or grids.
         OSError: for an image that can't be read, or if what goes to disk can't be written.
     """
     if not (dtype.is_floating_point or dtype == torch.uint8):
         raise ValueError(f"image_pyramid: dtype={dtype}; needs a floating-point type, or uint8.")
+    check_memory("image_pyramid", memory)
     files = _files(images)
     if not files:
         raise ValueError("image_pyramid: no images; needs one or more.")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import math
 import warnings
-from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -18,16 +16,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from telegrad.data.base import BadImages
 from telegrad.data.cache import CachePlace
 from telegrad.data.image_files import Pixels
 from telegrad.data.levels import Coarsening, ImageRestriction, Levels, number_of_bytes
+from telegrad.data.many_images import levels_of
 from telegrad.data.source import NamedImage
 from telegrad.loading.picks import Pick
 from telegrad.mge.batches import map_fields
 from telegrad.mge.grids import GridHierarchy, sized
+from telegrad.mge.numbers import is_number
 
 GIBIBYTE = 2**30
 
@@ -177,13 +176,14 @@ def build_pyramid(
         OSError: for an unreadable image, if `bad_images` is `refuse`; or if the images can't be
             written to disk.
         ValueError: for an image smaller than a crop, or a pair whose sizes don't match, likewise;
-            if no image is left; or for grids that images don't lie on.
+            if no image is left; or for grids that images don't lie on, or less than no memory.
     """
     if restriction not in get_args(ImageRestriction) or bad_images not in get_args(BadImages):
         raise ValueError(
             f"build_pyramid: restriction={restriction!r}, bad_images={bad_images!r}; needs one of "
             f"{get_args(ImageRestriction)} and one of {get_args(BadImages)}."
         )
+    check_memory("build_pyramid", memory)
     if grids.nodes or grids.blocks != (2, 2):
         kind = "nodes" if grids.nodes else f"blocks of {sized(grids.blocks)}"
         raise ValueError(
@@ -215,6 +215,12 @@ def build_pyramid(
     return Pyramid(grids, held, restriction, stride=scale if pairs else 1)
 
 
+def check_memory(caller: str, memory: float) -> None:
+    """Raises ValueError unless it is a number of at least 0, be it infinite."""
+    if not (memory == math.inf or (is_number(memory) and memory >= 0)):
+        raise ValueError(f"{caller}: memory={memory!r}; needs a number of at least 0.")
+
+
 def _read(
     images: Sequence[NamedImage],
     coarsening: Coarsening,
@@ -229,7 +235,7 @@ def _read(
     used = 0
 
     def usable() -> Generator[Levels]:
-        with closing(_in_parallel(images, coarsening, progress)) as all_of_them:
+        with closing(levels_of(images, coarsening, progress)) as all_of_them:
             for result in all_of_them:
                 if isinstance(result, dict):
                     yield result
@@ -247,31 +253,3 @@ def _read(
                 cached = place.fill(chain(held, rest), skipped)
                 return cached, cached.skipped
     return held, skipped
-
-
-def _in_parallel(
-    images: Sequence[NamedImage], coarsening: Coarsening, progress: bool
-) -> Generator[Levels | OSError | ValueError]:
-    """Every image in turn, or what is wrong with it; each core reads one at a time."""
-
-    def read(image: NamedImage) -> Levels | OSError | ValueError:
-        try:
-            return coarsening.read(image)
-        except (OSError, ValueError) as error:
-            return error
-
-    workers = min(os.cpu_count() or 1, len(images))
-    bar = tqdm(total=len(images), desc="reading images", unit="", disable=not progress, leave=False)
-    pool, ahead = ThreadPoolExecutor(workers), deque[Future[Levels | OSError | ValueError]]()
-    try:
-        for image in images:
-            ahead.append(pool.submit(read, image))
-            if len(ahead) > 2 * workers:  # few, so that they take little memory
-                yield ahead.popleft().result()
-                bar.update()
-        while ahead:
-            yield ahead.popleft().result()
-            bar.update()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        bar.close()
