@@ -51,7 +51,8 @@ def test_pairs_are_trained_on_evaluated_and_restored(folder, capsys):
     assert "3 whole images" in capsys.readouterr().out
     real = str(folder / "0_real.png")
     assert main(["restore", str(best), real, "--out", str(folder / "restored")]) == 0
-    assert Image.open(folder / "restored/0_real.png").size == (32, 24)
+    with Image.open(folder / "restored/0_real.png") as restored:
+        assert restored.size == (32, 24)
 
 
 def test_a_model_of_pairs_is_not_evaluated_on_images_alone(folder, capsys):
