@@ -97,10 +97,11 @@ def _digests(images: Iterable[NamedImage]) -> dict[str, str]:
     in_memory = hashlib.sha256()
     several = False
     for image in images:
-        for file in image.files:
+        for place, file in enumerate(image.files):
             if file not in of_file:
                 of_file[file] = _of_file(file)
-                digests[image.key or file.name] = of_file[file]
+                companion = f"{image.key} with {file.name}" if place else image.key
+                digests[companion if image.key else file.name] = of_file[file]
         if not image.files:
             several = True
             in_memory.update(np.ascontiguousarray(image.open()).data)

@@ -6,10 +6,12 @@ from telegrad.tasks.denoising import Denoising
 from telegrad.tasks.inpainting import Inpainting
 from telegrad.tasks.jpeg import JPEG
 from telegrad.tasks.objective import Objective
+from telegrad.tasks.pairs import Pairs
 from telegrad.tasks.paper_deblurring import PaperDeblurring
 from telegrad.tasks.paper_denoising import PaperDenoising
 from telegrad.tasks.paper_inpainting import PaperInpainting
 from telegrad.tasks.paper_superresolution import PaperSuperResolution
+from telegrad.tasks.physics import Physics
 from telegrad.tasks.superresolution import SuperResolution
 
 __all__ = [
@@ -21,10 +23,12 @@ __all__ = [
     "LevelRule",
     "Network",
     "Objective",
+    "Pairs",
     "PaperDeblurring",
     "PaperDenoising",
     "PaperInpainting",
     "PaperSuperResolution",
+    "Physics",
     "SuperResolution",
     "Task",
 ]

@@ -52,6 +52,7 @@ class Task(ABC):
         condition: the field of a draw, (n,), that a network is given as its second argument if it
             takes one of that name: `time`, `sigma`, or none.
         pairs: whether `draw` takes an image's companion, `low`, if there is one.
+        needs_pairs: whether it can't do without.
         pixelwise: whether the corruption of a pixel depends on that pixel alone, or on a small
             block around it, so that patches pose the same problem.
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
@@ -67,6 +68,7 @@ class Task(ABC):
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     condition: ClassVar[Condition | None] = None
     pairs: ClassVar[bool] = False
+    needs_pairs: ClassVar[bool] = False
     pixelwise: ClassVar[bool] = False
     logs_ssim: ClassVar[bool] = False
     default_optimizer: ClassVar[str] = "AdamW"
