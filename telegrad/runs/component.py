@@ -73,6 +73,9 @@ KINDS = {
     )
 }
 
+EXTRAS = {"spandrel": "zoo", "deepinv": "deepinv"}
+"""Libraries of networks, and the extra that installs each."""
+
 
 @dataclass(frozen=True)
 class Component:
@@ -217,22 +220,39 @@ def resolve(kind: str, path: str, *, functions: bool) -> Any:
         what = _imported(path)
     except _MissingNameError as error:
         raise ValueError(f"{kind}={path}: {error}") from None
+    except ModuleNotFoundError as error:
+        library = str(error.name or "").partition(".")[0] or path.partition(".")[0]
+        if library in EXTRAS:
+            raise ValueError(
+                f"{kind}={path}: {library} is not installed; pip install "
+                f"'telegrad[{EXTRAS[library]}]'."
+            ) from None
+        raise _not_imported(kind, path, error) from error
     except Exception as error:  # a module that is imported can fail in any way
-        raise ValueError(
-            f"{kind}={path}: can't be imported ({reason(error)}). Its module must be installed, or "
-            f"lie in the working directory."
-        ) from error
+        raise _not_imported(kind, path, error) from error
     if own.accepts(what) or (functions and callable(what) and not inspect.isclass(what)):
         return what
     raise _wrong_kind(kind, path)
 
 
+def _not_imported(kind: str, path: str, error: Exception) -> ValueError:
+    return ValueError(
+        f"{kind}={path}: can't be imported ({reason(error)}). Its module must be installed, or lie "
+        f"in the working directory."
+    )
+
+
 def path_of(kind: str, what: Any) -> str:
-    """The dotted path of a class or function; by its room, if it is one of ours."""
+    """The dotted path of a class or function, by the uppermost package that offers it."""
     name = getattr(what, "__qualname__", type(what).__qualname__)
     room = KINDS[kind].room
     if getattr(importlib.import_module(room), name, None) is what:
         return f"{room}.{name}"
+    parts = what.__module__.split(".")
+    for end in range(1, len(parts)):
+        package = ".".join(parts[:end])
+        if getattr(sys.modules.get(package), name, None) is what:
+            return f"{package}.{name}"
     return f"{what.__module__}.{name}"
 
 
@@ -293,7 +313,7 @@ def _imported(path: str) -> Any:
                     raise _MissingNameError(f"{module} has no {name}{guess}")
                 what = getattr(what, name)
             return what
-        raise ModuleNotFoundError(f"no module named {names[0]!r}")
+        raise ModuleNotFoundError(f"no module named {names[0]!r}", name=names[0])
     finally:
         sys.path.remove(here)
         if here not in sys.path:
