@@ -282,7 +282,6 @@ PRESETS: dict[str, Options] = {
         ],
         "network.channels": 32,
         "budget": "2000wu",
-        "t_max": 0.1,
         "learning_rate": 1e-3,
         "validation.images": 32,
         "validation.times": 20,

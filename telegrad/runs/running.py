@@ -182,7 +182,7 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     optimizer = build.build_optimizer(config, network, learning_rate.highest)
     network.to(memory_format=torch.channels_last)
     ema = config.ema
-    average = None if ema is None else moving_average(network, ema)
+    average = None if ema is None else moving_average(network, ema).to(fabric.device)
     if config.runtime.compile:
         compile_every_shape(network)
     model, optimizer = fabric.setup(network, optimizer)

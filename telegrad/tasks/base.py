@@ -131,6 +131,11 @@ class Task(ABC):
         return 3
 
     @property
+    def turns(self) -> bool:
+        """Whether training images are flipped and turned by 90° at random, beside mirroring."""
+        return False
+
+    @property
     def call(self) -> Call:
         """How it calls a network."""
         return Call(self.condition, self.channels, self.enlarges)

@@ -21,6 +21,7 @@ class RestorationTask(Task):
     """A task as the field has it: see `docs/conventions.md` for where each default comes from."""
 
     color: Literal["rgb", "grey"] = option("rgb", "of the images that the network sees")
+    turns: bool = option(True, "whether training images are flipped and turned by 90° at random")
 
     @property
     def channels(self) -> int:

@@ -15,6 +15,7 @@ from telegrad.mge.restriction import Restriction
 from telegrad.mge.shells import Shells
 from telegrad.tasks import Draw, Task
 from telegrad.training.state import TrainingState
+from telegrad.training.turns import turned
 
 NOISE, NETWORK, PROBE = 2, 3, 4  # the streams of one seed: 0 and 1 are the crops' (see CropStream)
 
@@ -42,6 +43,8 @@ def draw_shell(
         return None
     on_device = map_fields(lambda _, pixels: pixels.to(device, non_blocking=True), crops)
     images = task.images(on_device)
+    if task.turns:
+        images = turned(images, noise)
     return task.draw(**(resized(images, shape) if shape else images), generator=noise)
 
 

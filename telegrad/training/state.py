@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from telegrad.data.stream import CropStream
 from telegrad.schedules import Adaptation, EarlyStop, LearningRate, Schedule
@@ -94,5 +94,16 @@ class TrainingState:
 
 
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:
-    """An exponential moving average of the weights (torch's own `AveragedModel`)."""
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    """An exponential moving average of the weights, over a tenth of all updates at most.
+
+    After n updates the decay is min(decay, (1 + n)/(10 + n)), so that short runs forget their
+    initial weights too.
+
+    Source: the rule of TensorFlow's `ExponentialMovingAverage`.
+    """
+
+    def update(averages: Any, weights: Any, updates: Any) -> None:
+        n = int(updates)
+        torch._foreach_lerp_(averages, weights, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return AveragedModel(network, multi_avg_fn=update)

@@ -161,7 +161,10 @@ def test_an_unknown_task_says_which_there_are(capsys):
     [
         ("paper_superresolution --t_max 0.1", "no option --t_max"),
         ("paper_superresolution --network unet", "needs a multiple of 16"),
-        ("paper_superresolution --size 16 --levels 2 --strategy cascadic", "levels of at least 16×16"),
+        (
+            "paper_superresolution --size 16 --levels 2 --strategy cascadic",
+            "levels of at least 16×16",
+        ),
         ("paper_superresolution --size 34 --levels 2 --strategy cascadic", "divisible by 2"),
         ("paper_deblurring --sigma -1", "sigma=-1.0: needs"),
         ("paper_denoising --batch_size null --batch_sizes []", "got 0 for 2 levels"),
@@ -187,8 +190,7 @@ def test_a_wrong_key_in_a_yaml_file_is_an_error(tmp_path, capsys):
 
 
 def test_the_task_can_stand_in_the_file(tmp_path, capsys):
-    (tmp_path / "config.yaml").write_text("task: paper_inpainting
-")
+    (tmp_path / "config.yaml").write_text("task: paper_inpainting\n")
     options = [*SMALL, "--config", str(tmp_path / "config.yaml"), "--out", str(tmp_path)]
     assert main(["train", *options]) == 0
     assert "Trained inpainting_photographs" in capsys.readouterr().out
@@ -284,7 +286,10 @@ def test_diagnose_a_trained_and_a_new_network(tmp_path, capsys):
         ("nothing.pt", "no such file"),
         ("paper_denoising --network vgg", "Networks: ResNet, SRNet, UNet"),
         ("paper_denoising --sigma 2", "no option --sigma"),
-        ("paper_denoising --draws 1 --network resnet --network.channels 8", "draws=1: needs 2 or more"),
+        (
+            "paper_denoising --draws 1 --network resnet --network.channels 8",
+            "draws=1: needs 2 or more",
+        ),
         ("paper_denoising --size 9", "UNet needs sizes divisible by 4"),
         ("paper_denoising --data folder", "path"),
         ("paper_denoising --budget 0.5", "0.5 work units a step doesn't buy one sample"),
