@@ -18,7 +18,7 @@ class GatedUNet(RestorationNetwork):
     pixel is normalized over its own channels, and the wide view comes of the halvings.
 
     Args:
-        width: channels at full resolution; twice as many at each halving.
+        channels: hidden channels at full resolution; twice as many at each halving.
         halvings: of the resolution, 0 or more.
         blocks: on each resolution of the encoder and of the decoder.
         middle_blocks: at the coarsest resolution.
@@ -33,8 +33,8 @@ class GatedUNet(RestorationNetwork):
         and cut off again.
 
     Raises:
-        ValueError: for a scale that can't be, or other channels out than in where the result is
-            added to the image.
+        ValueError: for numbers or a scale that can't be, or other channels out than in where the
+            result is added to the image.
 
     Source: after Chen et al., *Simple baselines for image restoration* (NAFNet), ECCV 2022; the
     enlarging by Shi et al., CVPR 2016.
@@ -42,7 +42,7 @@ class GatedUNet(RestorationNetwork):
 
     def __init__(
         self,
-        width: int = 16,
+        channels: int = 16,
         halvings: int = 3,
         blocks: int = 1,
         middle_blocks: int = 1,
@@ -53,16 +53,21 @@ class GatedUNet(RestorationNetwork):
     ) -> None:
         super().__init__()
         check_form("GatedUNet", in_channels, out_channels, scale, residual)
+        if min(channels, blocks, middle_blocks) < 1 or halvings < 0:
+            raise ValueError(
+                f"GatedUNet: channels={channels}, halvings={halvings}, blocks={blocks}, "
+                f"middle_blocks={middle_blocks}; needs 1 or more of each, halvings from 0 on."
+            )
         self.scale, self.residual = scale, residual
         self.multiple = 2**halvings
-        widths = [width * 2**k for k in range(halvings)]
-        self.opening = nn.Conv2d(in_channels, width, 3, padding=1)
+        widths = [channels * 2**k for k in range(halvings)]
+        self.opening = nn.Conv2d(in_channels, channels, 3, padding=1)
         self.encoder = nn.ModuleList(_blocks(c, blocks) for c in widths)
         self.down = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in widths)
-        self.middle = _blocks(width * self.multiple, middle_blocks)
+        self.middle = _blocks(channels * self.multiple, middle_blocks)
         self.up = nn.ModuleList(nn.Conv2d(2 * c, 4 * c, 1, bias=False) for c in reversed(widths))
         self.decoder = nn.ModuleList(_blocks(c, blocks) for c in reversed(widths))
-        self.closing = zero_(nn.Conv2d(width, out_channels * scale**2, 3, padding=1))
+        self.closing = zero_(nn.Conv2d(channels, out_channels * scale**2, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         check_call(self, self.opening.weight, x, None)

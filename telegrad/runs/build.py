@@ -113,10 +113,9 @@ def check_sizes(config: Config, network: nn.Module) -> None:
     for (height, width), where in shapes.items():
         for name, divisor, smallest in asked:
             fits = size_that_fits(finest, finest // coarsest, divisor, smallest)
-            between = where == BETWEEN
-            way_out = (
-                "a size with more factors of 2" if between else f"fewer levels or --size {fits}"
-            )
+            way_out = f"fewer levels or a larger size, such as {fits}"
+            if where == BETWEEN:
+                way_out = "a size with more factors of 2"
             if height % divisor or width % divisor:
                 raise ValueError(
                     f"{name} needs sizes divisible by {divisor}; {where} is {height}×{width}. Use "

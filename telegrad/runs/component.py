@@ -232,6 +232,12 @@ def resolve(kind: str, path: str, *, functions: bool) -> Any:
         raise _not_imported(kind, path, error) from error
     if own.accepts(what) or (functions and callable(what) and not inspect.isclass(what)):
         return what
+    if inspect.ismodule(what):
+        inside = [name for name, part in vars(what).items() if own.accepts(part)]
+        raise ValueError(
+            f"{kind}={path}: is a module; its {own.plural} are {', '.join(inside) or 'none'}. Say "
+            f"{path}.{inside[0] if inside else 'MyClass'}."
+        )
     raise _wrong_kind(kind, path)
 
 
@@ -251,8 +257,9 @@ def path_of(kind: str, what: Any) -> str:
     parts = what.__module__.split(".")
     for end in range(1, len(parts)):
         package = ".".join(parts[:end])
-        if getattr(sys.modules.get(package), name, None) is what:
-            return f"{package}.{name}"
+        offered = vars(sys.modules[package]) if package in sys.modules else {}
+        if alias := next((n for n in (name, *offered) if offered.get(n) is what), None):
+            return f"{package}.{alias}"
     return f"{what.__module__}.{name}"
 
 

@@ -42,8 +42,9 @@ def network_arguments(network: Component, task: Task) -> dict[str, Any]:
     parameters = _parameters(network.factory)
     wanted: dict[str, Any] = {}
     for name, parameter in parameters.items():
-        if name in CHANNELS | SCALES and _is_number_or_none(parameter.default):
-            wanted[name] = task.channels if name in CHANNELS else task.enlarges
+        if name in CHANNELS | SCALES:
+            if _is_number_or_none(parameter.default):
+                wanted[name] = task.channels if name in CHANNELS else task.enlarges
         elif name in task.network_arguments:
             wanted[name] = task.network_arguments[name]
     for name, value in wanted.items():

@@ -17,7 +17,7 @@ from telegrad.tasks import PaperDenoising
 def test_a_run_of_nothing_is_the_default():
     config = compose({})
     assert config == Config()
-    assert config.name == "denoising_s25_photographs_unet_single_run1"
+    assert config.name == "denoising_s25_photographs_gatedunet_single_run1"
 
 
 def test_everyday_options_are_short():
