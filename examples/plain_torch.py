@@ -1,5 +1,7 @@
 """Plain PyTorch, with all that goes with it: AMP, clipped gradients, an average of the weights."""
 
+import tempfile
+
 import torch
 from skimage.data import chelsea
 from torch import nn
@@ -51,9 +53,10 @@ loader = ScheduledLoader(photos, schedule, pin_memory=device == "cuda")
 names = "model", "average", "optimizer", "learning_rate", "scaler", "loader"
 
 train(until=120)  # steps
-torch.save({name: globals()[name].state_dict() for name in names}, "checkpoint.pt")
+with tempfile.TemporaryDirectory() as folder:  # your run's own
+    torch.save({name: globals()[name].state_dict() for name in names}, f"{folder}/checkpoint.pt")
 
-# In another process, where the six are made anew:
-for name, state in torch.load("checkpoint.pt", weights_only=True).items():
-    globals()[name].load_state_dict(state)
+    # In another process, where the six are made anew:
+    for name, state in torch.load(f"{folder}/checkpoint.pt", weights_only=True).items():
+        globals()[name].load_state_dict(state)
 train(until=schedule.steps)  # goes on with the samples that come next

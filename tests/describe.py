@@ -19,8 +19,8 @@ SHORT = {
 
 
 def described(**options):
-    """The run of these options, as on the command line."""
-    return compose(_named(options))
+    """The run of these options, as on the command line; of the paper's denoising if none is said."""
+    return compose(_named({"task": "paper_denoising", **options}))
 
 
 def changed(config, **options):

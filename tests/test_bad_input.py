@@ -1,5 +1,7 @@
 """What is said to arguments that are empty, not finite, or of a wrong shape, type or device."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -26,7 +28,7 @@ from telegrad import (
     restrict,
     work_units,
 )
-from telegrad.data import Folder, NamedImage
+from telegrad.data import Folder, NamedImage, image_pyramid
 from telegrad.data.pyramid import build_pyramid
 from telegrad.data.stream import CropStream
 from telegrad.inference import Model, evaluate_model, load_model, restore_files, restore_image
@@ -70,6 +72,19 @@ def statistics(losses=losses, batch=IMAGES + 1, grids=GRIDS, parameters=(SCALE,)
     return level_statistics(losses, batch, grids, parameters, **({"timing": 0} | options))
 
 
+class OnLevels:
+    """A dataset that does not say how its levels are made."""
+
+    grids = GRIDS
+
+    def __len__(self):
+        return 1
+
+    def on_level(self, pick): ...
+
+    def collated(self, samples): ...
+
+
 def on_two_devices():
     parts = (META[:2, :, :8, :8], IMAGES[:2])
     return step(batch=Shells(parts))
@@ -104,6 +119,8 @@ PUBLIC = [
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES[:0], ONE_STAGE), ValueError, "ScheduledLoader: "),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES[..., :8], ONE_STAGE), ValueError, "16×8 pixels, smaller than"),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, seed=NAN), ValueError, "ScheduledLoader: seed=nan"),
+    (ScheduledLoader, lambda: ScheduledLoader(OnLevels(), ONE_STAGE), TypeError, "OnLevels has its samples on every level, and doesn't say how"),
+    (ScheduledLoader, lambda: ScheduledLoader(pyramid(), ONE_STAGE, restriction="injection"), ValueError, "ScheduledLoader: restriction='injection', and the dataset's"),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, rank=2, world=2), ValueError, "rank=2 of world=2"),
     (ScheduledLoader, lambda: ScheduledLoader(IMAGES, ONE_STAGE, rank=0, world=3), ValueError, "can't be divided among 3 processes"),
     (Step, lambda: next(iter(ScheduledLoader(IMAGES, TWO_LEVELS))).batch, ValueError, "Step.batch: step 0 sums over 2 levels"),
@@ -128,6 +145,8 @@ PUBLIC = [
     (geometric_batch_sizes, lambda: geometric_batch_sizes(0), ValueError, "geometric_batch_sizes: levels=0"),
     (geometric_batch_sizes, lambda: geometric_batch_sizes(2, NAN), ValueError, "finest=nan"),
     (geometric_batch_sizes, lambda: geometric_batch_sizes(2, 16, "2"), ValueError, "ratio='2'"),
+    (multiscale_backward, lambda: step(accumulate=0), ValueError, "multiscale_backward: accumulate=0; needs a whole number from 1 on"),
+    (multiscale_backward, lambda: step(accumulate=NAN), ValueError, "multiscale_backward: accumulate=nan"),
     (work_units, lambda: work_units(()), ValueError, "batch_sizes=()"),
     (work_units, lambda: work_units(16), TypeError, "batch_sizes=16"),
     (work_units, lambda: work_units("16"), TypeError, "batch_sizes='16'"),
@@ -135,6 +154,9 @@ PUBLIC = [
     (work_units, lambda: work_units((INF,)), ValueError, "batch_sizes=(inf,)"),
     (work_units, lambda: work_units((4, 2), costs=(1,)), ValueError, "work_units: costs=(1,) for 2 levels"),
     (work_units, lambda: work_units((4,), costs=(NAN,)), ValueError, "work_units: costs=(nan,)"),
+    (work_units, lambda: work_units((4, 2), "nested", 2.0, (1, 4)), ValueError, "work_units: finest_cost=2.0 and costs=(1, 4); needs one of them"),
+    (Schedule, lambda: next(replace(ONE_STAGE, seconds=60).walk()), ValueError, "Schedule: how many steps fit into 60 s"),
+    (Schedule, lambda: replace(ONE_STAGE, seconds=60).at(0), ValueError, "walk it with ScheduledLoader"),
     (work_units, lambda: work_units((4,), "nested", NAN), ValueError, "work_units: finest_cost=nan"),
     (optimal_batch_sizes, lambda: optimal_batch_sizes((), (), 9), ValueError, "optimal_batch_sizes: got 0 levels"),
     (optimal_batch_sizes, lambda: optimal_batch_sizes((NAN, 1), (1, 2), 9), ValueError, "optimal_batch_sizes: got (nan, 1)"),
@@ -269,7 +291,15 @@ BELOW = [
     ("SRNet", lambda: SRNet(channels=8)(IMAGES.byte()), ValueError, "type torch.uint8"),
     ("SRNet", lambda: SRNet(channels=8)(META), ValueError, "on cpu and meta"),
     ("build_pyramid", lambda: build_pyramid([], GRIDS), ValueError, "build_pyramid: no images"),
+    ("build_pyramid", lambda: build_pyramid([], GridHierarchy((16,), 2)), ValueError, "build_pyramid: grids of 16 with blocks of 2"),
+    ("build_pyramid", lambda: build_pyramid([], GridHierarchy((17, 17), 2, nodes=True)), ValueError, "build_pyramid: grids of 17×17 with nodes"),
     ("build_pyramid", lambda: pyramid(restriction="blur"), ValueError, "build_pyramid: restriction='blur'"),
+    ("build_pyramid", lambda: pyramid(memory=NAN), ValueError, "build_pyramid: memory=nan"),
+    ("build_pyramid", lambda: pyramid(memory=-1), ValueError, "build_pyramid: memory=-1"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS, memory=NAN), ValueError, "image_pyramid: memory=nan"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS, memory=-0.5), ValueError, "image_pyramid: memory=-0.5"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS, memory="4"), ValueError, "image_pyramid: memory='4'"),
+    ("image_pyramid", lambda: image_pyramid([], GRIDS), ValueError, "image_pyramid: no images"),
     ("build_pyramid", lambda: pyramid(bad_images="keep"), ValueError, "bad_images='keep'"),
     ("build_pyramid", lambda: pyramid(np.zeros((16, 16), np.uint8)), ValueError, "image: pixels of shape (16, 16)"),
     ("build_pyramid", lambda: pyramid(np.full((16, 16, 3), NAN)), ValueError, "type float64"),

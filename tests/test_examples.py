@@ -21,10 +21,12 @@ _spec.loader.exec_module(figures)
 
 
 @pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
-def test_examples_run(script, capsys, tmp_path, monkeypatch):
+def test_examples_run_and_leave_alone_what_is_there(script, capsys, tmp_path, monkeypatch):
+    """Runs of the program go to results, each to a folder of its own."""
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(script), run_name="__main__")
     assert "loss" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} <= {"results"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ PACKAGE = Path(telegrad.__file__).parent
 
 FLOORS = [
     {"atomic", "errors"},
-    {"files"},
+    {"files", "dotted"},
     {"options"},
     {"mge"},
     {"diagnostics"},

@@ -108,7 +108,7 @@ def stored(directory: str, options: Mapping[str, Any]) -> Config:
         ) and not whole.startswith("network."):
             raise ValueError(
                 f"resume: --{name} can't change in a run that goes on; only length, validations, "
-                f"saves, device and the directory of the data can. Leave it out, or begin another "
-                f"run."
+                f"saves, trackers, device and the directory of the data can. Leave it out, or "
+                f"begin another run."
             )
     return changed

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import math
 import warnings
-from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
@@ -18,16 +16,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from telegrad.data.base import BadImages
 from telegrad.data.cache import CachePlace
 from telegrad.data.image_files import Pixels
 from telegrad.data.levels import Coarsening, ImageRestriction, Levels, number_of_bytes
+from telegrad.data.many_images import levels_of
 from telegrad.data.source import NamedImage
 from telegrad.loading.picks import Pick
 from telegrad.mge.batches import map_fields
 from telegrad.mge.grids import GridHierarchy, sized
+from telegrad.mge.numbers import is_number
 
 GIBIBYTE = 2**30
 
@@ -53,18 +52,22 @@ class Pyramid(Dataset[Crops]):
     Attributes:
         grids: the crops' shapes on each level.
         images: each image's levels, in memory or on disk.
+        restriction: by which they were made, coarse from fine.
         stride: crops begin at multiples of it, in pixels of the coarsest level (patches: of the
             finest): how many times larger `clean` is than `low`, where the images are pairs.
-        dtype: of what the dataset gives: uint8, or a type of floating point for images in [0, 1],
-            which are then also resized where a stage has a size between the levels.
+        dtype: of what the dataset gives: uint8, or a type of floating point for images in [0, 1].
         mirror: whether half of the crops are mirrored.
+        resize: whether crops are resized where a stage has a size between the levels. Else they
+            come as they are on its level, for whoever resizes them on the device.
     """
 
     grids: GridHierarchy
     images: Sequence[Levels]
+    restriction: ImageRestriction = "averaging"
     stride: int = 1
     dtype: torch.dtype = torch.uint8
     mirror: bool = True
+    resize: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -78,7 +81,7 @@ class Pyramid(Dataset[Crops]):
         crop = self.crop(pick.sample, pick.place, pick.level, pick.patch)
         if self.mirror and pick.mirrored:
             crop = {field: pixels[:, ::-1] for field, pixels in crop.items()}
-        if pick.shape is None or not self.dtype.is_floating_point:
+        if pick.shape is None or not self.resize:
             return crop
         return resized(self.collated([crop]), pick.shape)
 
@@ -122,13 +125,19 @@ class Pyramid(Dataset[Crops]):
 
 
 def resized(images: Crops, shape: tuple[int, ...]) -> Crops:
-    """Images (n, 3, h, w) of that height and width, bilinear with antialiasing; `low` in scale."""
+    """Images (n, 3, h, w) of that height and width, bilinear with antialiasing; `low` in scale.
+
+    Those of uint8 are rounded.
+    """
     height, width = images["clean"].shape[-2:]
 
     def resize(_: str, image: Tensor) -> Tensor:
         h, w = image.shape[-2:]
         part = shape[0] * h // height, shape[1] * w // width
-        return F.interpolate(image, part, mode="bilinear", antialias=True)
+        if image.is_floating_point():
+            return F.interpolate(image, part, mode="bilinear", antialias=True)
+        exact = F.interpolate(image.float(), part, mode="bilinear", antialias=True)
+        return exact.round().to(image.dtype)
 
     return map_fields(resize, images)
 
@@ -149,7 +158,8 @@ def build_pyramid(
 
     Args:
         images: at least one of them must be usable.
-        grids: the finest level's shape is the size of the crops.
+        grids: cells in the plane, of which both axes are coarsened; the finest level's shape is the
+            size of the crops.
         restriction: by which the task's images are restricted; see `telegrad.mge.restriction`.
         bad_images: what to do with an image that can't be read or is smaller than a crop: `refuse`
             raises an error that names it, `skip` warns with its name and goes on.
@@ -166,12 +176,19 @@ def build_pyramid(
         OSError: for an unreadable image, if `bad_images` is `refuse`; or if the images can't be
             written to disk.
         ValueError: for an image smaller than a crop, or a pair whose sizes don't match, likewise;
-            and if no image is left.
+            if no image is left; or for grids that images don't lie on, or less than no memory.
     """
     if restriction not in get_args(ImageRestriction) or bad_images not in get_args(BadImages):
         raise ValueError(
             f"build_pyramid: restriction={restriction!r}, bad_images={bad_images!r}; needs one of "
             f"{get_args(ImageRestriction)} and one of {get_args(BadImages)}."
+        )
+    check_memory("build_pyramid", memory)
+    if grids.nodes or grids.blocks != (2, 2):
+        kind = "nodes" if grids.nodes else f"blocks of {sized(grids.blocks)}"
+        raise ValueError(
+            f"build_pyramid: grids of {sized(grids.finest)} with {kind}; images lie in cells of "
+            f"the plane: needs GridHierarchy((height, width), levels), without nodes and fixed."
         )
     if not images:
         raise ValueError("build_pyramid: no images; needs one or more.")
@@ -195,7 +212,13 @@ def build_pyramid(
         warnings.warn(f"skipped {what}", stacklevel=2)
     if not held:
         raise ValueError(f"none of {len(images)} images can be used; the warnings above say why.")
-    return Pyramid(grids, held, stride=scale if pairs else 1)
+    return Pyramid(grids, held, restriction, stride=scale if pairs else 1)
+
+
+def check_memory(caller: str, memory: float) -> None:
+    """Raises ValueError unless it is a number of at least 0, be it infinite."""
+    if not (memory == math.inf or (is_number(memory) and memory >= 0)):
+        raise ValueError(f"{caller}: memory={memory!r}; needs a number of at least 0.")
 
 
 def _read(
@@ -212,7 +235,7 @@ def _read(
     used = 0
 
     def usable() -> Generator[Levels]:
-        with closing(_in_parallel(images, coarsening, progress)) as all_of_them:
+        with closing(levels_of(images, coarsening, progress)) as all_of_them:
             for result in all_of_them:
                 if isinstance(result, dict):
                     yield result
@@ -230,31 +253,3 @@ def _read(
                 cached = place.fill(chain(held, rest), skipped)
                 return cached, cached.skipped
     return held, skipped
-
-
-def _in_parallel(
-    images: Sequence[NamedImage], coarsening: Coarsening, progress: bool
-) -> Generator[Levels | OSError | ValueError]:
-    """Every image in turn, or what is wrong with it; each core reads one at a time."""
-
-    def read(image: NamedImage) -> Levels | OSError | ValueError:
-        try:
-            return coarsening.read(image)
-        except (OSError, ValueError) as error:
-            return error
-
-    workers = min(os.cpu_count() or 1, len(images))
-    bar = tqdm(total=len(images), desc="reading images", unit="", disable=not progress, leave=False)
-    pool, ahead = ThreadPoolExecutor(workers), deque[Future[Levels | OSError | ValueError]]()
-    try:
-        for image in images:
-            ahead.append(pool.submit(read, image))
-            if len(ahead) > 2 * workers:  # few, so that they take little memory
-                yield ahead.popleft().result()
-                bar.update()
-        while ahead:
-            yield ahead.popleft().result()
-            bar.update()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        bar.close()

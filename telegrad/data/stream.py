@@ -122,7 +122,7 @@ class CropStream:
         any_stage = Schedule(grids, (Stage(1, 0, (1,)),), patches=patches)
         draws = NumpyDraws(self.seed)
         picks = Picks(len(self.pyramid), any_stage, draws, rank=rank, world=world)
-        samples = Samples(self.pyramid, grids, "unchanged", self.seed)
+        samples = Samples(self.pyramid, grids, self.pyramid.restriction, self.seed)
         wanted = picks.of_levels(numbers, first_level, self.position)
         batches = samples.collated([samples[pick] for pick in wanted])
         self.position += sum(numbers)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from telegrad.mge.batches import bare, fields, map_fields
+from telegrad.mge.batches import fields, on_device
 from telegrad.mge.passengers import boarded
 
 Batches = dict[int, Any]
@@ -16,11 +16,7 @@ Batches = dict[int, Any]
 
 def moved(batches: Batches, device: torch.device) -> Batches:
     """Their tensors on that device; from pinned memory without waiting."""
-
-    def move(batch: Any) -> Any:
-        return map_fields(lambda _, field: field.to(device, non_blocking=True), batch)
-
-    return {level: bare(move(boarded(batch))) for level, batch in batches.items()}
+    return {k: on_device(batch, device, non_blocking=True) for k, batch in batches.items()}
 
 
 def ahead(steps: Iterator[Batches], device: torch.device) -> Iterator[Batches]:

@@ -12,11 +12,11 @@ import torch.distributed
 from torch.utils.data import DataLoader
 
 from telegrad.loading.ahead import ahead
+from telegrad.loading.dataset import check_first_sample, number_of_samples, rules_for
 from telegrad.loading.pace import Pace
-from telegrad.loading.picks import Draws, Pick, Picks, TorchDraws
+from telegrad.loading.picks import Draws, Picks, TorchDraws
 from telegrad.loading.samples import Samples
 from telegrad.loading.step import Step
-from telegrad.mge.grids import sized
 from telegrad.mge.numbers import is_whole
 from telegrad.mge.restriction import Rules
 from telegrad.mge.weights import shell_sizes
@@ -56,7 +56,9 @@ class ScheduledLoader:
             low-resolution image of a pair. All get the same random crop. A tensor (n, c, h, w) is a
             dataset too.
         schedule: such as `telegrad.schedules.auto(grids, budget)`.
-        restriction: how fields are carried to the next coarser level; see `restrict`.
+        restriction: how fields are carried to the next coarser level; see `restrict`. By default
+            averaging, or the rule of a dataset that has its samples on every level; another than
+            that is refused, as the sum would not telescope.
         seed: of the order of samples, the crops, and what is random in the dataset itself.
         num_workers, pin_memory: as for torch's DataLoader.
         device: where tensors are to be; on a GPU they are copied while the step before computes,
@@ -70,9 +72,9 @@ class ScheduledLoader:
         more: other arguments of torch's DataLoader, such as `prefetch_factor`.
 
     Raises:
-        TypeError, ValueError: for a dataset without length, on other levels than the schedule's, or
-            with a first sample that can't be used on all of them; or for batch sizes that can't be
-            divided among the processes.
+        TypeError, ValueError: for a dataset without length, on other levels or by another rule than
+            the schedule's, or with a first sample that can't be used on all levels; or for batch
+            sizes that can't be divided among the processes.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class ScheduledLoader:
         dataset: Any,
         schedule: Schedule,
         *,
-        restriction: Rules = "averaging",
+        restriction: Rules | None = None,
         seed: int = 0,
         num_workers: int = 0,
         pin_memory: bool = False,
@@ -99,13 +101,14 @@ class ScheduledLoader:
                 f"ScheduledLoader: seed={seed!r}, crops_per_sample={crops_per_sample!r}; needs "
                 f"whole numbers, the second 1 or more."
             )
-        self.schedule, self.restriction, self.seed = schedule, restriction, seed
+        self.schedule, self.seed = schedule, seed
+        self.restriction = rules_for(dataset, restriction)
         self._given_place = rank, world
         self.rank, self.world = _place(rank, world)
         self.device = None if device is None else torch.device(device)
         self.crops, self.draws = crops_per_sample, draws or TorchDraws(seed)
-        self._number = _length(dataset)
-        self._samples = Samples(dataset, schedule.grids, restriction, seed, crops_per_sample)
+        self._number = number_of_samples(dataset)
+        self._samples = Samples(dataset, schedule.grids, self.restriction, seed, crops_per_sample)
         self._options = {"num_workers": num_workers, "pin_memory": pin_memory, **more}
         self._early_stop: EarlyStop | None = None
         self._pace: Pace | None = None
@@ -118,7 +121,7 @@ class ScheduledLoader:
         self._batches: Iterator[dict[int, Any]] | None = None
         self._picks: Picks | None = None
         self._check_batch_sizes()
-        self._check_dataset()
+        check_first_sample(self._samples, self.schedule)
 
     def __len__(self) -> int:
         """Steps of the schedule, also those that are done: it stays the same while one goes on."""
@@ -168,8 +171,16 @@ class ScheduledLoader:
         return self._position
 
     def seek(self, step: int, position: int) -> None:
-        """Goes on with that step, counted from 0, and that pick of the stream."""
+        """Goes on with that step, counted from 0, and that pick of the stream.
+
+        Progress is then that of the schedule, and what `report` was told is forgotten.
+
+        Raises:
+            ValueError: for a step that the schedule doesn't have.
+        """
+        self._work = self.schedule.work_before(step)
         self._done, self._position, self._batches = step, position, None
+        self._progress, self._early_stop = 0.0, None
 
     def report(self, loss: float) -> bool:
         """Tells the validation loss, so that a stage that lowers it no more is left early.
@@ -179,7 +190,8 @@ class ScheduledLoader:
 
         Source: see `telegrad.schedules.EarlyStop`.
         """
-        if self._done == 0 or self._is_timing():
+        timing = self._pace is not None and self._pace.is_timing(self.schedule, self._done)
+        if self._done == 0 or timing:
             return False
         self._early_stop = self._early_stop or EarlyStop()
         if self._early_stop.look(self.schedule, self._done, self._work, loss) is None:
@@ -196,27 +208,27 @@ class ScheduledLoader:
             "stages": [asdict(stage) for stage in self.schedule.stages],
             "early_stop": None if self._early_stop is None else asdict(self._early_stop),
             "pace": None if self._pace is None else self._pace.state_dict(),
-            "seed": self.seed,
-            "samples": self._number,
-            "crops": self.crops,
+            **self._stream(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where `state_dict` was: with the same samples, in the same order.
 
         Raises:
-            ValueError: if seed, crops or the number of samples are others than then.
+            ValueError: if seed, crops, the number of samples, grids, form or patches are others
+                than then.
         """
-        now = {"seed": self.seed, "samples": self._number, "crops": self.crops}
-        then = {name: state[name] for name in now}
+        now = self._stream()
+        then = {name: state.get(name) for name in now if state.get(name) != now[name]}
         if (state["pace"] is None) != (self._pace is None):
             raise ValueError(
                 "ScheduledLoader.load_state_dict: one of the schedules has a budget of time, and "
                 "the other none; needs the same kind of budget."
             )
-        if then != now:
+        if then:
+            here = {name: now[name] for name in then}
             raise ValueError(
-                f"ScheduledLoader.load_state_dict: {then} then, {now} now; needs the same, or the "
+                f"ScheduledLoader.load_state_dict: {then} then, {here} now; needs the same, or the "
                 f"samples would be others."
             )
         stages = tuple(Stage(**stage) for stage in state["stages"])
@@ -230,19 +242,27 @@ class ScheduledLoader:
         if self._pace is not None:
             self._pace.load_state_dict(state["pace"])
 
+    def _stream(self) -> dict[str, Any]:
+        """What decides, beside stages and position, which samples come and how they lie."""
+        schedule = self.schedule
+        return {
+            "seed": self.seed,
+            "samples": self._number,
+            "crops": self.crops,
+            "finest": list(schedule.grids.finest),
+            "levels": schedule.grids.levels,
+            "form": schedule.form,
+            "patches": schedule.patches,
+        }
+
     def _follow(self, schedule: Schedule) -> None:
         """Goes on with another schedule; with what has been read ahead, if that is the same."""
-        ahead = self._options["num_workers"] * (self._options.get("prefetch_factor") or 2)
-        if self._picks is not None and _agree(self.schedule, schedule, self._done, ahead):
+        reads_ahead = self._options["num_workers"] * (self._options.get("prefetch_factor") or 2)
+        if self._picks is not None and _agree(self.schedule, schedule, self._done, reads_ahead):
             self._picks.schedule = schedule
         else:
             self._batches = None
         self.schedule = schedule
-
-    def _is_timing(self) -> bool:
-        """Whether the last step was one of those that come first, to time them."""
-        stages = len(self.schedule.stages) // 2
-        return self._pace is not None and self.schedule.at(self._done - 1)[0] < stages
 
     def _started(self) -> Iterator[dict[int, Any]]:
         if _place(*self._given_place) != (self.rank, self.world):
@@ -306,23 +326,6 @@ class ScheduledLoader:
                     f"divided among {self.world} processes; use multiples of {self.world}."
                 )
 
-    def _check_dataset(self) -> None:
-        """Raises ValueError unless the first sample can be used on every level."""
-        if self._samples.has_levels:
-            has, grids = self._samples.dataset.grids, self.schedule.grids
-            if (has.finest, has.levels) != (grids.finest, grids.levels):
-                raise ValueError(
-                    f"ScheduledLoader: the dataset has {has.levels} levels up to "
-                    f"{sized(has.finest)}, the schedule {grids.levels} up to "
-                    f"{sized(grids.finest)}; build both with the same grids."
-                )
-            return
-        middle, patch = (0.5,) * len(self.schedule.grids.finest), self.schedule.patches == 1
-        for stage in self.schedule.stages:
-            for level in range(stage.coarsest, stage.finest + 1):
-                pick = Pick(0, 0, level, middle, patch=patch, shape=stage.shape)
-                self._samples.collated([self._samples[pick]])
-
 
 def _place(rank: int | None, world: int | None) -> tuple[int, int]:
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
@@ -341,16 +344,3 @@ def _agree(a: Schedule, b: Schedule, done: int, ahead: int) -> bool:
         return False
     steps = range(done, done + ahead + 1)
     return all(replace(a.at(k)[1], steps=1) == replace(b.at(k)[1], steps=1) for k in steps)
-
-
-def _length(dataset: Any) -> int:
-    try:
-        number = len(dataset)
-    except TypeError as error:
-        raise TypeError(
-            f"ScheduledLoader: a {type(dataset).__name__} has no length; needs a map-style "
-            f"dataset, with __len__ and __getitem__."
-        ) from error
-    if not number:
-        raise ValueError("ScheduledLoader: the dataset is empty.")
-    return number

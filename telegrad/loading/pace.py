@@ -51,6 +51,10 @@ class Pace:
         """The schedule with the steps that are timed, and the others as long as they were."""
         return self._of_lengths(self.whole.lengths)
 
+    def is_timing(self, schedule: Schedule, done: int) -> bool:
+        """Whether the last of so many steps was one of those that come first, to time them."""
+        return done > 0 and schedule.at(done - 1)[0] < len(self.first)
+
     def looked_at(self, schedule: Schedule, done: int) -> Schedule | None:
         """The schedule from here on, if it is to be another; called before every step.
 

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from telegrad.mge import Estimate, Shells, multiscale_backward
-from telegrad.mge.batches import bare, map_fields
+from telegrad.mge.batches import on_device
 from telegrad.mge.grids import GridHierarchy
-from telegrad.mge.passengers import boarded
 from telegrad.mge.restriction import Rules
 from telegrad.mge.weights import Form
 
@@ -66,11 +65,7 @@ class Step:
 
     def to(self, device: torch.device | str | int, non_blocking: bool = False) -> Step:
         """The same step, its tensors on that device; trainers call it, as they do on tensors."""
-
-        def move(batch: Any) -> Any:
-            return map_fields(lambda _, x: x.to(device, non_blocking=non_blocking), batch)
-
-        moved = {level: bare(move(boarded(batch))) for level, batch in self.batches.items()}
+        moved = {k: on_device(batch, device, non_blocking) for k, batch in self.batches.items()}
         return replace(self, batches=moved)
 
     def backward(

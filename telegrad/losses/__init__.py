@@ -2,9 +2,25 @@
 
 from telegrad.losses.base import Loss
 from telegrad.losses.charbonnier import Charbonnier
+from telegrad.losses.fft import FFT
 from telegrad.losses.l1 import L1
 from telegrad.losses.mse import MSE
+from telegrad.losses.msssim import MSSSIM
 from telegrad.losses.per_sample import per_sample
+from telegrad.losses.psnr import PSNR
 from telegrad.losses.ssim import SSIM, similarity
+from telegrad.losses.sum import Sum
 
-__all__ = ["L1", "MSE", "SSIM", "Charbonnier", "Loss", "per_sample", "similarity"]
+__all__ = [
+    "FFT",
+    "L1",
+    "MSE",
+    "MSSSIM",
+    "PSNR",
+    "SSIM",
+    "Charbonnier",
+    "Loss",
+    "Sum",
+    "per_sample",
+    "similarity",
+]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
-from telegrad.options import check_options
+from telegrad.options import check_options, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,4 +24,24 @@ class Loss(ABC):
 
     @abstractmethod
     def __call__(self, restored: Tensor, clean: Tensor) -> Tensor:
-        """The loss of each of the images (n, c, h, w), shape (n,)."""
+        """The loss of each of the images (n, c, h, w) in the task's range, shape (n,)."""
+
+    def for_range(self, width: float) -> Loss:
+        """The same loss, for images whose range has that width; as it is if it has one, or needs
+        none.
+
+        >>> from telegrad.losses import MSE, SSIM
+        >>> SSIM().for_range(1.0), SSIM(data_range=2.0).for_range(1.0), MSE().for_range(1.0)
+        (SSIM(data_range=1.0), SSIM(data_range=2.0), MSE())
+        """
+        needs = getattr(self, "data_range", width) is None
+        return replace(self, data_range=width) if needs else self  # type: ignore[call-arg]
+
+
+RANGE = 2.0
+"""Width of the images' range where nothing says it: that of [−1, 1]."""
+
+
+def data_range_option() -> Any:
+    """The width of the images' range, as the option `data_range` of a loss that needs it."""
+    return option(None, "width of the images' range; else the task's", above=0, most=2**16)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from telegrad.losses.base import Loss
-from telegrad.options import option
+from telegrad.losses.base import RANGE, Loss, data_range_option
 
 SMALLEST = 16
 """Least height and width of an image: the window and its margins leave nothing of a smaller one."""
@@ -17,18 +16,19 @@ SMALLEST = 16
 class SSIM(Loss):
     """The negative structural similarity of each image: 11×11 Gaussian window, σ = 1.5 pixels."""
 
-    data_range: float | None = option(None, "width of the images' range; else the task's", above=0)
+    data_range: float | None = data_range_option()
 
     def __call__(self, restored: Tensor, clean: Tensor) -> Tensor:
-        return -similarity(restored, clean, self.data_range or 2.0)
+        return -similarity(restored, clean, self.data_range or RANGE)
 
 
-def similarity(images: Tensor, clean: Tensor, data_range: float = 2.0) -> Tensor:
+def similarity(images: Tensor, clean: Tensor, data_range: float = RANGE) -> Tensor:
     """SSIM of each image (n, c, h, w) with its clean one, shape (n,); 1 for equals.
 
     Args:
-        images, clean: in a range of that width.
-        data_range: 2 for [−1, 1], 1 for [0, 1].
+        images: any.
+        clean: what they are compared with.
+        data_range: width of the range of values, 2 for [−1, 1].
 
     Raises:
         ValueError: for images below 16×16.

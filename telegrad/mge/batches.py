@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from telegrad.mge.passengers import Passenger, PerSample, Shared, no_field
+from telegrad.mge.passengers import Passenger, PerSample, Shared, boarded, no_field
 
 
 def map_fields(
@@ -145,3 +145,18 @@ def copied(batch: Any) -> Any:
 def bare(batch: Any) -> Any:
     """The batch with its passengers as the user gave them."""
     return map_fields(lambda _, field: field, batch, passengers=lambda p: p.value)
+
+
+def on_device(batch: Any, device: torch.device | str | int, non_blocking: bool = False) -> Any:
+    """A user's batch with its tensors on that device; what else it holds stays as it is.
+
+    Args:
+        batch: not boarded.
+        device: of torch.
+        non_blocking: whether copies from pinned memory are only begun.
+
+    Raises:
+        As `boarded`.
+    """
+    boarding = boarded(batch)
+    return bare(map_fields(lambda _, x: x.to(device, non_blocking=non_blocking), boarding))

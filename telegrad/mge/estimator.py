@@ -9,12 +9,12 @@ depend on the samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,17 +22,12 @@ from torch import Tensor
 from telegrad.mge import batches
 from telegrad.mge.coupling import StepRandomness
 from telegrad.mge.grids import GridHierarchy
-from telegrad.mge.levels import next_coarser
 from telegrad.mge.mixing import warn_of_mixing
+from telegrad.mge.numbers import is_whole
+from telegrad.mge.passes import independent, nested, number_of_passes, portions
 from telegrad.mge.restriction import Rules
 from telegrad.mge.shells import Shells, checked, split
-from telegrad.mge.weights import (
-    Form,
-    check_batch_sizes,
-    level_coefficients,
-    nested_weights,
-    shell_sizes,
-)
+from telegrad.mge.weights import Form, check_batch_sizes
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,7 @@ def multiscale_backward(
     restriction: Rules = "averaging",
     backward: Callable[[Tensor], object] = torch.Tensor.backward,
     no_sync: Callable[[], AbstractContextManager[object]] = nullcontext,
+    accumulate: int = 1,
 ) -> Estimate:
     """Adds the multiscale gradient to `.grad`; takes the place of `loss.backward()`.
 
@@ -97,6 +93,8 @@ def multiscale_backward(
         backward: what to call on each pass's weighted loss, such as `fabric.backward`.
         no_sync: in which all passes but the last are made, such as `model.no_sync` of
             DistributedDataParallel, so that processes exchange gradients once a step.
+        accumulate: so many passes over as equal parts of a level's draws take the place of one, for
+            less memory; the gradient is the same up to rounding.
 
     Example: one level is the ordinary gradient.
 
@@ -111,11 +109,11 @@ def multiscale_backward(
     Raises:
         TypeError: for grids of another kind, arrays in the batch, or losses that are no tensor of
             real numbers with a gradient.
-        ValueError: if the batch doesn't have the samples that `batch_sizes` asks for, doesn't lie
-            on the finest level, or has no field that is restricted; if `restriction` names a field
-            that it doesn't have, or a function in it doesn't lead to the next level's size; if a
-            list in the batch has not one entry a sample; or if `losses` returns another shape than
-            (n,).
+        ValueError: for `accumulate` that is no whole number from 1 on; if the batch doesn't have
+            the samples that `batch_sizes` asks for, doesn't lie on the finest level, or has no
+            field that is restricted; if `restriction` names a field that it doesn't have, or a
+            function in it doesn't lead to the next level's size; if a list in the batch has not one
+            entry a sample; or if `losses` returns another shape than (n,).
 
     Source: Ahamed et al., *Multiscale Training of Convolutional Neural Networks*, TMLR 2026
     (independent form); Peherstorfer et al. 2016 (nested samples, coefficients).
@@ -125,19 +123,25 @@ def multiscale_backward(
             f"multiscale_backward: grids of type {type(grids).__name__}; needs a "
             f"GridHierarchy(finest=(height, width), levels=…)."
         )
+    if not (is_whole(accumulate) and accumulate >= 1):
+        raise ValueError(
+            f"multiscale_backward: accumulate={accumulate!r}; needs a whole number from 1 on."
+        )
     check_batch_sizes(batch_sizes, grids.levels, form)
     on_levels = checked if isinstance(batch, Shells) else split
     shells = on_levels(batch, grids, batch_sizes, form, restriction)
     if grids.levels > 1:
         warn_of_mixing("multiscale_backward", losses)
-    walk = _nested if form == "nested" else _independent
-    passes = _number_of_passes(batch_sizes, form)
+    walk = nested if form == "nested" else independent
+    whole = walk(shells, grids, batch_sizes, alphas, restriction)
+    parts = (part for one in whole for part in portions(one, accumulate))
+    passes = number_of_passes(batch_sizes, form, accumulate)
 
     randomness = StepRandomness()
     terms: list[Tensor] = []
     of_level: dict[int, list[Tensor]] = {}
     work = 0.0
-    for level, first, samples, weights in walk(shells, grids, batch_sizes, alphas, restriction):
+    for level, first, samples, weights in parts:
         number = sum(n for n, _ in weights)
         with nullcontext() if len(terms) + 1 == passes else no_sync():
             with randomness.draws(first, number):
@@ -152,66 +156,6 @@ def multiscale_backward(
         losses={level: torch.hstack(values) for level, values in sorted(of_level.items())},
         work_units=work,
     )
-
-
-class _LevelPass(NamedTuple):
-    """One forward and backward pass over draws on one level.
-
-    `first` is the place of its first draw among the draws of the step. `weights` holds pairs
-    (number of draws, weight of each), in the order of the draws.
-    """
-
-    level: int
-    first: int
-    batch: Any
-    weights: tuple[tuple[int, float], ...]
-
-
-def _number_of_passes(sizes: Sequence[int], form: Form) -> int:
-    return sum(map(bool, shell_sizes(sizes))) if form == "nested" else 2 * len(sizes) - 1
-
-
-def _nested(
-    shells: Shells,
-    grids: GridHierarchy,
-    sizes: Sequence[int],
-    alphas: Sequence[float] | None,
-    rules: Rules,
-) -> Iterator[_LevelPass]:
-    """One walk down the grids: restrict the draws carried so far, join the level's own shell."""
-    weights = nested_weights(sizes, alphas)
-    carried, n_carried = None, 0
-    for level in reversed(range(len(sizes))):
-        if carried is not None:
-            carried = next_coarser("multiscale_backward", carried, grids, level, rules)
-        n_shell = sizes[level] - n_carried
-        if n_shell == 0:
-            continue  # as many draws as on the finer level: all weights vanish
-        shell = shells.parts[level]
-        carried = shell if carried is None else batches.join(carried, shell)
-        of_carried, of_shell = weights[level]
-        yield _LevelPass(level, 0, carried, ((n_carried, of_carried), (n_shell, of_shell)))
-        n_carried = sizes[level]
-
-
-def _independent(
-    shells: Shells,
-    grids: GridHierarchy,
-    sizes: Sequence[int],
-    alphas: Sequence[float] | None,
-    rules: Rules,
-) -> Iterator[_LevelPass]:
-    """Each level's own samples, on that level and, subtracted, on the next coarser one."""
-    coefficients = level_coefficients(len(sizes), alphas)
-    first = 0
-    for level in reversed(range(len(sizes))):
-        n = sizes[level]
-        yield _LevelPass(level, first, shells.parts[level], ((n, coefficients[level] / n),))
-        if level:
-            part = shells.parts[level]
-            coarse = next_coarser("multiscale_backward", part, grids, level - 1, rules)
-            yield _LevelPass(level - 1, first, coarse, ((n, -coefficients[level - 1] / n),))
-        first += n
 
 
 def _weighted_sum(

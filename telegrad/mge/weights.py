@@ -77,10 +77,14 @@ def work_units(
         batch_sizes: N_l, coarsest first.
         form: of the sum.
         finest_cost: c_L; images in the plane have c_l = c_L · 4^(l − L).
-        costs: c_l themselves, coarsest first, as those of `GridHierarchy.costs`.
+        costs: c_l themselves, coarsest first, as those of `GridHierarchy.costs`; c_L is in them.
 
     >>> work_units((128, 64, 32, 16), "independent"), work_units((128, 64, 32, 16), "nested")
     (37.0, 30.0)
+
+    Raises:
+        TypeError, ValueError: for sizes that don't suit the form, costs that are not positive
+            numbers, one a level, or both `costs` and `finest_cost`.
     """
     levels = len(batch_sizes) if isinstance(batch_sizes, Sequence) else 1
     check_batch_sizes(batch_sizes, levels, form)
@@ -88,6 +92,11 @@ def work_units(
         raise ValueError(f"work_units: finest_cost={finest_cost!r}, needs a positive number.")
     cost = [finest_cost * 4.0 ** (level + 1 - levels) for level in range(levels)]
     if costs is not None:
+        if finest_cost != 1:
+            raise ValueError(
+                f"work_units: finest_cost={finest_cost!r} and costs={tuple(costs)}; needs one of "
+                f"them, as the last of costs is that of the finest level."
+            )
         cost = list(costs)
         if len(cost) != levels or not all(is_number(c) and c > 0 for c in cost):
             raise ValueError(

@@ -3,14 +3,17 @@
 from telegrad.records.directory import RunDirectory, run_directories
 from telegrad.records.environment import environment, processor
 from telegrad.records.lock import locked
+from telegrad.records.loggers import LOGGERS, check_loggers
 from telegrad.records.own_files import refuse_foreign
 from telegrad.records.records import NoRecords, Records
 from telegrad.records.tables import last_row
 
 __all__ = [
+    "LOGGERS",
     "NoRecords",
     "Records",
     "RunDirectory",
+    "check_loggers",
     "environment",
     "last_row",
     "locked",

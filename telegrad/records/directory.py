@@ -107,6 +107,11 @@ class RunDirectory:
         return self.path / "picture.png"
 
     @property
+    def trackers(self) -> Path:
+        """What trackers write, in a folder for each."""
+        return self.path / "trackers"
+
+    @property
     def last(self) -> Path:
         """The state from which a stopped run goes on."""
         return self.path / "last.pt"

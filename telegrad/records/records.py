@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from telegrad.diagnostics import LevelStatistics
 from telegrad.records.directory import RunDirectory
 from telegrad.records.environment import environment
 from telegrad.records.tables import Table
+from telegrad.records.trackers import Trackers
 
 TRAIN_COLUMNS = ("iteration", "train_loss", "time")
 VALID_COLUMNS = ("iteration", "valid_loss", "valid_ssim")
@@ -54,6 +56,7 @@ class Records:
         overwrite: whether files of an earlier run of that name are replaced.
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
         logs_levels: whether there is a table for `level_statistics`.
+        trackers: names of loggers that the run is followed with, see `loggers.LOGGERS`.
         keep: go on with the files of an earlier run, whose rows up to this iteration are kept; 0
             for one that was stopped before it had saved anything.
 
@@ -71,6 +74,7 @@ class Records:
         overwrite: bool,
         logs_ssim: bool = False,
         logs_levels: bool = False,
+        trackers: Sequence[str] = (),
         keep: int | None = None,
     ) -> None:
         self.directory = directory
@@ -111,6 +115,7 @@ class Records:
                 f"with --out."
             ) from error
         self._train, self._valid, self._progress, *self._levels = self._tables
+        self.trackers = Trackers(trackers, directory, configuration, keep or 0, self.event)
 
     def trained(self, iteration: int, loss: float, seconds: float) -> None:
         """One step of training."""
@@ -120,6 +125,8 @@ class Records:
         """One validation: `PROGRESS_COLUMNS` by name."""
         self._valid.append_named(row)
         self._progress.append_named(row)
+        values = {name: value for name, value in row.items() if name.startswith("valid_")}
+        self.trackers.scalars(row["iteration"], values | {"level": row["level"]})
 
     def level_statistics(self, iteration: int, statistics: LevelStatistics) -> None:
         """What was measured of the gradients, a row for each level."""
@@ -149,9 +156,10 @@ class Records:
     def __enter__(self) -> Records:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         for table in self._tables:
             table.close()
+        self.trackers.close("failed" if any(error) else "success")
 
 
 class NoRecords(Records):
@@ -159,6 +167,7 @@ class NoRecords(Records):
 
     def __init__(self, directory: RunDirectory) -> None:
         self.directory = directory
+        self.trackers = Trackers((), directory, {}, 0, self.event)
 
     def trained(self, iteration: int, loss: float, seconds: float) -> None:
         pass

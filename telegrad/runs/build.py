@@ -6,6 +6,7 @@ import inspect
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from telegrad.records import NoRecords, Records
 from telegrad.runs.config import Config
 from telegrad.runs.magnitude import check_magnitude
 from telegrad.runs.network import needs_for, network_arguments
-from telegrad.schedules import LearningRate, Problem, Schedule
+from telegrad.schedules import LearningRate, Problem, Schedule, is_schedule_free
 from telegrad.tasks import Objective, Task
 from telegrad.training.draws import NETWORK, seed_of
 from telegrad.training.state import Progress
@@ -61,8 +62,9 @@ def build_schedule(config: Config) -> Schedule:
 
 
 def build_learning_rate(config: Config) -> LearningRate:
-    """Its course over the run."""
-    return config.build_strategy().learning_rate(config.optimizer.init_args.get("lr"))
+    """Its course over the run; for an optimizer that needs no decay, none."""
+    rate = config.build_strategy().learning_rate(config.optimizer.init_args.get("lr"))
+    return replace(rate, decay=0.0) if is_schedule_free(config.optimizer.factory) else rate
 
 
 def build_objective(config: Config) -> Objective:
@@ -257,6 +259,7 @@ def build_records(
         overwrite=config.output.overwrite,
         logs_ssim=config.build_task().logs_ssim,
         logs_levels=strategy.adaptation(build_schedule(config)) is not None,
+        trackers=config.output.tracker or (),
         keep=progress.iteration if resumed else None,
     )
 

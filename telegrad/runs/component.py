@@ -6,12 +6,11 @@ import copy
 import dataclasses
 import importlib
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from telegrad.dotted import MissingNameError, imported, offered_at, plain_name
 from telegrad.errors import did_you_mean, reason
 
 
@@ -52,7 +51,7 @@ class Kind:
         }
 
     def _classes(self) -> tuple[type, ...]:
-        return tuple(_imported(base) for base in self.bases)
+        return tuple(imported(base) for base in self.bases)
 
 
 KINDS = {
@@ -217,8 +216,8 @@ def resolve(kind: str, path: str, *, functions: bool) -> Any:
             f"{', '.join(names)}; or a dotted path to your own, such as my_module.MyClass."
         )
     try:
-        what = _imported(path)
-    except _MissingNameError as error:
+        what = imported(path)
+    except MissingNameError as error:
         raise ValueError(f"{kind}={path}: {error}") from None
     except ModuleNotFoundError as error:
         library = str(error.name or "").partition(".")[0] or path.partition(".")[0]
@@ -254,13 +253,7 @@ def path_of(kind: str, what: Any) -> str:
     room = KINDS[kind].room
     if getattr(importlib.import_module(room), name, None) is what:
         return f"{room}.{name}"
-    parts = what.__module__.split(".")
-    for end in range(1, len(parts)):
-        package = ".".join(parts[:end])
-        offered = vars(sys.modules[package]) if package in sys.modules else {}
-        if alias := next((n for n in (name, *offered) if offered.get(n) is what), None):
-            return f"{package}.{alias}"
-    return f"{what.__module__}.{name}"
+    return offered_at(what, name)
 
 
 def _missing(what: Any, positional: Sequence[Any], arguments: Mapping[str, Any]) -> list[str]:
@@ -294,49 +287,11 @@ def completed(what: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**defaults, **arguments}
 
 
-class _MissingNameError(Exception):
-    """A module is there, and lacks what is asked of it."""
-
-
-def _imported(path: str) -> Any:
-    """What a dotted path names; the working directory is looked into first."""
-    names = path.split(".")
-    if not all(name.isidentifier() for name in names):
-        raise ValueError(f"{path!r} is not a dotted path")
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        for end in range(len(names) - 1, 0, -1):
-            module = ".".join(names[:end])
-            try:
-                what: Any = importlib.import_module(module)
-            except ModuleNotFoundError as error:
-                if error.name is None or not (module + ".").startswith(error.name + "."):
-                    raise  # the module is there, and misses another
-                continue
-            for name in names[end:]:
-                if not hasattr(what, name):
-                    guess = did_you_mean(name, dir(what)) or "."
-                    raise _MissingNameError(f"{module} has no {name}{guess}")
-                what = getattr(what, name)
-            return what
-        raise ModuleNotFoundError(f"no module named {names[0]!r}", name=names[0])
-    finally:
-        sys.path.remove(here)
-        if here not in sys.path:
-            sys.path.append(here)  # for what a module imports later
-
-
 def _wrong_kind(kind: str, what: str) -> ValueError:
     bases = " or ".join(KINDS[kind].bases)
     return ValueError(
         f"{kind}: {what} is not of the right kind; needs a class derived from {bases}."
     )
-
-
-def plain_name(name: str) -> str:
-    """A short name without its case and dashes: `FullMultiscale` is `fullmultiscale`."""
-    return name.lower().replace("_", "").replace("-", "")
 
 
 def _as_plain(value: Any) -> Any:

@@ -12,10 +12,11 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 
+from telegrad.dotted import plain_name
 from telegrad.errors import did_you_mean
 from telegrad.files import expanded
 from telegrad.options import meanings
-from telegrad.runs.component import KINDS, Component, plain_name, resolve
+from telegrad.runs.component import KINDS, Component, resolve
 from telegrad.runs.config import Config
 from telegrad.runs.settings import SETTINGS
 from telegrad.runs.version_0_1 import RENAMED
@@ -277,6 +278,8 @@ def _in_a_line(error: Exception, name: str, value: Any) -> str:
         "<class 'float'>": "number",
         "<class 'str'>": "text",
         "<class 'bool'>": "true or false",
+        "<class 'list'>": "list",
+        "<class 'dict'>": "dictionary",
     }
     for kind, word in words.items():
         expected = expected.replace(kind, word)

@@ -14,7 +14,7 @@ from telegrad.runs.component import KINDS, Component
 from telegrad.runs.network import network_arguments
 from telegrad.runs.settings import SETTINGS, Output, Runtime, ValidationSettings
 from telegrad.runs.version_0_1 import converted, is_of_0_1
-from telegrad.schedules import Strategy
+from telegrad.schedules import Strategy, Update, is_schedule_free
 from telegrad.tasks import Task
 
 MOST_SEED = 2**63 - 1
@@ -41,6 +41,7 @@ class Config:
         optimizer: and its arguments, the task's own if not given; its `lr` is the highest learning
             rate, the strategy's own if not given.
         strategy: which levels, how many samples on each, for how long.
+        update: clipping and accumulation of gradients.
         validation: when, on how many images.
         runtime: device, precision, memory.
         output: where everything goes.
@@ -56,6 +57,7 @@ class Config:
     loss: Any = None
     optimizer: Any = None
     strategy: Any = "Single"
+    update: Update = field(default_factory=Update)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
     runtime: Runtime = field(default_factory=Runtime)
     output: Output = field(default_factory=Output)
@@ -78,6 +80,20 @@ class Config:
             raise ValueError(f"seed={self.seed!r}: needs a whole number from 0 to {MOST_SEED}.")
         self.build_data()
         self.build_strategy().learning_rate(self.optimizer.init_args.get("lr"))
+        if is_schedule_free(self.optimizer.factory):
+            self._check_schedule_free()
+
+    def _check_schedule_free(self) -> None:
+        """Raises ValueError for options that such an optimizer takes the place of."""
+        for name, value in (
+            ("decay", self.build_strategy().decay),
+            ("ema", self.validation.ema or None),
+        ):
+            if value is not None:
+                raise ValueError(
+                    f"{name}={value}: {self.optimizer.short_name} averages the weights itself, at "
+                    f"a constant learning rate; leave {name} out, or use another optimizer."
+                )
 
     def build_task(self) -> Task:
         return self.task.build()
@@ -115,6 +131,8 @@ class Config:
     @property
     def ema(self) -> float | None:
         """Decay of the average of weights that is validated and kept; None for no average."""
+        if is_schedule_free(self.optimizer.factory):
+            return None
         asked = self.validation.ema
         return self.build_task().default_ema if asked is None else asked or None
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from telegrad.data import NamedImage, Source
 from telegrad.files import read_json
-from telegrad.runs.component import KINDS
+from telegrad.losses import Sum
+from telegrad.runs.component import KINDS, Component
 from telegrad.runs.config import Config
 
 EDGE = 2**16
@@ -22,7 +23,14 @@ EDGE = 2**16
 NAMED = 3
 """So many names are given of what has changed."""
 
-_LIBRARIES = ("telegrad", "torch", "lightning_fabric", "torchvision", "torchmetrics")
+_LIBRARIES = (
+    "telegrad",
+    "torch",
+    "lightning_fabric",
+    "torchvision",
+    "torchmetrics",
+    "schedulefree",
+)
 """Whose classes are known by their versions."""
 
 
@@ -115,12 +123,20 @@ def _code(config: Config) -> dict[str, str]:
         component = getattr(config, kind)
         if component is None:
             continue
-        what = component.factory if component.instance is None else type(component.instance)
-        if what.__module__.partition(".")[0] in _LIBRARIES:
-            continue
-        try:
-            file = inspect.getsourcefile(what) or sys.modules[what.__module__].__file__ or ""
-            digests[f"{what.__module__}.{what.__qualname__}"] = _of_file(Path(file))
-        except (OSError, TypeError, KeyError):
-            continue  # made at a prompt: it has no file
+        for what in _classes_of(component):
+            if what.__module__.partition(".")[0] in _LIBRARIES:
+                continue
+            try:
+                file = inspect.getsourcefile(what) or sys.modules[what.__module__].__file__ or ""
+                digests[f"{what.__module__}.{what.__qualname__}"] = _of_file(Path(file))
+            except (OSError, TypeError, KeyError):
+                continue  # made at a prompt: it has no file
     return digests
+
+
+def _classes_of(component: Component) -> list[Any]:
+    """The class or function that a part names; of a sum of losses, those of its terms too."""
+    if component.instance is not None:
+        return [type(component.instance)]
+    terms = component.build().parts if component.factory is Sum else ()
+    return [component.factory, *(type(loss) for _, loss in terms)]

@@ -20,6 +20,7 @@ MAY_CHANGE = frozenset(
     {
         *("strategy.steps", "strategy.work_units", "strategy.budget"),
         *("validation.times", "runtime.skip_updates", "runtime.save_every"),
+        "output.tracker",
     }
 )
 """Options that may change when a run goes on; it is noted."""

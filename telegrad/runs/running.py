@@ -15,7 +15,7 @@ from torch import nn
 
 from telegrad.data.image_folder import make_output
 from telegrad.mge.mixing import not_yet_said
-from telegrad.records import RunDirectory, locked
+from telegrad.records import RunDirectory, check_loggers, locked
 from telegrad.runs import build
 from telegrad.runs.config import Config
 from telegrad.runs.inputs import inputs_of
@@ -166,6 +166,7 @@ def carry_on(prepared: Prepared, *, resume: bool) -> Report:
 
 def prepare(config: Config, *, resume: bool = False, accept_changes: bool = False) -> Prepared:
     """All that a run needs; only image caches are written. Arguments and errors as for `run`."""
+    check_loggers(config.output.tracker or ())
     fabric, objective = build.build_fabric(config), build.build_objective(config)
     network = build.build_network(config)
     build.check_sizes(config, network)
@@ -192,6 +193,7 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         average=average,
         early_stop=strategy.early_stop(),
         adaptation=strategy.adaptation(schedule),
+        update=config.update,
     )
     events: list[str] = []
     if saved is not None:

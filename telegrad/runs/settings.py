@@ -1,4 +1,4 @@
-"""How a run validates, where it computes, and what it writes."""
+"""How a run makes its updates, how it validates, where it computes, and what it writes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from telegrad.options import check_options, option
+from telegrad.records import LOGGERS
+from telegrad.schedules import Update
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +87,18 @@ class Output:
         None, "by which a comparison or a report lists the run; else its strategy"
     )
     overwrite: bool = option(False, "replace an earlier run of the same name")
+    tracker: list[str] | None = option(
+        None, "by which the run is followed while it trains: csv, tensorboard, wandb, or several"
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
+        if unknown := [name for name in self.tracker or () if name not in LOGGERS]:
+            raise ValueError(f"tracker={unknown[0]}: needs one or more of {', '.join(LOGGERS)}.")
 
 
 SETTINGS: dict[str, type] = {
+    "update": Update,
     "validation": ValidationSettings,
     "runtime": Runtime,
     "output": Output,

@@ -15,9 +15,11 @@ from telegrad.schedules.multiscale import Multiscale, multiscale
 from telegrad.schedules.progressive_resizing import ProgressiveResizing, progressive_resizing
 from telegrad.schedules.random_patches import RandomPatches, random_patches
 from telegrad.schedules.schedule import Schedule
+from telegrad.schedules.schedule_free import is_schedule_free
 from telegrad.schedules.single import Single, single
 from telegrad.schedules.stage import Stage
 from telegrad.schedules.strategy import Problem, Strategy
+from telegrad.schedules.update import Update
 
 __all__ = [
     "Adaptation",
@@ -35,10 +37,12 @@ __all__ = [
     "Single",
     "Stage",
     "Strategy",
+    "Update",
     "auto",
     "cascadic",
     "fullmultiscale",
     "growing_patches",
+    "is_schedule_free",
     "multiscale",
     "progressive_resizing",
     "random_patches",

@@ -16,13 +16,15 @@ class LearningRate:
     Attributes:
         highest: at the beginning.
         lowest: at the end.
-        decay: None: half a cosine over all steps. Else the last part of the work, in (0, 1], over
+        decay: None: half a cosine over all steps. Else the last part of the work, in [0, 1], over
             which it falls linearly; before that it is constant, so that stages may change length.
+        warmup: first part of the work, in [0, 1), over which it rises linearly from `lowest`.
     """
 
     highest: float
     lowest: float = 1e-6
     decay: float | None = None
+    warmup: float = 0.0
 
     def __post_init__(self) -> None:
         if not (is_number(self.highest) and 1e-12 <= self.highest <= 1e3):
@@ -37,5 +39,7 @@ class LearningRate:
             height = (1 + math.cos(math.pi * past)) / 2
         else:
             left = 1 - work_units / schedule.work_units
-            height = min(max(left / self.decay, 0.0), 1.0)
+            height = min(max(left / self.decay, 0.0), 1.0) if self.decay else 1.0
+        if work_units < self.warmup * schedule.work_units:
+            height *= work_units / (self.warmup * schedule.work_units)
         return self.lowest + (self.highest - self.lowest) * height

@@ -35,7 +35,8 @@ class Schedule:
         patches: part of the samples on coarse levels, in [0, 1], that are patches of that level's
             shape, cut from an image of the finest level, instead of images restricted to it.
         seconds: the budget, if it is one of time. The stages then say how they share it, as their
-            steps keep their proportions; `ScheduledLoader` times them, and sets their number.
+            steps keep their proportions; `ScheduledLoader` times them, and sets their number. Until
+            then there is no walking it, and `with_steps` and its like give a length instead.
 
     Raises:
         ValueError: if a stage leaves the hierarchy, has no steps, its batch sizes don't suit the
@@ -98,6 +99,21 @@ class Schedule:
         """Work units of all steps together."""
         return sum(stage.steps * self.step_cost(stage) for stage in self.stages)
 
+    def work_before(self, step: int) -> float:
+        """Work units of the steps before one, counted from 0; of all where it is their number."""
+        self._check_length()
+        if not (is_whole(step) and 0 <= step <= self.steps):
+            raise ValueError(f"Schedule: no step {step!r}; there are {self.steps}, counted from 0.")
+        work, first = 0.0, 0
+        for stage in self.stages:
+            steps = range(first, min(first + stage.steps, step))
+            if stage.random_level:
+                work += sum(self.step_cost(self.at(k)[1]) for k in steps)
+            else:
+                work += len(steps) * self.step_cost(stage)
+            first += stage.steps
+        return work
+
     def step_cost(self, stage: Stage) -> float:
         """Work units of one step of `stage`; their mean, where its level is drawn at random."""
         return _step_cost(self.grids, stage, self.form)
@@ -107,7 +123,15 @@ class Schedule:
         return _stage_grids(self.grids, stage)
 
     def walk(self, start: int = 0) -> Iterator[tuple[int, int, Stage]]:
-        """(step, number of the stage, stage) for every step from `start` on; steps count from 0."""
+        """(step, number of the stage, stage) for every step from `start` on; steps count from 0.
+
+        Raises:
+            ValueError: if the budget is one of time.
+        """
+        self._check_length()
+        return self._walk(start)
+
+    def _walk(self, start: int) -> Iterator[tuple[int, int, Stage]]:
         first = 0
         for number, stage in enumerate(self.stages):
             for step in range(max(first, start), first + stage.steps):
@@ -119,7 +143,11 @@ class Schedule:
 
         Where the stage's level is drawn at random, it is the stage on that level: the step decides
         which, so that a resumed run goes on as it would have.
+
+        Raises:
+            ValueError: for a step that there is not, or if the budget is one of time.
         """
+        self._check_length()
         first = 0
         for number, stage in enumerate(self.stages):
             first += stage.steps
@@ -266,9 +294,17 @@ class Schedule:
         return tuple(stage.steps for stage in self.stages)
 
     def of_lengths(self, lengths: Sequence[int]) -> Schedule:
-        """The same stages, with so many steps each."""
+        """The same stages, with so many steps each; no longer a budget of time."""
         stages = (replace(s, steps=n) for s, n in zip(self.stages, lengths, strict=True))
-        return replace(self, stages=tuple(stages))
+        return replace(self, stages=tuple(stages), seconds=None)
+
+    def _check_length(self) -> None:
+        if self.seconds is not None:
+            raise ValueError(
+                f"Schedule: how many steps fit into {self.seconds:g} s is known once they have "
+                f"been timed; walk it with ScheduledLoader, or use with_steps, with_work or "
+                f"with_epochs for a length that is known."
+            )
 
     def __repr__(self) -> str:
         time = "" if self.seconds is None else f"as they fit into {self.seconds:g} s, now "

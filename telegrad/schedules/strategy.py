@@ -101,6 +101,9 @@ class Strategy(ABC):
         above=0,
         most=1,
     )
+    warmup: float = option(
+        0.0, "first part of the work, over which the learning rate rises linearly", least=0, below=1
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -182,6 +185,7 @@ class Strategy(ABC):
         return LearningRate(
             self.default_learning_rate if highest is None else highest,
             decay=self.decay or self.default_decay,
+            warmup=self.warmup,
         )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -21,19 +21,18 @@ class Objective:
 
     Attributes:
         task: makes the draws and observes them.
-        loss: of restored and clean images, see `per_sample`; the task's own if none is given.
+        loss: of restored and clean images, see `per_sample`; the task's own if none is given. One
+            that needs the width of the images' range is given the task's.
     """
 
     task: Task
     loss: Loss | Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
-        if self.loss is None:
-            object.__setattr__(self, "loss", self.task.default_loss)
-        if is_dataclass(self.loss) and getattr(self.loss, "data_range", 0) is None:
-            low, high = self.task.value_range
-            loss = replace(self.loss, data_range=high - low)
-            object.__setattr__(self, "loss", loss)
+        low, high = self.task.value_range
+        loss = self.task.default_loss if self.loss is None else self.loss
+        loss = loss.for_range(high - low) if isinstance(loss, Loss) else loss
+        object.__setattr__(self, "loss", loss)
 
     def losses(self, network: Network, draw: Draw) -> Tensor:
         """The loss of the network on each draw, shape (n,)."""

@@ -48,6 +48,7 @@ def gradient(fabric: Fabric, state: TrainingState, objective: Objective) -> Esti
                 alphas=stage.alphas,
                 restriction=rules_of(objective.task, shells.parts),
                 backward=fabric.backward,
+                accumulate=state.update.accumulate,
             )
     except RuntimeError as error:
         if not isinstance(error, torch.OutOfMemoryError) and "not enough memory" not in str(error):
@@ -57,7 +58,7 @@ def gradient(fabric: Fabric, state: TrainingState, objective: Objective) -> Esti
             f"out of memory at iteration {state.progress.iteration + 1}, in the pass of {n} images "
             f"of {height}×{width}; batch_sizes={list(stage.batch_sizes)}, coarsest first, up to "
             f"level {stage.finest}. Lower that level's batch size, size, or the channels of the "
-            f"network. What was saved is kept."
+            f"network, or raise accumulate. What was saved is kept."
         ) from error
     return averaged(fabric, state, estimate) if world > 1 else estimate
 
@@ -75,6 +76,16 @@ def averaged(fabric: Fabric, state: TrainingState, estimate: Estimate) -> Estima
         own.copy_(torch.complex(*mean.unbind(-1)) if own.is_complex() else mean)
     work_units = estimate.work_units * fabric.world_size
     return replace(estimate, loss=loss.squeeze(0), work_units=work_units)
+
+
+def clip(fabric: Fabric, state: TrainingState) -> None:
+    """Shortens the gradient to the largest norm that it may have, where there is one.
+
+    Fabric first takes back the scale that the losses have in half precision.
+    """
+    largest = state.update.clip
+    if largest is not None:
+        fabric.clip_gradients(state.network, state.optimizer, max_norm=largest)
 
 
 def gradient_norm(state: TrainingState) -> Tensor:

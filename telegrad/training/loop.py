@@ -15,10 +15,13 @@ from telegrad.tasks import Objective
 from telegrad.training.adapt import adapt
 from telegrad.training.checkpoint import save_best, write_state
 from telegrad.training.forecast import ProgressBar, validation_steps
-from telegrad.training.gradient import gradient, gradient_norm
+from telegrad.training.gradient import clip, gradient, gradient_norm
 from telegrad.training.interruptions import Interrupted, Interruptions
 from telegrad.training.state import TrainingState
 from telegrad.training.validation import Validation
+
+EXAMPLES = 4
+"""Images that trackers show of a validation."""
 
 
 def train(
@@ -54,15 +57,18 @@ def train(
     """
     progress, saved = state.progress, time.perf_counter()
     validate_after = validation_steps(state.schedule, validations)
-    state.network.train()
+    state.train()
     with Interruptions() as interruptions:
         while progress.iteration < state.schedule.steps:
             step, before = progress.iteration, progress.work_units
             loss = take_step(fabric, state, objective, records, skips)
             records.trained(step + 1, loss, progress.seconds)
+            records.trackers.scalars(step + 1, scalars(state, loss))
             validates = step in validate_after
             if validates:
+                state.eval()
                 valid_loss = validate(fabric, state, validation, records, bar, loss)
+                state.train()
                 ended = next_stage(state, records, valid_loss)
                 if adapt(fabric, state, objective, records) or ended:
                     validate_after = validation_steps(state.schedule, validations)
@@ -93,6 +99,7 @@ def take_step(
     estimate = gradient(fabric, state, objective)
     loss, norm = torch.stack([estimate.loss, gradient_norm(state)]).tolist()  # a sync point
     if math.isfinite(loss) and math.isfinite(norm):
+        clip(fabric, state)
         state.optimizer.step()
         if state.average is not None:
             state.average.update_parameters(state.network)
@@ -137,6 +144,11 @@ def validate(
         valid_ssim=quality.mean_ssim,
         learning_rate=state.optimizer.param_groups[0]["lr"],
     )
+    if records.trackers.show_pictures:
+        number = min(EXAMPLES, len(validation.draw["clean"]))
+        examples = validation.examples(state.evaluated, number)
+        columns = dict(zip(("corrupted", "restored", "clean"), examples, strict=True))
+        records.trackers.pictures(progress.iteration, columns)
     bar.set_postfix_str(f"loss {quality.loss:.3g}, PSNR {quality.mean_psnr:.2f} dB", refresh=False)
     if quality.loss < progress.best_loss:
         progress.best_loss, progress.best_iteration = quality.loss, progress.iteration
@@ -152,6 +164,16 @@ def validate(
             configuration=records.configuration,
         )
     return float(fabric.broadcast(quality.loss))
+
+
+def scalars(state: TrainingState, train_loss: float) -> dict[str, float]:
+    """What trackers are told of a step."""
+    return {
+        "train_loss": train_loss,
+        "learning_rate": state.optimizer.param_groups[0]["lr"],
+        "work_units": state.progress.work_units,
+        "seconds": state.progress.seconds,
+    }
 
 
 def next_stage(state: TrainingState, records: Records, valid_loss: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -11,7 +11,14 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from telegrad.data.stream import CropStream
-from telegrad.schedules import Adaptation, EarlyStop, LearningRate, Schedule
+from telegrad.schedules import (
+    Adaptation,
+    EarlyStop,
+    LearningRate,
+    Schedule,
+    Update,
+    is_schedule_free,
+)
 
 
 @dataclass
@@ -49,6 +56,7 @@ class TrainingState:
         average: exponential moving average of the weights, which is then what is evaluated.
         early_stop: ends stages early, if there is one.
         adaptation: chooses batch sizes anew, if there is one.
+        update: how a gradient is made, and what of it the optimizer is given.
     """
 
     network: nn.Module
@@ -60,6 +68,21 @@ class TrainingState:
     average: AveragedModel | None = None
     early_stop: EarlyStop | None = None
     adaptation: Adaptation | None = None
+    update: Update = field(default_factory=Update)
+
+    def train(self) -> None:
+        """Before steps: dropout is on, and the weights are those that gradients are taken at."""
+        self.network.train()
+        if is_schedule_free(self.optimizer):
+            self.optimizer.train()  # type: ignore[attr-defined]
+
+    def eval(self) -> None:
+        """Before the network is validated and kept: the weights are those that are to be used.
+
+        A state that is saved for going on needs it not; what it holds tells which weights they are.
+        """
+        if is_schedule_free(self.optimizer):
+            self.optimizer.eval()  # type: ignore[attr-defined]
 
     @property
     def evaluated(self) -> nn.Module:

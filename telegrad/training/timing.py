@@ -72,7 +72,7 @@ def seconds_per_step(
     step = partial(take_step, fabric, state, objective, unwritten)
     before, whole = copy.deepcopy(state.state_dict()), state.schedule
     seconds = []
-    state.network.train()
+    state.train()
     try:
         for stage in whole.stages:
             state.schedule = replace(whole, stages=(replace(stage, steps=any_number),))

@@ -39,6 +39,53 @@ def test_a_run_says_what_it_did_and_where_everything_is(tmp_path, capsys):
     assert (tmp_path / "runs/denoising_photographs_resnet_fullmultiscale_run1/picture.png").exists()
 
 
+def stored_loss(results):
+    (file,) = results.glob("runs/*/config.yaml")
+    return yaml.safe_load(file.read_text())["loss"]
+
+
+@pytest.mark.parametrize(
+    ("words", "init_args"),
+    [
+        (["Sum", "--loss.terms", '{"L1": 1, "FFT": 0.1}'], {"terms": {"L1": 1.0, "FFT": 0.1}}),
+        (["torch.nn.L1Loss", "--loss.reduction", "none"], {"reduction": "none"}),
+        (["PSNR"], {"epsilon": 1e-8}),
+    ],
+)
+def test_losses_from_the_shell(words, init_args, tmp_path, capsys):
+    assert train("--loss", *words, results=tmp_path) == 0
+    assert init_args.items() <= stored_loss(tmp_path)["init_args"].items()
+
+
+def test_a_sum_of_losses_from_a_file_and_again_from_what_the_run_stored(tmp_path, capsys):
+    terms = [
+        {"class_path": "Charbonnier", "init_args": {"epsilon": 0.01}, "weight": 2},
+        {"class_path": "torch.nn.L1Loss", "init_args": {"reduction": "none"}},
+    ]
+    config, first, second = (tmp_path / name for name in ("sum.yaml", "first", "second"))
+    loss = {"class_path": "telegrad.losses.Sum", "init_args": {"terms": terms}}
+    config.write_text(yaml.safe_dump({"loss": loss}))
+    assert train("--config", str(config), results=first) == 0
+    (stored,) = first.glob("runs/*/config.yaml")
+    assert train("--config", str(stored), results=second) == 0
+    assert stored_loss(first) == stored_loss(second)
+    assert stored_loss(second)["init_args"]["terms"] == terms
+    logs = (next(r.glob("logs/*_train.csv")).read_text().splitlines() for r in (first, second))
+    losses = [[line.split(",")[1] for line in log] for log in logs]
+    assert losses[0] == losses[1]
+
+
+def test_a_tracker_from_the_shell_and_another_one_when_the_run_goes_on(tmp_path, capsys):
+    assert train("--tracker", "csv", results=tmp_path) == 0
+    (run,) = tmp_path.glob("runs/*")
+    assert (run / "trackers/csv/from_0/metrics.csv").exists()
+    words = ["--work_units", "12", "--tracker", "csv,tensorboard"]
+    assert main(["train", "--resume", str(run), *words]) == 0
+    assert list((run / "trackers/tensorboard").iterdir())
+    assert main(["train", "--resume", str(run), "--clip", "1"]) == 2
+    assert "--clip can't change" in capsys.readouterr().err
+
+
 TASKS = [task.name for task in KINDS["task"].names().values()]
 STRATEGIES = {strategy.name: name for name, strategy in KINDS["strategy"].names().items()}
 
@@ -98,8 +145,18 @@ def test_a_folder_of_images(tmp_path, capsys):
         ("--data imagenet", "There is no directory of that name either"),
         ("--data ./imagenet", "no such directory"),
         ("--optimizer AdamV", "did you mean Adam"),
-        ("--loss huber", "Losses: L1, MSE, SSIM, Charbonnier"),
+        ("--loss huber", "Losses: FFT, L1, MSE, MSSSIM, PSNR, SSIM, Charbonnier, Sum"),
         ("--loss torch.nn.L1Loss", "reduction='none'"),
+        ("--loss Sum", "needs terms; say --loss.terms"),
+        ("--loss Sum --loss.terms {}", "Sum: no terms"),
+        ('--loss Sum --loss.terms {"os.system":1}', "os.system: needs a class derived from"),
+        ('--loss Sum --loss.terms {"L1":-1}', "the weight of L1 is -1"),
+        ("--loss MSSSIM --loss.scales 3", "scales=3 needs 44×44 or larger. Use fewer levels"),
+        ("--clip 0", "clip=0.0: needs a number above 0"),
+        ("--accumulate 0", "accumulate=0: needs 1 or more"),
+        ("--warmup 1", "warmup=1.0: needs a number at least 0 and below 1"),
+        ("--optimizer schedulefree.AdamWScheduleFree --decay 0.3", "decay=0.3: AdamWScheduleFree"),
+        ("--tracker mlflow", "tracker=mlflow: needs one or more of csv, tensorboard, wandb"),
         ("--strategy multiscale --form mlmc", "--form=mlmc"),
         ("--steps many", "--steps=many: needs a whole number"),
         ("--learning-rate 1", "did you mean --learning_rate?"),

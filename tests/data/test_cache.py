@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from telegrad.data import Folder, NamedImage, cache, levels, pyramid
+from telegrad.data import Folder, NamedImage, cache, levels, many_images
 from telegrad.data.cache import CachePlace, ImageCache
 from telegrad.data.levels import Coarsening
 from telegrad.data.pyramid import build_pyramid
@@ -132,7 +132,7 @@ def test_memory_and_disk_hold_as_many_bytes_and_the_limit_decides_between_them(p
 
 
 def test_the_order_of_images_is_theirs_however_long_each_takes_to_read(monkeypatch):
-    monkeypatch.setattr(pyramid.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(many_images.os, "cpu_count", lambda: 4)
     last_is_read = threading.Event()
 
     def opened(k):
@@ -148,7 +148,7 @@ def test_the_order_of_images_is_theirs_however_long_each_takes_to_read(monkeypat
 
 
 def test_images_are_not_read_far_ahead_of_the_one_that_is_written(caches, monkeypatch):
-    monkeypatch.setattr(pyramid.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(many_images.os, "cpu_count", lambda: 2)
     names, ahead, write = decoded(monkeypatch), [], cache.CachePlace._write_pixels
 
     def counted(self, path, images):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from telegrad import GridHierarchy, ScheduledLoader, restrict
 from telegrad.data import image_pyramid
-from telegrad.schedules import cascadic, progressive_resizing
+from telegrad.schedules import cascadic, multiscale, progressive_resizing
 
 GRIDS = GridHierarchy((32, 32), levels=3)
 QUIET = {"progress": False}
@@ -81,6 +81,23 @@ def test_sizes_between_the_levels(directory):
     assert shapes == [(16, 16)] * 5 + [(20, 20), (24, 24), (28, 28)] + [(32, 32)] * 2
 
 
+def test_bytes_are_resized_like_numbers_and_rounded(directory):
+    schedule = progressive_resizing(GRIDS, steps=10, batch_size=2)
+    numbers, bytes_ = (
+        [
+            step.batch["clean"]
+            for step in ScheduledLoader(
+                image_pyramid(directory, GRIDS, dtype=dtype, **QUIET), schedule
+            )
+        ]
+        for dtype in (torch.float32, torch.uint8)
+    )
+    for exact, rounded in zip(numbers, bytes_, strict=True):
+        assert rounded.dtype == torch.uint8
+        assert rounded.shape == exact.shape
+        assert (255 * exact - rounded.float()).abs().max() < 0.51
+
+
 def test_crops_from_disk_by_workers_are_those_from_memory(directory, tmp_path):
     in_memory = image_pyramid(directory, GRIDS, **QUIET)
     on_disk = image_pyramid(directory, GRIDS, memory=0, cache_dir=tmp_path / "cache", **QUIET)
@@ -120,3 +137,87 @@ def test_batches_go_to_the_device(directory):
     images = image_pyramid(directory, GRIDS, **QUIET)
     loader = ScheduledLoader(images, cascadic(GRIDS, (1, 1, 1), (2, 2, 2)), device="meta")
     assert all(step.batch["clean"].device.type == "meta" for step in loader)
+
+
+def test_a_loader_restricts_by_the_pyramid_s_own_rule(directory):
+    """What begins on a coarse level is then distributed as what is restricted to it."""
+    schedule = multiscale(GRIDS, 1, (6, 4, 2))
+    for rule, other in (("averaging", "injection"), ("injection", "averaging")):
+        images = image_pyramid(directory, GRIDS, restriction=rule, **QUIET)
+        assert images.restriction == rule
+        for asked in (None, rule):
+            (step,) = ScheduledLoader(images, schedule, restriction=asked)
+            assert step.restriction == rule
+        with pytest.raises(ValueError, match=f"restriction='{other}', and the dataset's coarse"):
+            ScheduledLoader(images, schedule, restriction=other)
+
+
+@pytest.mark.parametrize("form", ["nested", "independent"])
+def test_the_sum_of_a_pyramid_made_by_injection_telescopes(form, tmp_path, photograph):
+    """Where all samples are the same, it is the finest level's gradient.
+
+    Restricted by averaging, they would be others than those that begin on a coarse level.
+    """
+    Image.fromarray(photograph(0, (32, 32))).save(tmp_path / "0.png")
+    images = image_pyramid(tmp_path, GRIDS, restriction="injection", **QUIET)
+    weight = torch.ones((), requires_grad=True)
+
+    def losses(batch):
+        return weight * batch["clean"].square().mean((1, 2, 3))
+
+    (step,) = ScheduledLoader(images, multiscale(GRIDS, 1, (4, 2, 1), form))
+    step.backward(losses)
+    assert weight.grad.item() == pytest.approx(losses(step.batches[2]).item(), rel=1e-5)
+
+
+def test_the_same_name_comes_before_one_with_a_scale(pairs):
+    """A companion whose own name ends like a scale is not taken for another's."""
+    gt, lq = pairs(2)
+    for folder in (gt, lq):
+        (folder / "01.png").rename(folder / "00x2.png")
+    images = image_pyramid(gt, GridHierarchy((48, 48), 3), low=lq, **QUIET)
+    for k in range(5):
+        block = torch.nn.functional.avg_pool2d(images[k]["clean"], 2)
+        assert (block - images[k]["low"]).abs().max() < 2 / 255
+
+
+@pytest.mark.parametrize(
+    ("images", "low", "says"),
+    [
+        (["a/0.png", "b/0.png"], ["c/0.png"], "2 images of the name '0': a/0.png, b/0.png; needs"),
+        (["a/0.png"], ["c/0.png", "d/0.png"], "2 companions of the name '0': c/0.png, d/0.png"),
+        (["a/0.png"], ["c/0.png", "c/0.jpg"], "2 companions of the name '0': c/0.png, c/0.jpg"),
+        (["a/0.png", "a/0.tif"], ["c/0.png"], "2 images of the name '0'"),
+        (["a/0.png"], ["c/0x2.png", "c/0_x4.png"], "2 companions of the name '0': c/0x2.png"),
+        (["a/0.png"], ["c/0.png", "c/0x2.png"], "1 image without a companion .* as c/0x2.png"),
+        (["a/0.png", "a/0x2.png"], ["c/0x2.png"], "1 image without a companion .* as a/0.png"),
+        ([], [], "image_pyramid: no images"),
+    ],
+)
+def test_names_that_leave_a_choice_are_refused(images, low, says):
+    with pytest.raises(ValueError, match=says):
+        image_pyramid(images, GRIDS, low=low, **QUIET)
+
+
+def test_subfolders_are_part_of_a_name(pairs):
+    gt, lq = pairs(2)
+    for folder in (gt, lq):
+        (folder / "more").mkdir()
+        (folder / "01.png").rename(folder / "more" / "00.png")
+    assert len(image_pyramid(gt, GridHierarchy((48, 48), 3), low=lq, **QUIET)) == 5
+
+
+def test_the_scale_is_that_of_the_first_pair_that_can_be_used(pairs):
+    gt, lq = pairs(2)
+    grids = GridHierarchy((48, 48), levels=3)
+    (lq / "00.png").write_text("not an image")
+    with pytest.raises(OSError, match=r"00\.png: can't be read"):
+        image_pyramid(gt, grids, low=lq, **QUIET)
+    with pytest.warns(UserWarning, match=r"skipped .*00\.png"):
+        images = image_pyramid(gt, grids, low=lq, bad_images="skip", **QUIET)
+    assert len(images) == 4
+    assert images[0]["clean"].shape[-1] == 2 * images[0]["low"].shape[-1]
+    for file in lq.iterdir():
+        file.write_text("not an image")
+    with pytest.raises(ValueError, match=r"none of 5 pairs can be used; of the first: .*00\.png"):
+        image_pyramid(gt, grids, low=lq, bad_images="skip", **QUIET)

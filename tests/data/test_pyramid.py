@@ -81,6 +81,21 @@ def test_bad_images_are_refused_or_skipped_by_name(directory, photograph):
     assert len(built.images) == len(images) - 3
 
 
+@pytest.mark.parametrize(
+    "grids",
+    [
+        GridHierarchy((32,), levels=3),
+        GridHierarchy((8, 32, 32), levels=3),
+        GridHierarchy((32, 32), levels=3, fixed=(0,)),
+        GridHierarchy((33, 33), levels=3, nodes=True),
+    ],
+)
+def test_images_lie_in_cells_of_the_plane(grids, photograph):
+    """On other grids their levels would have other shapes than the schedule's."""
+    with pytest.raises(ValueError, match="images lie in cells of the plane: needs GridHierarchy"):
+        build_pyramid([NamedImage("image", lambda: photograph(0))], grids)
+
+
 def test_nothing_usable_is_an_error(photograph):
     tiny = [NamedImage("tiny", lambda: photograph(0, (8, 8)))]
     with pytest.raises(ValueError, match="tiny: 8×8 pixels, smaller"):

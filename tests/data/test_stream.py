@@ -12,7 +12,7 @@ from telegrad.data.pyramid import build_pyramid, resized
 from telegrad.data.stream import CropStream, NumpyDraws, grid_of_crops
 from telegrad.loading.picks import Picks
 from telegrad.mge.grids import GridHierarchy
-from telegrad.schedules import Schedule, Stage, cascadic, multiscale
+from telegrad.schedules import Schedule, Stage, cascadic, multiscale, progressive_resizing
 
 GRIDS = GridHierarchy((32, 32), levels=3)
 
@@ -72,6 +72,13 @@ def test_crops_vary_and_half_of_them_are_mirrored():
     assert 0.4 < rising.float().mean() < 0.6
     corners = Counter(crops[rising][:, 0, 0, 0].tolist())
     assert set(corners) == set(range(0, 60, 4))  # multiples of the coarsest mesh width
+
+
+def test_crops_come_as_they_are_on_their_level_and_are_resized_on_the_device(pyramid):
+    schedule = progressive_resizing(GRIDS, steps=10, batch_size=2)
+    (crops,) = CropStream(pyramid(), 0).of_step(schedule, 5)
+    assert schedule.at(5)[1].shape == (20, 20)
+    assert crops["clean"].shape == (2, 3, 32, 32)
 
 
 def test_another_seed_gives_other_crops(pyramid):

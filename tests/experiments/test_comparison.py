@@ -91,7 +91,7 @@ def test_every_run_has_its_own_place_seed_and_label(tmp_path, small, configs_of)
         for label in ("single", "auto")
         for seed in (0, 1)
     }
-    assert Path(runs[0].output.directory) == tmp_path / "denoising_ResNet/single/seed0"
+    assert Path(runs[0].output.directory) == tmp_path / "paper_denoising_ResNet/single/seed0"
     assert {run.runtime.cache_dir for run in runs} == {str(tmp_path / "cache")}
     assert len({run.name for run in runs}) == 2 * 2 * 2
 
@@ -201,15 +201,6 @@ def test_networks_losses_optimizers_and_tasks_may_be_the_users_own(
         ),
         ({"strategies": {"a": {"strategy": "Auto", "seed": 3}}}, "seed can't be an option of 'a'"),
         ({"networks": ["vgg"]}, "of denoising with vgg: network=vgg: no such name"),
-        (
-            {
-                "tasks": ["paper_superresolution"],
-                "networks": ["ResNet", "UNet"],
-                "size": 32,
-                "network.channels": 16,
-            },
-            "'single' of paper_superresolution with UNet: .*The task has no times",
-        ),
         (
             {"network.channels": 10**6},
             "'single' of denoising with ResNet: .* weights; needs at most",

@@ -85,7 +85,7 @@ def test_one_failing_run_does_not_stop_the_others(tmp_path, capfd, small, config
     command = ["compare", *words, *place, "--seeds", "[0]", "--strategies", STRATEGIES]
     assert main(command) == 1
     said = capfd.readouterr().err
-    name = "denoising_folder_resnet_single_run1"
+    name = "denoising_s25_folder_resnet_single_run1"
     assert f"{name}, single, seed 0 failed: telegrad train: " in said
 
 

@@ -1,5 +1,6 @@
 """Any map-style dataset, on the levels that a schedule wants."""
 
+import io
 import random
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from torch.utils.data import Dataset, TensorDataset
 
 from telegrad import GridHierarchy, Schedule, ScheduledLoader, Stage, restrict
-from telegrad.schedules import auto, cascadic, fullmultiscale, growing_patches
+from telegrad.schedules import auto, cascadic, fullmultiscale, growing_patches, random_patches
 
 GRIDS = GridHierarchy(finest=(16, 16), levels=3)
 
@@ -167,6 +168,13 @@ def test_a_batch_of_several_levels_is_for_backward():
 # --- position, workers, processes -----------------------------------------------------------------
 
 
+def saved(state: dict) -> io.BytesIO:
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return file
+
+
 def content(loader: ScheduledLoader) -> list:
     return [step.batches for step in loader]
 
@@ -195,6 +203,47 @@ def test_it_goes_on_in_the_middle_of_a_stage_with_the_same_samples(workers):
         len(second) == len(first) == 9
     )  # as trainers want it that compare it with a step's number
     assert same(seen + content(second), whole)
+
+
+@pytest.mark.parametrize(
+    "schedule", [cascadic(GRIDS, (4, 3, 2), (4, 2, 1)), random_patches(GRIDS, 9, (8, 4, 2))]
+)
+def test_progress_is_the_same_wherever_one_goes_on(schedule):
+    """To a later step, and back to an earlier one."""
+    whole = [step.progress for step in ScheduledLoader(photos(), schedule)]
+    loader = ScheduledLoader(photos(), schedule)
+    for start in (5, 2):
+        loader.seek(start, 0)
+        assert [step.progress for step in loader] == pytest.approx(whole[start:])
+    with pytest.raises(ValueError, match="no step 10; there are 9"):
+        loader.seek(10, 0)
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        (cascadic(GridHierarchy((8, 8), 3), (4, 3, 2)), r"{'finest': \[8, 8\]} then, {'finest': \[16, 16\]}"),
+        (cascadic(GridHierarchy((16, 16), 2), (4, 3)), "{'levels': 2} then, {'levels': 3} now"),
+        (fullmultiscale(GRIDS, form="independent"), "{'form': 'independent'} then, {'form': 'nested'}"),
+        (growing_patches(GRIDS), r"{'patches': 1.0} then, {'patches': 0.0} now; needs the same"),
+    ],
+)  # fmt: skip
+def test_a_state_of_other_grids_form_or_patches_is_refused(other, says):
+    """Its stages would be read on levels of other sizes, or their batch sizes as other samples."""
+    state = ScheduledLoader(photos(), other).state_dict()
+    with pytest.raises(ValueError, match=says):
+        ScheduledLoader(photos(), cascadic(GRIDS, (4, 3, 2))).load_state_dict(state)
+
+
+def test_a_state_is_plain_data():
+    """No code runs where it is read."""
+    schedule = cascadic(GRIDS, (4, 3, 2), (4, 2, 1))
+    first = ScheduledLoader(photos(), schedule)
+    for _ in range(5):
+        first.next_step()
+    second = ScheduledLoader(photos(), schedule)
+    second.load_state_dict(torch.load(saved(first.state_dict()), weights_only=True))
+    assert same(content(first), content(second))
 
 
 def test_every_process_takes_its_part():

@@ -101,6 +101,19 @@ def test_a_stage_left_early_leaves_its_time_to_the_later_ones():
     assert clock.now - 1000 == pytest.approx(60, rel=0.03)
 
 
+def test_no_stage_is_left_for_losses_of_the_steps_that_are_timed():
+    clock = Clock()
+    loader = ScheduledLoader(IMAGES, auto(GRIDS, "60s"), clock=clock)
+    for step in loader:
+        clock.now += SECONDS[step.level]
+        if step.number == 3 * FIRST:
+            break
+        assert not loader.report(1.0)
+    assert loader.state_dict()["early_stop"] is None
+    assert not loader.report(1.0)
+    assert loader.state_dict()["early_stop"]["level"] == 0
+
+
 def test_a_budget_that_is_too_small_is_refused_when_the_steps_have_been_timed():
     clock = Clock()
     loader = ScheduledLoader(IMAGES, auto(GRIDS, "5s"), clock=clock)

@@ -6,9 +6,12 @@ import math
 import pytest
 import torch
 
-from telegrad.losses import L1, MSE, SSIM, Charbonnier, Loss
+from telegrad.losses import FFT, L1, MSE, MSSSIM, PSNR, SSIM, Charbonnier, Loss, Sum
 
-LOSSES = [MSE(), L1(), Charbonnier(), SSIM()]
+LOSSES = [
+    *(MSE(), L1(), Charbonnier(), SSIM(), PSNR(), FFT(), MSSSIM(scales=1)),
+    Sum(terms={"L1": 1.0, "FFT": 0.1}),
+]
 
 
 @pytest.mark.parametrize("error", [0.0, 0.5, -1.5])
@@ -51,7 +54,9 @@ def test_one_loss_a_sample_that_knows_of_no_other(loss, pair):
 def test_equal_images_have_the_least_loss_and_a_finite_gradient(loss, pair):
     restored, clean = pair
     least = loss(clean, clean)
-    expected = {"SSIM": -1.0, "Charbonnier": 1e-3}.get(type(loss).__name__, 0.0)
+    expected = {"SSIM": -1.0, "MSSSIM": -1.0, "Charbonnier": 1e-3, "PSNR": -80.0}.get(
+        type(loss).__name__, 0.0
+    )
     assert least.tolist() == pytest.approx([expected] * 3, abs=1e-6)
     assert (loss(restored, clean) > least).all()
     variable = clean.clone().requires_grad_()
@@ -73,6 +78,23 @@ def test_losses_are_values(loss):
     assert hash(loss) == hash(dataclasses.replace(loss))
     with pytest.raises(dataclasses.FrozenInstanceError):
         loss.epsilon = 1.0
+
+
+@pytest.mark.parametrize("loss", [SSIM(), MSSSIM(scales=1), PSNR()], ids=repr)
+def test_the_range_s_width_is_a_unit_of_the_values(loss, pair):
+    """Values and range in another unit are the same images."""
+    restored, clean = pair
+    as_it_is = loss.for_range(2.0)(restored, clean)
+    torch.testing.assert_close(loss(restored, clean), as_it_is)
+    torch.testing.assert_close(loss.for_range(1.0)(restored / 2, clean / 2), as_it_is)
+
+
+def test_a_loss_with_a_range_of_its_own_keeps_it():
+    assert SSIM(data_range=255.0).for_range(1.0) == SSIM(data_range=255.0)
+    assert L1().for_range(1.0) == L1()
+    for width in (0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match="data_range"):
+            SSIM(data_range=width)
 
 
 @pytest.mark.parametrize("epsilon", [0, -1.0, float("nan"), float("inf")])

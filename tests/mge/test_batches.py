@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from telegrad import GridHierarchy, Shells, level_statistics, multiscale_backward, restrict
+from telegrad.mge.batches import on_device
 
 GRIDS = GridHierarchy((16, 16), 3)
 NESTED, INDEPENDENT = (8, 4, 2), (4, 2, 1)
@@ -172,3 +173,13 @@ def test_memory_format_is_kept():
 
     multiscale_backward(losses, x, GridHierarchy((16, 16), 1), (8,))
     assert net == [True]
+
+
+def test_tensors_move_to_a_device_and_all_else_stays():
+    here = draws(3) | {"pair": Pair(torch.ones(3, 1), torch.arange(3))}
+    there = on_device(here, "meta")
+    assert isinstance(there["pair"], Pair)
+    moved = (there["x"], there["t"], there["meta"]["weights"][0], *there["pair"])
+    assert {tensor.device.type for tensor in moved} == {"meta"}
+    assert (there["names"], there["settings"]) == (here["names"], here["settings"])
+    assert here["x"].device.type == "cpu"

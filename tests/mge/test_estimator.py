@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import telegrad.mge.estimator
+import telegrad.mge.passes
 from telegrad import CoupledDropout, GridHierarchy, Shells, multiscale_backward, restrict
 from telegrad.diagnostics.gain import Allocation
 from telegrad.mge.weights import nested_weights, work_units
@@ -185,7 +185,7 @@ def test_a_wrong_weight_is_noticed_by_the_test_of_the_expectation(linear_problem
         (carried, shell), *finer = nested_weights(sizes, alphas)
         return ((0.9 * carried, shell), *finer)
 
-    monkeypatch.setattr(telegrad.mge.estimator, "nested_weights", wrong)
+    monkeypatch.setattr(telegrad.mge.passes, "nested_weights", wrong)
     found = many_estimates(losses, network, population, grids, (8, 3, 1), "nested")
     assert standardized_bias(found, exact) > 20
 

@@ -44,6 +44,21 @@ def test_without_a_decay_the_learning_rate_is_a_cosine_of_the_steps():
         assert rate.at(SCHEDULE, iteration, 0.0) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("decay", [None, 0.3, 0.0])
+def test_it_first_rises_linearly_with_the_work(decay):
+    plain, warmed = LearningRate(3e-3, decay=decay), LearningRate(3e-3, decay=decay, warmup=0.2)
+    for part in (0, 0.05, 0.1, 0.2, 0.5, 1):
+        at = (SCHEDULE, round(part * SCHEDULE.steps), part * SCHEDULE.work_units)
+        risen = min(part / 0.2, 1)
+        expected = plain.lowest + risen * (plain.at(*at) - plain.lowest)
+        assert warmed.at(*at) == pytest.approx(expected)
+
+
+def test_a_decay_of_nothing_is_a_constant():
+    rate = LearningRate(3e-3, decay=0.0)
+    assert {rate.at(SCHEDULE, n, float(n)) for n in (0, 345, 690)} == {3e-3}
+
+
 @pytest.mark.parametrize("budget", ["5000", "5 days", "-3s", "0wu", "1e400wu", "infs", "", "wu"])
 def test_a_budget_of_something_else_is_refused(budget):
     with pytest.raises(ValueError, match="needs a number above 0"):

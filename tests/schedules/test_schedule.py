@@ -68,6 +68,24 @@ def test_walk_visits_every_step_once_and_starts_anywhere():
         assert list(schedule.walk(start)) == everything[start:]
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Schedule(GRIDS, (Stage(3, 0, (8,)), Stage(2, 1, (8, 4)), Stage(1, 3, (2,)))),
+        random_patches(GRIDS, 30, (64, 16, 4, 4)),
+    ],
+)
+def test_the_work_before_a_step_is_that_of_the_steps_before(schedule):
+    work = 0.0
+    for step in range(schedule.steps):
+        assert schedule.work_before(step) == pytest.approx(work)
+        work += schedule.step_cost(schedule.at(step)[1])
+    assert schedule.work_before(schedule.steps) == pytest.approx(work)
+    for no_step in (-1, schedule.steps + 1, 0.5):
+        with pytest.raises(ValueError, match=f"no step {no_step}; there are"):
+            schedule.work_before(no_step)
+
+
 @pytest.mark.parametrize("steps", [4, 5, 30, 375, 3750, 5001])
 def test_with_steps_keeps_the_proportions_and_every_stage(steps):
     paper = fullmultiscale(GRIDS)
@@ -78,6 +96,35 @@ def test_with_steps_keeps_the_proportions_and_every_stage(steps):
         if steps > 300:
             assert stage.steps / steps == pytest.approx(original.steps / 3750, abs=2 / steps)
     assert paper.with_steps(3750) == paper
+
+
+@pytest.mark.parametrize(
+    "with_length",
+    [
+        lambda schedule: schedule.with_steps(50),
+        lambda schedule: schedule.with_work(4000),
+        lambda schedule: schedule.with_epochs(3, 500),
+        lambda schedule: schedule.with_seconds(100, (1, 1, 1, 1)),
+        lambda schedule: schedule.of_lengths((4, 3, 2, 1)),
+    ],
+)
+def test_a_length_takes_the_place_of_a_budget_of_time(with_length):
+    """Or a loader would make another number of steps than was asked for."""
+    timed = replace(cascadic(GRIDS), seconds=7200)
+    schedule = with_length(timed)
+    assert schedule.seconds is None
+    assert schedule == with_length(cascadic(GRIDS))
+    assert len(list(schedule.walk())) == schedule.steps
+    assert "7200" not in repr(schedule)
+
+
+def test_a_budget_of_time_is_walked_by_the_loader_alone():
+    timed = replace(cascadic(GRIDS), seconds=7200)
+    for walk in (timed.walk, lambda: timed.at(0), lambda: timed.next_stage(3)):
+        with pytest.raises(ValueError, match="fit into 7200 s .* walk it with ScheduledLoader, or"):
+            walk()
+    assert timed.without_empty((1, 1, 0, 1)).seconds == 7200
+    assert "as they fit into 7200 s" in repr(timed)
 
 
 def test_with_work_spends_the_budget_in_the_given_shares():

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from telegrad.losses import L1, MSE, SSIM
-from telegrad.tasks import Objective, PaperDenoising, PaperSuperResolution
+from telegrad.losses import L1, MSE, SSIM, Sum
+from telegrad.tasks import Denoising, Objective, PaperDenoising, PaperSuperResolution
 
 
 def half(images, times=None):
@@ -23,6 +23,14 @@ def test_without_a_loss_it_is_the_task_s_own(task, own, images):
     assert objective == Objective(task, own)
     draw = task.draw(images, torch.Generator().manual_seed(1))
     torch.testing.assert_close(objective.losses(half, draw), task.losses(half, draw))
+
+
+def test_a_loss_that_needs_the_width_of_the_range_is_given_the_task_s():
+    terms = {"SSIM": 1.0, "L1": 1.0}
+    assert Objective(Denoising(), SSIM()).loss == SSIM(data_range=1.0)
+    assert Objective(Denoising(), Sum(terms=terms)).loss == Sum(terms=terms, data_range=1.0)
+    assert Objective(Denoising(), SSIM(data_range=4.0)).loss == SSIM(data_range=4.0)
+    assert Objective(PaperDenoising(), SSIM()).loss == SSIM(data_range=2.0)
 
 
 @pytest.mark.parametrize("loss", [L1(), torch.nn.L1Loss(reduction="none")], ids=["ours", "torch's"])

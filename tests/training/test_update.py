@@ -1,0 +1,155 @@
+"""Clipping, accumulation, warm-up, and optimizers that average the weights themselves."""
+
+import copy
+import math
+import signal
+
+import pytest
+import torch
+from schedulefree import AdamWScheduleFree, SGDScheduleFree
+
+from telegrad.records import NoRecords, Records
+from telegrad.schedules import LearningRate, Update, is_schedule_free
+from telegrad.training.checkpoint import checksum, read_checkpoint, read_state
+from telegrad.training.gradient import clip, gradient, gradient_norm
+from telegrad.training.interruptions import Interrupted
+from telegrad.training.loop import take_step
+
+
+def gradient_of(run):
+    gradient(run.fabric, run.state, run.objective)
+    return torch.cat([p.grad.flatten() for p in run.state.network.parameters()])
+
+
+def test_a_step_in_parts_has_the_same_gradient(a_run):
+    """Same draws, same masks of dropout."""
+    whole, parts = a_run(), a_run("parts", update=Update(accumulate=3))
+    torch.testing.assert_close(gradient_of(parts), gradient_of(whole))
+
+
+def test_a_longer_gradient_is_shortened_and_keeps_its_direction(a_run):
+    run = a_run()
+    whole = gradient_of(run).clone()
+    run.state.update = Update(clip=whole.norm().item() / 4)
+    clip(run.fabric, run.state)
+    shortened = torch.cat([p.grad.flatten() for p in run.state.network.parameters()])
+    torch.testing.assert_close(shortened, whole / 4, rtol=1e-4, atol=1e-8)
+    assert gradient_norm(run.state).item() == pytest.approx(run.state.update.clip, rel=1e-4)
+
+
+@pytest.mark.parametrize("update", [Update(), Update(clip=1e6)])
+def test_a_shorter_one_stays_as_it_is(a_run, update):
+    run = a_run(update=update)
+    whole = gradient_of(run).clone()
+    clip(run.fabric, run.state)
+    assert torch.equal(torch.cat([p.grad.flatten() for p in run.state.network.parameters()]), whole)
+
+
+def test_with_plain_sgd_no_step_is_longer_than_rate_times_clip(a_run):
+    run = a_run(update=Update(clip=1e-3), ema=None)
+    sgd = torch.optim.SGD(run.state.network.parameters(), lr=1.0)
+    run.state.optimizer = run.fabric.setup_optimizers(sgd)
+    for _ in range(5):
+        before = torch.nn.utils.parameters_to_vector(run.state.network.parameters()).detach()
+        take_step(run.fabric, run.state, run.objective, NoRecords(run.files))
+        after = torch.nn.utils.parameters_to_vector(run.state.network.parameters()).detach()
+        rate = run.state.optimizer.param_groups[0]["lr"]
+        assert (after - before).norm().item() == pytest.approx(rate * 1e-3, rel=1e-2)
+
+
+def test_what_is_not_finite_is_skipped_and_not_clipped(a_run, monkeypatch):
+    from telegrad.tasks import PaperDenoising
+
+    healthy = PaperDenoising.losses
+    monkeypatch.setattr(PaperDenoising, "losses", lambda *a: healthy(*a) * math.inf)
+    run = a_run(update=Update(clip=1.0))
+    before = copy.deepcopy(run.state.network.state_dict())
+    with pytest.raises(FloatingPointError):
+        take_step(run.fabric, run.state, run.objective, NoRecords(run.files))
+    take_step(run.fabric, run.state, run.objective, NoRecords(run.files), skips=2)
+    assert all(torch.equal(before[k], v) for k, v in run.state.network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"clip": 0}, "clip=0: needs a number above 0"),
+        ({"clip": math.nan}, "clip=nan"),
+        ({"clip": "1"}, "clip='1': needs a number"),
+        ({"accumulate": 0}, "accumulate=0: needs 1 or more"),
+        ({"accumulate": 1.5}, "accumulate=1.5: needs a whole number"),
+    ],
+)
+def test_impossible_updates_are_refused(options, says):
+    with pytest.raises(ValueError, match=says):
+        Update(**options)
+
+
+# --- optimizers that average the weights themselves -----------------------------------------------
+
+
+def test_they_are_known_by_their_two_modes():
+    for kind in (AdamWScheduleFree, SGDScheduleFree):
+        assert is_schedule_free(kind)
+    for kind in (torch.optim.Adam, torch.optim.SGD):
+        assert not is_schedule_free(kind)
+
+
+@pytest.fixture
+def averaging(a_run):
+    def made(name="run1", **more):
+        run = a_run(name, ema=None, **more)
+        weights = run.state.network.parameters()
+        run.state.optimizer = run.fabric.setup_optimizers(AdamWScheduleFree(weights, lr=1e-2))
+        run.state.learning_rate = LearningRate(1e-2, decay=0.0)
+        return run
+
+    return made
+
+
+def test_the_best_model_has_the_averaged_weights(averaging):
+    run = averaging().go()
+    assert is_schedule_free(run.state.optimizer)
+    state = run.state.state_dict()
+    assert state["optimizer"]["param_groups"][0]["train_mode"]
+    best = read_checkpoint(run.files.best)
+    assert not best["optimizer_state_dict"]["param_groups"][0]["train_mode"]
+    trained = copy.deepcopy(run.state.network.state_dict())
+    run.state.eval()
+    used = run.state.network.state_dict()
+    assert not all(torch.equal(trained[name], used[name]) for name in used)
+    if best["iteration"] == run.state.progress.iteration:
+        for name, weight in best["model_state_dict"].items():
+            torch.testing.assert_close(used[name], weight)
+
+
+@pytest.mark.parametrize("after", [5, 8, 13])
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(averaging, after, monkeypatch):
+    whole, trained = averaging().go(), Records.trained
+
+    def interrupted(self, iteration, *row):
+        trained(self, iteration, *row)
+        if iteration == after:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as context:
+        context.setattr(Records, "trained", interrupted)
+        with pytest.raises(Interrupted):
+            averaging("stopped").go()
+    again = averaging("stopped", keep=True)
+    again.state.load_state_dict(read_state(again.files.last, again.files.previous))
+    again.go()
+    first, second = (read_checkpoint(run.files.best) for run in (whole, again))
+    assert checksum(first) == checksum(second)
+
+
+def test_timing_leaves_it_as_it_was(averaging):
+    from telegrad.training.timing import seconds_per_step
+
+    whole, timed = averaging().go(), averaging("timed")
+    before = checksum(timed.state.state_dict())
+    seconds_per_step(timed.fabric, timed.state, timed.objective, rounds=2)
+    assert checksum(timed.state.state_dict()) == before
+    timed.go()
+    first, second = (read_checkpoint(run.files.best) for run in (whole, timed))
+    assert checksum(first) == checksum(second)
