@@ -65,9 +65,9 @@ def _found(network: nn.Module, call: Call) -> Needs:
     local = getattr(network, "local", None)
     if not isinstance(local, bool):
         local = not any(isinstance(module, OVER_THE_IMAGE) for module in network.modules())
-    divisor, smallest = getattr(network, "divisor", None), getattr(network, "smallest", 1)
-    if _is_size(divisor):
-        return Needs(divisor, smallest if _is_size(smallest) else 1, local)
+    divisor = _size(network, "divisor")
+    if divisor is not None:
+        return Needs(divisor, _size(network, "smallest") or 1, local)
     described = descriptor_of(network)
     if described is not None:
         sizes = described.size_requirements
@@ -83,5 +83,8 @@ def _found(network: nn.Module, call: Call) -> Needs:
     return Needs(divisor, side, local)
 
 
-def _is_size(number: object) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
+def _size(network: nn.Module, name: str) -> int | None:
+    """An attribute, if it is a whole number from 1 on."""
+    number = getattr(network, name, None)
+    whole = isinstance(number, int) and not isinstance(number, bool) and number >= 1
+    return number if whole else None

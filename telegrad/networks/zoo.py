@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ def descriptor_of(network: nn.Module) -> Any:
         return None
     name = ".".join(module.split(".")[:3])
     room, base = importlib.import_module(name), importlib.import_module("spandrel").Architecture
-    architectures = (
+    architectures: Iterator[Any] = (
         what
         for what in vars(room).values()
         if inspect.isclass(what) and issubclass(what, base) and what.__module__ == name
@@ -35,7 +36,7 @@ def descriptor_of(network: nn.Module) -> Any:
     if architecture is None:
         return None
     weights = dict(network.state_dict())
-    device = next((w.device for w in weights.values()), torch.device("cpu"))
+    device = torch.device("meta" if any(w.is_meta for w in weights.values()) else "cpu")
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), device:
         warnings.simplefilter("ignore")  # weights without data can't be copied, nor need they
         try:

@@ -77,8 +77,7 @@ _found: dict[tuple[Callable[..., Any], str, Call], Needs] = {}
 
 def _tried(network: Component, more: Mapping[str, Any], call: Call) -> Needs:
     own = getattr(network.factory, "divisor", 1)
-    devices = list(range(torch.cuda.device_count()))
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=devices):
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")
         try:
             built = without_memory(network, more) or network.build(**more)
