@@ -104,9 +104,10 @@ class Command:
                 guess = did_you_mean(name, names).replace("mean ", "mean --") or "; see --help."
                 raise ValueError(f"no option --{name}{guess}")
             values[name] = parsed(parser, name, value, name)
-        for name in cls.positional:
+        for name in (*cls.positional, *(n for n in meanings(cls) if n not in cls.positional)):
             if name not in values and not _has_default(cls, name):
-                raise ValueError(f"{name} is missing; {cls.usage}")
+                dashes = "" if name in cls.positional else "--"
+                raise ValueError(f"{dashes}{name} is missing; {cls.usage}")
         return values
 
     @classmethod

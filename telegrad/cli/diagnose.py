@@ -18,6 +18,7 @@ from telegrad.runs.build import build_network, problem_of
 from telegrad.runs.component import KINDS
 from telegrad.runs.compose import compose
 from telegrad.runs.config import Config
+from telegrad.runs.initial_weights import start_from
 from telegrad.schedules import Multiscale
 
 
@@ -76,6 +77,7 @@ def show(words: Sequence[str]) -> int:
         changed = "size" in of_run or "data" in of_run
         config = all_levels(config, own.levels or (_default_levels(config) if changed else None))
         network = model.network
+    start_from(config.init, network)
     statistics = diagnose(config, network, own.draws, own.budget, own.device, own.seed)
     data, name = config.build_data(), config.network.short_name
     print(f"{config.build_task().name}, {name}, {own.what}, images of {data.name}:")

@@ -10,7 +10,7 @@ from telegrad.cli.arguments import Command
 from telegrad.cli.guard import guarded
 from telegrad.cli.network_option import model_of
 from telegrad.cli.summary import quality_table
-from telegrad.data import Folder
+from telegrad.data import Folder, Pairs
 from telegrad.inference.evaluate import evaluate_model
 from telegrad.options import NEEDED, option
 from telegrad.runs.compose import compose_part
@@ -67,9 +67,9 @@ def evaluate(words: Sequence[str]) -> int:
     )
     corrupted, restored = evaluate_model(model, data, own.images)
     network = model.config.network.short_name
-    whole = isinstance(data, Folder) and own.size is None and own.images is None
+    whole = isinstance(data, Folder | Pairs) and own.size is None and own.images is None
     what = f"{len(restored.mse)} {'whole images' if whole else 'crops'}"
-    where = data.path if isinstance(data, Folder) else data.name
+    where = data.path if isinstance(data, Folder | Pairs) else data.name
     print(f"{model.task.name}, {network}, {what} of {where}:")
     print(quality_table({"corrupted": corrupted, "restored": restored}))
     return 0

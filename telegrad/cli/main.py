@@ -14,11 +14,13 @@ from telegrad.errors import did_you_mean
 COMMANDS = {
     "train": "train a network for one task",
     "plan": "what a run will cost, before it is made",
+    "recipes": "ready configurations",
     "compare": "compare strategies at one budget",
     "report": "a page of what runs came to",
     "reproduce": "the paper's experiments",
     "evaluate": "measure a trained network",
     "restore": "restore images of any size",
+    "export": "write a trained network for other programs",
     "diagnose": "measure whether levels pay",
     "prepare": "make a dataset's files",
 }

@@ -10,6 +10,7 @@ from typing import Any
 from telegrad.files import expanded, read_yaml
 from telegrad.runs.compose import DIRECT, EVERYDAY, compose, names_of, parser_for, selected
 from telegrad.runs.config import Config, parts_from_file
+from telegrad.runs.recipes import recipe
 from telegrad.runs.settings import SETTINGS
 
 HEAD = {
@@ -18,12 +19,12 @@ HEAD = {
     "network": "UNet, ResNet, SRNet, or the dotted path of your own",
     "strategy": "Single, Multiscale, FullMultiscale, Cascadic, Auto, …, or your own",
     "budget": "of work or time: 5000wu, 90s, 10min, 2h",
-    "steps": "optimizer steps, instead",
-    "work_units": "forward and backward passes of one full-size image, instead",
+    "steps": "optimizer steps, instead; or --work_units",
     "batch_sizes": "samples on every level, coarsest first: 8,4,2,1",
     "device": "auto, cpu, cuda, cuda:1, mps, …",
     "seed": "of crops, noise and weights",
     "out": "directory for models, logs and runs",
+    "recipe": "a run that comes along; telegrad recipes lists them",
     "resume": "go on with the stopped run in this directory",
 }
 """What most people need, and what it means."""
@@ -73,9 +74,13 @@ def stays_inside(name: str, directory: object) -> None:
 
 
 def composed(options: Mapping[str, Any]) -> Config:
-    """The run of these options, over those of the file that `config` names."""
+    """The run of these options, over those of the file or the recipe that is named."""
     options = dict(options)
+    if {"config", "recipe"} <= options.keys():
+        raise ValueError("--config and --recipe are both a run's options; give one of them.")
     base = read_parts(options.pop("config")) if "config" in options else {}
+    if "recipe" in options:
+        base = recipe(options.pop("recipe")).parts()
     for name, short in (("output.directory", "out"), ("runtime.cache_dir", "cache_dir")):
         part, _, of_part = name.partition(".")
         if short not in options and name not in options:
@@ -88,7 +93,7 @@ def help_of_run(usage: str, description: str, example: str, options: Mapping[str
     kept = {
         name: value
         for name, value in options.items()
-        if name not in ("help", "config", "resume", "accept_changes")
+        if name not in ("help", "config", "recipe", "resume", "accept_changes")
     }
     chosen = selected(kept)
     names = names_of(parser_for(chosen))

@@ -19,6 +19,7 @@ from telegrad.runs.build import build_network, build_objective, build_schedule, 
 from telegrad.runs.component import KINDS
 from telegrad.runs.compose import compose
 from telegrad.runs.config import Config
+from telegrad.runs.initial_weights import start_from
 
 Options = dict[str, Any]
 """Options of a run, by name."""
@@ -203,17 +204,18 @@ class Comparison:
             config = self.config(Path(), contestant, self.seeds[0])
             schedule, what = build_schedule(config), config.to_dict()
             shape = min(schedule.stage_grids(stage).shape(0) for stage in schedule.stages)
-            key = json.dumps([shape, *(what[part] for part in ("task", "network", "loss"))])
+            key = json.dumps([shape, *(what[part] for part in ("task", "network", "loss", "init"))])
             if key in checked:
                 continue
             checked.add(key)
             try:
                 with torch.random.fork_rng(devices=[]):
                     network = build_network(config)
+                start_from(config.init, network)
                 check_network(network, [("the coarsest level", shape)], config.build_task().call)
                 check_loss(config, build_objective(config), network)
-            except ValueError as error:
-                raise ValueError(f"{_named(*contestant)}: {error}") from error
+            except (ValueError, FileNotFoundError) as error:
+                raise type(error)(f"{_named(*contestant)}: {error}") from error
 
     def _check_budgets(self) -> None:
         first: dict[tuple[str, str], Config] = {}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from telegrad.runs.compose import EVERYDAY, LENGTHS
-from telegrad.runs.settings import SETTINGS
+from telegrad.runs.compose import DIRECT, EVERYDAY, LENGTHS
 
 
 def overlaid(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,5 +27,5 @@ def _replaces(one: str, other: str) -> bool:
     if all(name in LENGTHS for name in whole) or whole[0] == whole[1]:
         return True
     short, long = sorted(whole, key=lambda name: "." in name)
-    direct = ("task", "strategy", *SETTINGS)
+    direct = (part for part in DIRECT if part != "data")
     return "." not in short and any(long == f"{part}.{short}" for part in direct)

@@ -6,15 +6,15 @@ import warnings
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
-from telegrad.data import Data, Folder, NamedImage
+from telegrad.data import Data, Folder, Pairs
 from telegrad.inference.model import Model
+from telegrad.inference.whole import whole_draw
 from telegrad.networks import check_network
 from telegrad.runs.build import build_validation
 from telegrad.runs.component import Component
-from telegrad.tasks import Objective
+from telegrad.tasks import Draw, Objective, Task
 from telegrad.training.validation import EVALUATION_SEED, Quality, quality_of, together
 
 CROPS = 64
@@ -26,8 +26,9 @@ def evaluate_model(
 ) -> tuple[Quality, Quality]:
     """Quality of corrupted and of restored validation images, on the same draws for every model.
 
-    Of a `Folder` all images are taken, whole, as `restore` would take them, unless its `size` or
-    the number of crops is given. Of other datasets it is crops of the images to validate on.
+    Of a `Folder`, or of `Pairs`, all images are taken, whole, as `restore` would take them, unless
+    its `size` or the number of crops is given. Of other datasets it is crops of the images to
+    validate on.
 
     Args:
         model: trained.
@@ -38,7 +39,8 @@ def evaluate_model(
     Raises:
         ValueError, OSError: for images that can't be used, or of a size that the network refuses.
     """
-    if isinstance(data, Folder) and data.size is None and images is None:
+    data = as_pairs(model, data)
+    if isinstance(data, Folder | Pairs) and data.size is None and images is None:
         return evaluate_whole(model, data)
     config = model.config
     if data is not None:
@@ -47,16 +49,25 @@ def evaluate_model(
         config = replace(config, data=Component.of("data", data))
     number = CROPS if images is None else images
     config = replace(config, validation=replace(config.validation, images=number))
-    of_folder = isinstance(data, Folder)
+    of_folder = isinstance(data, Folder | Pairs)
     data = config.build_data()
-    source = data.all_images() if of_folder and isinstance(data, Folder) else data.source()
+    source = data.all_images() if of_folder and isinstance(data, Folder | Pairs) else data.source()
     objective = Objective(model.task.at_size((data.crop, data.crop)), model.objective.loss)
     validation = build_validation(config, objective, source.val, model.device)
     check_network(model.network, [("the crop", (data.crop, data.crop))], model.task.call)
     return validation.corrupted(), validation.evaluate(model.network)
 
 
-def evaluate_whole(model: Model, folder: Folder) -> tuple[Quality, Quality]:
+def as_pairs(model: Model, data: Data | None) -> Data | None:
+    """The data; for a model of pairs, a folder is one of pairs named as those it was trained on."""
+    own = model.config.build_data()
+    if not (model.task.needs_pairs and isinstance(data, Folder) and isinstance(own, Pairs)):
+        return data
+    of_folder = {n: getattr(data, n) for n in ("path", "size", "bad_images", "max_pixels")}
+    return replace(own, **of_folder)
+
+
+def evaluate_whole(model: Model, folder: Folder | Pairs) -> tuple[Quality, Quality]:
     """Quality of corrupted and of restored images, all of a folder and each as a whole.
 
     Heights and widths are trimmed to multiples of the task's divisor. Lengths of a task, such as
@@ -73,13 +84,13 @@ def evaluate_whole(model: Model, folder: Folder) -> tuple[Quality, Quality]:
     corrupted, restored = [], []
     for image in tqdm(source.val, desc="evaluating", unit="image", leave=False):
         try:
-            clean = _whole(model, image)
+            task, draw = whole_draw(model.task, image, generator)
         except (OSError, ValueError) as error:
             if not folder.skips:
                 raise type(error)(f"{error}. Mend or remove it, or use bad_images=skip.") from error
             warnings.warn(f"skipped {error}", stacklevel=2)
             continue
-        both = _qualities(model, clean, generator)
+        both = _qualities(model, task, draw)
         corrupted.append(both[0])
         restored.append(both[1])
     if not restored:
@@ -87,26 +98,10 @@ def evaluate_whole(model: Model, folder: Folder) -> tuple[Quality, Quality]:
     return together(corrupted), together(restored)
 
 
-def _whole(model: Model, image: NamedImage) -> Tensor:
-    """An image (1, c, h, w) in the task's range, trimmed to what the task needs."""
-    pixels, divisor = image.open(), model.task.divisor
-    height, width = (n // divisor * divisor for n in pixels.shape[:2])
-    least = max(model.task.smallest, 1)
-    if min(height, width) < least:
-        raise ValueError(
-            f"{image.name}: {pixels.shape[0]}×{pixels.shape[1]} pixels; {model.task.name} needs "
-            f"{least}×{least} or more"
-        )
-    rgb = torch.from_numpy(pixels[:height, :width].copy()).to(model.device)
-    return model.task.images({"clean": rgb.permute(2, 0, 1)[None]})["clean"]
-
-
 @torch.no_grad()
-def _qualities(model: Model, clean: Tensor, generator: torch.Generator) -> tuple[Quality, Quality]:
-    task = model.task.at_size((clean.shape[-2], clean.shape[-1]))
-    draw = task.draw(clean, generator)
+def _qualities(model: Model, task: Task, draw: Draw) -> tuple[Quality, Quality]:
     second = None if task.condition is None else draw[task.condition]
     restored = model.restored(task.observe(draw), second)
     objective = Objective(task, model.objective.loss)
-    unrestored = quality_of(objective, task.unrestored(draw), clean)
-    return unrestored, quality_of(objective, restored.float(), clean)
+    unrestored = quality_of(objective, task.unrestored(draw), draw["clean"])
+    return unrestored, quality_of(objective, restored.float(), draw["clean"])

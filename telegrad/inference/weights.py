@@ -10,16 +10,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from telegrad.errors import reason
 from telegrad.files import read_tensors, read_yaml
-from telegrad.records import RunDirectory
+from telegrad.networks.weights import few, fit, weights_in
+from telegrad.records import best_of
 from telegrad.training.checkpoint import read_checkpoint, read_safetensors
-
-WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "net.")
-"""What DistributedDataParallel, torch.compile and trainers put before the names of weights."""
-
-SHOWN = 3
-"""Names of weights in a message."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +42,10 @@ def read_model(path: Path) -> StoredModel:
     if {"model_state_dict", "configuration"} <= content.keys():
         return StoredModel(content["configuration"], content["model_state_dict"])
     if {"network", "average"} <= content.keys() and (path.parent / "config.yaml").is_file():
-        average = content["average"]
-        weights = content["network"] if average is None else _without("n_averaged", average)
-        return StoredModel(read_yaml(path.parent / "config.yaml"), weights)
+        return StoredModel(read_yaml(path.parent / "config.yaml"), weights_in(content))
     if "stages" in content:
         raise ValueError("it is the state of a run, without its config.yaml; give models/…_best.pt")
     raise ValueError("it does not say how its network is made")
-
-
-def best_of(directory: Path) -> Path:
-    """The best model of the run in a directory.
-
-    Raises:
-        ValueError: if it is not the directory of a run that has one.
-    """
-    best = RunDirectory.at(directory).best
-    if not best.is_file():
-        raise ValueError(f"the run has no model yet: {best} is missing")
-    return best
 
 
 def foreign(path: Path) -> str | None:
@@ -74,13 +54,8 @@ def foreign(path: Path) -> str | None:
         content = read_tensors(path)
     except Exception:  # a torn or foreign file can fail in any way
         return None
-    if not isinstance(content, Mapping):
-        return None
-    for name in ("state_dict", "params_ema", "params", "model_state_dict", "model"):
-        if isinstance(content.get(name), Mapping):
-            content = content[name]
-            break
-    weights = {n: v for n, v in content.items() if isinstance(n, str) and isinstance(v, Tensor)}
+    ours = isinstance(content, Mapping) and "checksum" in content
+    weights = {} if ours else weights_in(content)
     return _weights_alone(weights) if weights else None
 
 
@@ -90,56 +65,18 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
     Raises:
         ValueError: if they are of another network; the message names weights that differ.
     """
-    own = network.state_dict()
-    weights = _unwrapped(weights, own)
-    other = [
-        f"{name} is {_shape(weights[name])} in the file and {_shape(value)} in the network"
-        for name, value in own.items()
-        if name in weights and weights[name].shape != value.shape
-    ]
-    groups = (
-        ("of another width", other),
-        ("missing from the file", [name for name in own if name not in weights]),
-        ("not in the network", [name for name in weights if name not in own]),
-    )
-    wrong = [f"{what}: {_few(names)}" for what, names in groups if names]
-    if wrong:
+    found = fit(network, weights)
+    if found.differences:
         raise ValueError(
             f"its weights are not those of {type(network).__name__} as it is described "
-            f"({'; '.join(wrong)}). Give the network that was trained: --network CLASS "
+            f"({found.differences}). Give the network that was trained: --network CLASS "
             f"--network.ARGUMENT …."
         )
-    try:
-        network.load_state_dict(dict(weights))
-    except Exception as error:  # a network of the user's own can fail in any way
-        raise ValueError(reason(error)) from error
-
-
-def _unwrapped(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """The weights under names that the network has, if leaving out wrappers leads to them."""
-    plain = {name.replace("_orig_mod.", ""): value for name, value in weights.items()}
-    while not plain.keys() & own.keys():
-        wrapper = next((w for w in WRAPPERS if all(n.startswith(w) for n in plain)), None)
-        if wrapper is None or not plain:
-            return weights
-        plain = {name.removeprefix(wrapper): value for name, value in plain.items()}
-    return weights if weights.keys() == own.keys() else plain
+    found.put_into(network)
 
 
 def _weights_alone(weights: Mapping[str, Any]) -> str:
     return (
-        f"it holds weights alone ({_few(list(weights))}), and not how their network is made; give "
+        f"it holds weights alone ({few(list(weights))}), and not how their network is made; give "
         f"the models/…_best.pt or .safetensors of a run"
     )
-
-
-def _without(name: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {n: value for n, value in weights.items() if n != name}
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
-
-
-def _shape(weight: Tensor) -> str:
-    return "×".join(map(str, weight.shape)) or "a number"

@@ -1,6 +1,6 @@
 """What a run leaves on disk, and where it lies."""
 
-from telegrad.records.directory import RunDirectory, run_directories
+from telegrad.records.directory import RunDirectory, best_of, run_directories
 from telegrad.records.environment import environment, processor
 from telegrad.records.lock import locked
 from telegrad.records.loggers import LOGGERS, check_loggers
@@ -13,6 +13,7 @@ __all__ = [
     "NoRecords",
     "Records",
     "RunDirectory",
+    "best_of",
     "check_loggers",
     "environment",
     "last_row",

@@ -122,6 +122,18 @@ class RunDirectory:
         return self.path / "previous.pt"
 
 
+def best_of(directory: Path) -> Path:
+    """The best model of the run in a directory.
+
+    Raises:
+        ValueError: if it is not the directory of a run that has one.
+    """
+    best = RunDirectory.at(directory).best
+    if not best.is_file():
+        raise ValueError(f"the run has no model yet: {best} is missing")
+    return best
+
+
 def run_directories(root: str | Path) -> list[RunDirectory]:
     """All runs below `root`, at any depth, in the order of their paths."""
     return [RunDirectory.at(file.parent) for file in sorted(Path(root).rglob("runs/*/config.yaml"))]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
-from telegrad.runs.settings import Output, Runtime, ValidationSettings
+from telegrad.runs.settings import Init, Output, Runtime, ValidationSettings
 
 if TYPE_CHECKING:
     from telegrad.runs.planning import Plan, plan
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Component",
     "Config",
+    "Init",
     "Output",
     "Plan",
     "Report",

@@ -27,6 +27,8 @@ from telegrad.records import NoRecords, Records
 from telegrad.runs.config import Config
 from telegrad.runs.magnitude import check_magnitude
 from telegrad.runs.network import needs_for, network_arguments
+from telegrad.runs.pairing import check_pairs
+from telegrad.runs.trial import black_draw, check_draws
 from telegrad.schedules import LearningRate, Problem, Schedule, is_schedule_free
 from telegrad.tasks import Objective, Task
 from telegrad.training.draws import NETWORK, seed_of
@@ -102,7 +104,8 @@ def check_sizes(config: Config, network: nn.Module) -> None:
     """The sizes of all stages, and one forward pass at those that cost next to nothing.
 
     Raises:
-        ValueError: if images of some stage are too small, can't be divided, or come out otherwise.
+        ValueError: if images of some stage are too small, can't be divided, or come out otherwise,
+            or the task can't be posed on them.
     """
     task = config.build_task()
     needs, s = needs_for(config.network, task), task.enlarges
@@ -130,6 +133,7 @@ def check_sizes(config: Config, network: nn.Module) -> None:
                 )
     small = [(where, shape) for shape, where in shapes.items() if max(shape) <= SMALL]
     check_network(network, small, task.call)
+    check_draws(build_objective(config).task, small)
 
 
 def size_that_fits(finest: int, halved: int, divisor: int, smallest: int) -> int:
@@ -173,8 +177,7 @@ def check_loss(config: Config, objective: Objective, network: nn.Module) -> None
     network.eval()
     try:
         with torch.no_grad():
-            images = torch.zeros(2, objective.task.channels, *side)
-            objective.losses(network, objective.task.draw(images, torch.Generator().manual_seed(0)))
+            objective.losses(network, black_draw(objective.task, side))
     except Exception as error:  # a loss of the user's own can fail in any way
         raise ValueError(f"{config.loss}: {error}") from error
     finally:
@@ -205,12 +208,13 @@ def pyramid_of(
     restriction: Any = "averaging",
 ) -> Pyramid:
     """The images on every level, in memory or in a cache on disk."""
-    runtime = config.runtime
+    runtime, bad_images = config.runtime, config.build_data().bad_images
+    check_pairs(task, images, bad_images)
     return build_pyramid(
         images,
         grids,
         restriction,
-        config.build_data().bad_images,
+        bad_images,
         pairs=task.pairs,
         scale=task.scale,
         memory=runtime.memory * GIBIBYTE,

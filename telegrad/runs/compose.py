@@ -18,6 +18,7 @@ from telegrad.files import expanded
 from telegrad.options import meanings
 from telegrad.runs.component import KINDS, Component, resolve
 from telegrad.runs.config import Config
+from telegrad.runs.items import with_items
 from telegrad.runs.settings import SETTINGS
 from telegrad.runs.version_0_1 import RENAMED
 
@@ -30,13 +31,14 @@ EVERYDAY = {
     "device": "runtime.device",
     "out": "output.directory",
     "learning_rate": "optimizer.lr",
+    "init": "init.path",
 }
 """Short names of options."""
 
 LENGTHS = ("strategy.steps", "strategy.work_units", "strategy.budget")
 """Of which a run has one at most."""
 
-DIRECT = ("task", "strategy", "data", *SETTINGS)
+DIRECT = ("task", "strategy", "data", *(part for part in SETTINGS if part != "init"))
 """Parts whose options may stand without the part's name, where no other part has the same."""
 
 _DEFAULTS = {"task": "Denoising", "data": "Photographs", "strategy": "Single"}
@@ -62,6 +64,7 @@ def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -
     base = dict(base or {})
     options = _expanded_data(options)
     chosen = selected(options, base)
+    options = with_items(options, chosen, base)
     parser = parser_for(chosen)
     values = _typed(parser, options, chosen)
     parts: dict[str, Any] = {}
@@ -71,7 +74,7 @@ def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -
             parts[kind] = Component.of(kind, options[kind])
         elif what is None:
             continue
-        elif kind in options or base.get(kind) is None:
+        elif base.get(kind) is None or (kind in options and base[kind].factory is not what):
             parts[kind] = Component.of(kind, what, **own)
         else:
             kept = dict(base[kind].init_args)

@@ -12,7 +12,7 @@ from telegrad.errors import did_you_mean
 from telegrad.records import RunDirectory
 from telegrad.runs.component import KINDS, Component
 from telegrad.runs.network import network_arguments
-from telegrad.runs.settings import SETTINGS, Output, Runtime, ValidationSettings
+from telegrad.runs.settings import SETTINGS, Init, Output, Runtime, ValidationSettings
 from telegrad.runs.version_0_1 import converted, is_of_0_1
 from telegrad.schedules import Strategy, Update, is_schedule_free
 from telegrad.tasks import Task
@@ -41,6 +41,7 @@ class Config:
         optimizer: and its arguments, the task's own if not given; its `lr` is the highest learning
             rate, the strategy's own if not given.
         strategy: which levels, how many samples on each, for how long.
+        init: weights to start from; random ones if not given.
         update: clipping and accumulation of gradients.
         validation: when, on how many images.
         runtime: device, precision, memory.
@@ -57,6 +58,7 @@ class Config:
     loss: Any = None
     optimizer: Any = None
     strategy: Any = "Single"
+    init: Init = field(default_factory=Init)
     update: Update = field(default_factory=Update)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
     runtime: Runtime = field(default_factory=Runtime)

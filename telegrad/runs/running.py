@@ -18,7 +18,8 @@ from telegrad.mge.mixing import not_yet_said
 from telegrad.records import RunDirectory, check_loggers, locked
 from telegrad.runs import build
 from telegrad.runs.config import Config
-from telegrad.runs.inputs import inputs_of
+from telegrad.runs.initial_weights import start_from
+from telegrad.runs.inputs import inputs_of, read_inputs
 from telegrad.runs.picture import save_comparison
 from telegrad.runs.processes import is_first_process
 from telegrad.runs.resume import changed_inputs, lengthened, stopped_run
@@ -64,8 +65,8 @@ class Prepared:
     """A run before its first step, or before the next one of a run that is resumed.
 
     Attributes:
-        inputs: names and digests of images and source.
-        notes: what a user should know of the images.
+        inputs: names and digests of images, source and initial weights.
+        notes: what a user should know of what it begins with.
         events: what the run begins its records with.
     """
 
@@ -172,8 +173,12 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     build.check_sizes(config, network)
     build.check_loss(config, objective, network)
     saved, changes = stopped_run(config, fabric.device) if resume else (None, [])
+    start = start_from(config.init, network) if saved is None else None
     source = config.build_data().source()
     inputs = inputs_of(config, source)
+    if config.init.path is not None:  # a run that goes on has its weights, and needs no file
+        before = read_inputs(config.directory.inputs) or {}
+        inputs["init"] = start.to_dict() if start else before.get("init")
     other = changed_inputs(config, inputs, accept_changes) if saved is not None else []
     stream = build.build_stream(config, source.train, fabric.device)
     validation = build.build_validation(config, objective, source.val, fabric.device)
@@ -207,7 +212,9 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         events.append("; ".join([after, *changes, *other, *where]))
     elif strategy.time_limit is not None:
         state.schedule = within_time(config, fabric, state, objective, validation)
-    notes = (*source.notes, *mixing_notes(network, state.schedule))
+    notes = (
+        *(start.notes if start else ()), *source.notes, *mixing_notes(network, state.schedule)
+    )  # fmt: skip
     return Prepared(*(config, network, fabric, objective, state, validation, inputs, notes, events))
 
 

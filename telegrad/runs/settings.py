@@ -1,4 +1,4 @@
-"""How a run makes its updates, how it validates, where it computes, and what it writes."""
+"""What a run starts from, how it updates, validates, computes, and what it writes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,25 @@ from typing import Literal
 from telegrad.options import check_options, option
 from telegrad.records import LOGGERS
 from telegrad.schedules import Update
+
+
+@dataclass(frozen=True, kw_only=True)
+class Init:
+    """Weights that a run starts from, in place of random ones."""
+
+    path: str | None = option(
+        None,
+        "weights to start from: a .safetensors, .pth or .pt file, or the directory of a run",
+        path=True,
+    )
+    strict: bool = option(
+        True, "refuse weights that don't all fit; if false, take those that do and list the others"
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.path is None and not self.strict:
+            raise ValueError("init.strict=False: of which weights? Give them: --init FILE.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +117,7 @@ class Output:
 
 
 SETTINGS: dict[str, type] = {
+    "init": Init,
     "update": Update,
     "validation": ValidationSettings,
     "runtime": Runtime,

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -51,8 +52,9 @@ class Task(ABC):
         condition: the field of a draw, (n,), that a network is given as its second argument if it
             takes one of that name: `time`, `sigma`, or none.
         pairs: whether `draw` takes an image's companion, `low`, if there is one.
-        pixelwise: whether the corruption of a pixel depends on that pixel alone, so that patches
-            pose the same problem.
+        needs_pairs: whether it can't do without.
+        pixelwise: whether the corruption of a pixel depends on that pixel alone, or on a small
+            block around it, so that patches pose the same problem.
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
         scale: how many times larger a restored image is than the one given to `prepare`, a side.
         enlarges: how many times larger a network's output is than what it is given, a side.
@@ -66,6 +68,7 @@ class Task(ABC):
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     condition: ClassVar[Condition | None] = None
     pairs: ClassVar[bool] = False
+    needs_pairs: ClassVar[bool] = False
     pixelwise: ClassVar[bool] = False
     logs_ssim: ClassVar[bool] = False
     default_optimizer: ClassVar[str] = "AdamW"
@@ -146,6 +149,11 @@ class Task(ABC):
         c = self.channels
         return {"time": False, "in_channels": c, "out_channels": c, "scale": self.enlarges}
 
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The user's files that draws are made of, by name; a run notes what is in them."""
+        return {}
+
     def images(self, pixels: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Images (n, c, h, w) in the task's range, of pixels (n, 3, h, w) of uint8, by field."""
         low, high = self.value_range
@@ -177,12 +185,13 @@ class Task(ABC):
         check_restored(restored, draw)
         return per_sample(loss or self.default_loss, restored, draw["clean"])
 
-    def prepare(self, image: Tensor, noise: float) -> tuple[Tensor, Tensor | None]:
+    def prepare(self, image: Tensor, noise: float | Tensor) -> tuple[Tensor, Tensor | None]:
         """What a network is given for photographs, and its second argument, if it takes any.
 
         Args:
             image: (n, c, h, w) in the task's range.
-            noise: its standard deviation, on that range.
+            noise: its standard deviation, on that range; or one for each image, (n,), whose
+                values are not looked at.
 
         Raises:
             ValueError: for images of another shape, or noise below 0.
@@ -198,8 +207,16 @@ def grey(images: Tensor) -> Tensor:
     return (weights * images).sum(1, keepdim=True)
 
 
-def check_noise(noise: float) -> None:
-    """Raises ValueError unless it can be a standard deviation."""
+def noise_levels(image: Tensor, noise: float | Tensor) -> Tensor:
+    """Standard deviations (n,) of the noise in images (n, c, h, w), of one or of as many."""
+    check_noise(noise)
+    return noise if isinstance(noise, Tensor) else image.new_full(image.shape[:1], noise)
+
+
+def check_noise(noise: float | Tensor) -> None:
+    """Raises ValueError for a number that can't be a standard deviation."""
+    if isinstance(noise, Tensor):
+        return
     if not (math.isfinite(noise) and noise >= 0):
         raise ValueError(f"Task.prepare: noise={noise}; needs a standard deviation from 0 on.")
 

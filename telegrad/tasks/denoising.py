@@ -10,7 +10,7 @@ from torch import Tensor
 
 from telegrad.networks.calling import Condition
 from telegrad.options import option
-from telegrad.tasks.base import Draw, check_draw, check_images, check_noise
+from telegrad.tasks.base import Draw, check_draw, check_images, noise_levels
 from telegrad.tasks.restoration import RestorationTask, Span, ends, said, uniform, white_noise
 
 
@@ -59,9 +59,8 @@ class Denoising(RestorationTask):
         check_draw("Denoising.observe", draw, clean=shape, noise=shape, sigma=shape[:1])
         return draw["clean"] + draw["sigma"][:, None, None, None] * draw["noise"]
 
-    def prepare(self, image: Tensor, noise: float) -> tuple[Tensor, Tensor | None]:
+    def prepare(self, image: Tensor, noise: float | Tensor) -> tuple[Tensor, Tensor | None]:
         """As `Task.prepare`; the second argument is the noise, at most the largest trained on."""
         check_images("Denoising.prepare", image)
-        check_noise(noise)
         low, high = (sigma / 255 for sigma in self.sigmas)
-        return image, image.new_full((len(image),), min(max(noise, low), high))
+        return image, noise_levels(image, noise).clamp(low, high)

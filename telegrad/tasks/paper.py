@@ -17,7 +17,7 @@ from torch import Tensor
 from telegrad.losses import MSE, Loss
 from telegrad.networks.calling import Condition
 from telegrad.options import option
-from telegrad.tasks.base import Draw, Task, check_draw, check_images, check_noise
+from telegrad.tasks.base import Draw, Task, check_draw, check_images, noise_levels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class TimedTask(PaperTask):
         most=1,
     )
 
-    def prepare(self, image: Tensor, noise: float) -> tuple[Tensor, Tensor | None]:
+    def prepare(self, image: Tensor, noise: float | Tensor) -> tuple[Tensor, Tensor | None]:
         """What a network is given for photographs, and their times.
 
         A photograph Kx + σn has the form (1 − t)·Kx + t·z that training sees after scaling by 1 − t
@@ -59,15 +59,15 @@ class TimedTask(PaperTask):
 
         Args:
             image: (n, 3, h, w) in [−1, 1].
-            noise: its standard deviation σ on [−1, 1].
+            noise: its standard deviation σ on [−1, 1], or one for each image, (n,).
 
         Raises:
             ValueError: for images of another shape, or noise below 0.
         """
         check_images("Task.prepare", image)
-        check_noise(noise)
-        t = min(noise / (1 + noise), self.t_max)
-        return (1 - t) * image, torch.full((len(image),), t, device=image.device)
+        sigma = noise_levels(image, noise)
+        t = (sigma / (1 + sigma)).clamp(max=self.t_max)
+        return (1 - t)[:, None, None, None] * image, t
 
 
 def draw_noise_and_time(clean: Tensor, t_max: float, generator: torch.Generator) -> Draw:

@@ -61,7 +61,7 @@ class PaperSuperResolution(PaperTask):
             check_draw("PaperSuperResolution.observe", draw, low=(n, c, height // 2, width // 2))
         return _enlarged(draw["low"])
 
-    def prepare(self, image: Tensor, noise: float) -> tuple[Tensor, Tensor | None]:
+    def prepare(self, image: Tensor, noise: float | Tensor) -> tuple[Tensor, Tensor | None]:
         """The photographs at twice their height and width; the noise in them stays."""
         check_images("PaperSuperResolution.prepare", image)
         return _enlarged(image), None
