@@ -13,7 +13,7 @@ from telegrad.errors import reason
 from telegrad.files import expanded
 from telegrad.inference.tiles import in_tiles
 from telegrad.inference.weights import foreign, load_weights, read_model
-from telegrad.networks import divisor_of
+from telegrad.networks import Needs, needs_of
 from telegrad.runs.build import Device, build_network, build_objective
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
@@ -46,8 +46,13 @@ class Model:
         The size of training's crops for a network with global statistics, such as the U-Net, which
         restores larger pieces worse (`benchmarks/results/tiles.md`).
         """
-        local = getattr(self.network, "local", True)
-        return LARGEST_TILE if local else min(self.config.build_data().crop, LARGEST_TILE)
+        given = self.config.build_data().crop // self.task.enlarges
+        return LARGEST_TILE if self.needs.local else min(given, LARGEST_TILE)
+
+    @property
+    def needs(self) -> Needs:
+        """What its network needs of the sizes of images."""
+        return needs_of(self.network, self.task.call)
 
     def restored(
         self, images: Tensor, second: Tensor | None = None, tile: int | None = None
@@ -64,8 +69,10 @@ class Model:
             out: Tensor = self.network(x) if second is None else self.network(x, second)
             return out
 
-        divisor = divisor_of(self.network, self.task.call)
-        return in_tiles(network, images, tile or self.tile, divisor, self.task.enlarges)
+        needs, scale = self.needs, self.task.enlarges
+        return in_tiles(
+            network, images, tile or self.tile, needs.divisor, scale, smallest=needs.smallest
+        )
 
 
 def load_model(

@@ -15,6 +15,7 @@ def in_tiles(
     tile: int,
     divisor: int = 1,
     scale: int = 1,
+    smallest: int = 1,
 ) -> Tensor:
     """`function` of images (n, c, h, w) → (n, c, s·h, s·w), in tiles of at most `tile` pixels.
 
@@ -22,10 +23,11 @@ def in_tiles(
     blended there by a linear ramp. For a function that looks at most 8 pixels around, the result is
     that of the whole image; one with global statistics, such as the U-Net's group normalization and
     attention, sees a tile as an image of its own. Images are continued by reflection to sizes that
-    `divisor` divides.
+    `divisor` divides, of `smallest` pixels or more.
     """
     height, width = images.shape[-2:]
-    tile = max(tile // divisor, 1) * divisor
+    smallest = -(-smallest // divisor) * divisor
+    tile = max(tile // divisor * divisor, divisor, smallest)
     overlap = max(tile // 8, min(tile // 2, 32))
     s = scale
     total = images.new_zeros(*images.shape[:2], s * height, s * width)
@@ -34,7 +36,7 @@ def in_tiles(
         for left in _starts(width, tile, overlap):
             part = images[..., top : top + tile, left : left + tile]
             h, w = part.shape[-2:]
-            out = function(_padded(part, divisor))[..., : s * h, : s * w]
+            out = function(_padded(part, divisor, smallest))[..., : s * h, : s * w]
             down = _ramp(s * top, s * h, s * height, s * overlap, images)
             across = _ramp(s * left, s * w, s * width, s * overlap, images)
             ramp = down[:, None] * across
@@ -64,10 +66,10 @@ def _ramp(start: int, length: int, whole: int, overlap: int, like: Tensor) -> Te
     return ((inside - overlap / 4) / (overlap / 2)).clamp(0, 1)
 
 
-def _padded(images: Tensor, divisor: int) -> Tensor:
-    """Continued below and to the right, by reflection, to a multiple of `divisor`."""
+def _padded(images: Tensor, divisor: int, smallest: int) -> Tensor:
+    """Continued below and to the right, by reflection, to a multiple of `divisor` or `smallest`."""
     height, width = images.shape[-2:]
-    below, right = -height % divisor, -width % divisor
+    below, right = (max(-n % divisor, smallest - n) for n in (height, width))
     if not (below or right):
         return images
     mode = "reflect" if below < height and right < width else "replicate"

@@ -22,9 +22,11 @@ from telegrad.data.stream import CropStream, grid_of_crops
 from telegrad.mge.batches import map_fields
 from telegrad.mge.grids import GridHierarchy
 from telegrad.networks import accept, check_network
+from telegrad.networks.zoo import is_of_zoo, own_images
 from telegrad.records import NoRecords, Records
 from telegrad.runs.config import Config
 from telegrad.runs.magnitude import check_magnitude
+from telegrad.runs.network import needs_for, network_arguments
 from telegrad.runs.pairing import check_pairs
 from telegrad.runs.trial import black_draw, check_draws
 from telegrad.schedules import LearningRate, Problem, Schedule, is_schedule_free
@@ -45,11 +47,12 @@ Device = torch.device | str
 def problem_of(config: Config) -> Problem:
     """What the run's strategy must know of task, network and images."""
     task = config.build_task()
+    needs, s = needs_for(config.network, task), task.enlarges
     return Problem(
         size=config.build_data().crop,
-        divisor=math.lcm(task.divisor, int(getattr(config.network.factory, "divisor", 1))),
-        smallest=task.smallest,
-        smallest_useful=task.smallest_useful,
+        divisor=math.lcm(task.divisor, s * needs.divisor),
+        smallest=max(task.smallest, s * needs.smallest),
+        smallest_useful=max(task.smallest_useful, s * needs.smallest),
         pixelwise=task.pixelwise,
         name=f"{task.name} with {config.network.short_name}",
     )
@@ -84,16 +87,13 @@ def build_network(config: Config) -> nn.Module:
             task needs it.
     """
     task = config.build_task()
-    factory = config.network.factory
-    more = {
-        name: value
-        for name, value in task.network_arguments.items()
-        if name in inspect.signature(factory).parameters
-    }
+    more = network_arguments(config.network, task)
     if config.network.instance is None:
         check_magnitude(config.network, more)
     torch.manual_seed(seed_of(config.seed, NETWORK))
     network: nn.Module = config.network.build(**more)
+    if is_of_zoo(network):
+        own_images(network)
     try:
         return accept(network, task.condition)
     except ValueError as error:
@@ -108,26 +108,38 @@ def check_sizes(config: Config, network: nn.Module) -> None:
             or the task can't be posed on them.
     """
     task = config.build_task()
-    own = int(getattr(network, "divisor", 1))
-    divisors = ((config.network.short_name, own), (task.name, task.divisor))
+    needs, s = needs_for(config.network, task), task.enlarges
+    asked = (
+        (config.network.short_name, s * needs.divisor, s * needs.smallest),
+        (task.name, task.divisor, task.smallest),
+    )
     shapes = _shapes(config)
+    finest, (coarsest, _) = max(map(max, shapes)), next(iter(shapes))
     for (height, width), where in shapes.items():
-        between = where == BETWEEN
-        way_out = "a size with more factors of 2" if between else "fewer levels or a larger size"
-        for name, divisor in divisors:
+        for name, divisor, smallest in asked:
+            fits = size_that_fits(finest, finest // coarsest, divisor, smallest)
+            way_out = f"fewer levels or a larger size, such as {fits}"
+            if where == BETWEEN:
+                way_out = "a size with more factors of 2"
             if height % divisor or width % divisor:
                 raise ValueError(
                     f"{name} needs sizes divisible by {divisor}; {where} is {height}×{width}. Use "
                     f"{way_out}."
                 )
-        if min(height, width) < task.smallest:
-            raise ValueError(
-                f"{task.name} needs levels of at least {task.smallest}×{task.smallest} pixels; "
-                f"{where} is {height}×{width}. Use {way_out}."
-            )
+            if min(height, width) < smallest:
+                raise ValueError(
+                    f"{name} needs levels of at least {smallest}×{smallest} pixels; {where} is "
+                    f"{height}×{width}. Use {way_out}."
+                )
     small = [(where, shape) for shape, where in shapes.items() if max(shape) <= SMALL]
     check_network(network, small, task.call)
     check_draws(build_objective(config).task, small)
+
+
+def size_that_fits(finest: int, halved: int, divisor: int, smallest: int) -> int:
+    """The least size from `finest` on that does on a level where it is divided by `halved`."""
+    coarsest = max(-(-finest // halved), smallest)
+    return halved * (-(-coarsest // divisor) * divisor)
 
 
 def check_large_sizes(config: Config, network: nn.Module) -> None:

@@ -73,7 +73,7 @@ class Task(ABC):
     logs_ssim: ClassVar[bool] = False
     default_optimizer: ClassVar[str] = "AdamW"
     default_ema: ClassVar[float | None] = 0.999
-    default_network: ClassVar[str] = "UNet"
+    default_network: ClassVar[str] = "GatedUNet"
 
     restriction: ImageRule = option(
         "averaging",
