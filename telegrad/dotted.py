@@ -55,3 +55,19 @@ def plain_name(name: str) -> str:
     True
     """
     return name.lower().replace("_", "").replace("-", "")
+
+
+def offered_at(what: Any, name: str) -> str:
+    """The dotted path of a class or function, in the uppermost package that offers it.
+
+    >>> from torch import nn
+    >>> offered_at(nn.Linear, "Linear")
+    'torch.nn.Linear'
+    """
+    parts = what.__module__.split(".")
+    for end in range(1, len(parts)):
+        package = ".".join(parts[:end])
+        offered = vars(sys.modules[package]) if package in sys.modules else {}
+        if alias := next((n for n in (name, *offered) if offered.get(n) is what), None):
+            return f"{package}.{alias}"
+    return f"{what.__module__}.{name}"

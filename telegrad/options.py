@@ -28,6 +28,7 @@ def option(
     below: float | None = None,
     unit: str = "",
     path: bool = False,
+    items_of: str = "",
 ) -> Any:
     """A field of a dataclass that can be set from the command line.
 
@@ -39,9 +40,11 @@ def option(
         unit: of the number in the plural, such as `"pixels"`.
         path: whether it names a file or a folder, or several; then ~ and $VARIABLES are put in
             their places.
+        items_of: another option, NAME, of whose value these are arguments; then --NAME.ITEM on the
+            command line is one of them.
     """
     numbers = Range(least=least, most=most, above=above, below=below, unit=unit)
-    metadata = {"meaning": meaning, "range": numbers, "path": path}
+    metadata = {"meaning": meaning, "range": numbers, "path": path, "items_of": items_of}
     return dataclasses.field(default=default, metadata=metadata)
 
 

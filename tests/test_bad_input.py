@@ -331,7 +331,7 @@ BELOW = [
     ("evaluate_model", lambda: evaluate_model(model(), images=0), ValueError, "images=0: needs"),
     ("evaluate_model", lambda: evaluate_model(model(), images=NAN), ValueError, "images=nan"),
     ("evaluate_folders", lambda: evaluate_folders(model(), []), ValueError, "evaluate: no folder; needs one"),
-    ("evaluate_folders", lambda: evaluate_folders(model(), ["no"], Protocol(sigma=[25])), ValueError, "has no sigma"),
+    ("evaluate_folders", lambda: evaluate_folders(model(), ["no"], Protocol(sigma=[25])), ValueError, "has no such strength"),
     ("Protocol", lambda: Protocol(sigma=[NAN]), ValueError, "sigma=[nan]: needs"),
     ("Protocol", lambda: Protocol(crop_border=-1), ValueError, "crop_border=-1: needs"),
     ("Protocol", lambda: Protocol(channel="yuv"), ValueError, "channel='yuv': needs"),

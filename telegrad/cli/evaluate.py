@@ -11,7 +11,7 @@ from telegrad.cli.arguments import Command
 from telegrad.cli.guard import guarded
 from telegrad.cli.network_option import model_of
 from telegrad.cli.summary import quality_table
-from telegrad.data import Data, Folder
+from telegrad.data import Data, Folder, Pairs
 from telegrad.evaluation import Protocol
 from telegrad.inference.crops import evaluate_model
 from telegrad.inference.evaluate import check_output, evaluate_folders, write_evaluation
@@ -73,7 +73,7 @@ def evaluate(words: Sequence[str]) -> int:
     protocol = Evaluate.part(Protocol, rest)
     data = data_of(own, rest)
     folders = own.folders if data is None else None
-    if isinstance(data, Folder) and own.size is None and own.images is None:
+    if isinstance(data, Folder | Pairs) and own.size is None and own.images is None:
         folders = [data.path]
     if folders is None:
         _refuse_of_whole_images(own, rest)
@@ -84,7 +84,7 @@ def evaluate(words: Sequence[str]) -> int:
     if folders is None:
         assert data is not None
         corrupted, restored = evaluate_model(model, data, own.images)
-        where = data.path if isinstance(data, Folder) else data.name
+        where = data.path if isinstance(data, Folder | Pairs) else data.name
         network = model.config.network.short_name
         print(f"{model.task.name}, {network}, {len(restored.mse)} crops of {where}:")
         print(quality_table({"corrupted": corrupted, "restored": restored}))
@@ -93,6 +93,7 @@ def evaluate(words: Sequence[str]) -> int:
         model,
         folders,
         protocol,
+        pairs=data if isinstance(data, Pairs) else None,
         bad_images=own.bad_images or "refuse",
         max_pixels=own.max_pixels,
         shown=True,

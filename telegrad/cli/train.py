@@ -18,7 +18,7 @@ from telegrad.runs.processes import is_first_process
 
 USAGE = "telegrad train TASK [options]; or telegrad train --resume RUN_DIR [options]"
 DESCRIPTION = (
-    "Train a network for one task: denoising, deblurring, inpainting, superresolution, or the "
+    "Train a network for one task: denoising, superresolution, pairs, physics, …, or the "
     "dotted path of your own. The task's options are direct ones, such as --t_max. A run is not "
     "resumed with other images, or another source of a class, unless --accept_changes is given."
 )
@@ -73,7 +73,7 @@ def chosen(options: Mapping[str, Any]) -> Config:
     """
     if not {"task", "config", "recipe"} & options.keys():
         raise ValueError(
-            "which task? One of denoising, deblurring, inpainting, superresolution, or the dotted "
+            "which task? One of denoising, superresolution, pairs, physics, …, or the dotted "
             "path of your own."
         )
     return composed(options)

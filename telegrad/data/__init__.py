@@ -5,6 +5,7 @@ from telegrad.data.celeba import CelebA
 from telegrad.data.cifar10 import CIFAR10
 from telegrad.data.folder import Folder
 from telegrad.data.image_pyramid import image_pyramid
+from telegrad.data.pairs import Pairs
 from telegrad.data.photographs import Photographs
 from telegrad.data.pyramid import Pyramid
 from telegrad.data.source import NamedImage, Source
@@ -19,6 +20,7 @@ __all__ = [
     "Data",
     "Folder",
     "NamedImage",
+    "Pairs",
     "Photographs",
     "Pyramid",
     "Source",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -31,21 +31,62 @@ def companions_of(
     Raises:
         ValueError: if two images or two companions have the same name, or one of them is alone.
     """
-    wanted = _one_each("images", _by_name((_name(file, root), file) for file in images))
-    there = _one_each("companions", _by_name((_name(file, low_root), file) for file in low))
-    found = {name: there.pop(name) for name in wanted if name in there}
-    scaled = _by_name((_SCALED.sub("", name), file) for name, file in there.items())
-    left = {name: scaled[name] for name in wanted if name not in found and name in scaled}
-    found |= _one_each("companions", left)
-    alone = [file for name, file in wanted.items() if name not in found]
-    alone += sorted(set(there.values()) - set(found.values()))
-    if alone:
+    found = match(by_name(images, root), by_name(low, low_root))
+    for what, name, files in found.several:
+        raise ValueError(
+            f"image_pyramid: {len(files)} {what} of the name {name!r}: "
+            f"{', '.join(map(str, files[:3]))}; needs one each. Leave the others out, rename "
+            f"them, or give a folder, whose subfolders are part of the name."
+        )
+    if alone := found.alone:
         raise ValueError(
             f"image_pyramid: {len(alone)} image{'s' * (len(alone) > 1)} without a companion of the "
             f"same name, such as {', '.join(map(str, alone[:3]))}; leave them out, or give lists "
             f"of files."
         )
-    return [found[name] for name in wanted]
+    return [found.pairs[name][1] for name in by_name(images, root)]
+
+
+@dataclass(frozen=True)
+class Match:
+    """Images and companions of the same names, and what is left of them.
+
+    Attributes:
+        pairs: image and companion, by name.
+        several: files of one name, of which one would be a guess: what they are, the name, and all.
+        alone: files without another of their name.
+    """
+
+    pairs: dict[str, tuple[Path, Path]]
+    several: tuple[tuple[str, str, list[Path]], ...]
+    alone: tuple[Path, ...]
+
+
+def match(images: Mapping[str, list[Path]], companions: Mapping[str, list[Path]]) -> Match:
+    """The companion of each image: the one of its name, or else of its name with x2, x3, x4 or x8.
+
+    Args:
+        images, companions: files by name, see `by_name`.
+    """
+    scaled: dict[str, list[Path]] = {}
+    for name, files in companions.items():
+        if name not in images:
+            scaled.setdefault(_SCALED.sub("", name), []).extend(files)
+    found = {name: companions.get(name) or scaled.get(name, []) for name in images}
+    several = [("images", name, files) for name, files in images.items() if len(files) > 1]
+    lists = {**companions, **{name: files for name, files in found.items() if files}}
+    several += [("companions", name, files) for name, files in lists.items() if len(files) > 1]
+    pairs = {
+        name: (images[name][0], files[0])
+        for name, files in found.items()
+        if len(images[name]) == len(files) == 1
+    }
+    used = {file for pair in pairs.values() for file in pair}
+    used |= {file for _, _, files in several for file in files}
+    used |= {file for name in found if len(images[name]) > 1 for file in found[name]}
+    alone = [file for name, files in images.items() if not found[name] for file in files]
+    alone += sorted(file for files in companions.values() for file in files if file not in used)
+    return Match(pairs, tuple(several), tuple(file for file in alone if file not in used))
 
 
 def paired(
@@ -62,12 +103,12 @@ def paired(
     ]
 
 
-def scale_of(pairs: Sequence[NamedImage], bad_images: BadImages) -> int:
-    """How many times larger images are than their companions, a side: those of the first pair.
+def scale_of(pairs: Sequence[NamedImage], bad_images: BadImages) -> tuple[int, NamedImage]:
+    """How many times larger images are than their companions, a side; and the pair that says so.
 
     Args:
         pairs: one or more.
-        bad_images: where it is `skip`, those of the first pair that can be used.
+        bad_images: where it is `skip`, the first pair that can be used says it; else the first.
 
     Raises:
         OSError: if an image can't be read.
@@ -76,7 +117,7 @@ def scale_of(pairs: Sequence[NamedImage], bad_images: BadImages) -> int:
     refused: list[Exception] = []
     for pair in pairs:
         try:
-            return _scale(pair)
+            return _scale(pair), pair
         except (OSError, ValueError) as error:
             if bad_images != "skip":
                 raise
@@ -98,24 +139,10 @@ def _scale(pair: NamedImage) -> int:
     )
 
 
-def _name(file: Path, root: Path | None) -> str:
-    return (file.relative_to(root) if root else Path(file.name)).with_suffix("").as_posix()
-
-
-def _by_name(files: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
+def by_name(files: Iterable[Path], root: Path | None) -> dict[str, list[Path]]:
+    """Files by their names without the suffix, within the folder `root` if that is given."""
     of_name: dict[str, list[Path]] = {}
-    for name, file in files:
-        of_name.setdefault(name, []).append(file)
+    for file in files:
+        name = file.relative_to(root) if root else Path(file.name)
+        of_name.setdefault(name.with_suffix("").as_posix(), []).append(file)
     return of_name
-
-
-def _one_each(what: str, of_name: Mapping[str, list[Path]]) -> dict[str, Path]:
-    """Raises ValueError for a name of several files: which one is meant would be a guess."""
-    for name, files in of_name.items():
-        if len(files) > 1:
-            raise ValueError(
-                f"image_pyramid: {len(files)} {what} of the name {name!r}: "
-                f"{', '.join(map(str, files[:3]))}; needs one each. Leave the others out, rename "
-                f"them, or give a folder, whose subfolders are part of the name."
-            )
-    return {name: files[0] for name, files in of_name.items()}

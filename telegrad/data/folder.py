@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from PIL import Image
-
 from telegrad.data.base import Data
-from telegrad.data.image_files import read_rgb
+from telegrad.data.identical import identical_files
 from telegrad.data.source import NamedImage, Source
-from telegrad.data.splits import identical_files, split_folder, whole_folder
-from telegrad.errors import reason
+from telegrad.data.splits import split_folder, whole_folder
+from telegrad.data.usable import fault
 from telegrad.options import NEEDED, option
 
 
@@ -91,17 +89,7 @@ class Folder(Data):
 
         One that is not is named in a warning.
         """
-        try:
-            if whole:
-                height, width = read_rgb(file, self.max_pixels).shape[:2]
-            else:
-                with Image.open(file) as image:
-                    width, height = image.size
-        except Exception as error:  # a damaged file can fail in any way
-            warnings.warn(f"skipped {file}: {reason(error)}", stacklevel=2)
-            return False
-        if min(height, width) < self.crop:
-            what = f"{height}×{width} pixels, smaller than the crop of {self.crop}×{self.crop}"
-            warnings.warn(f"skipped {file}: {what}", stacklevel=2)
-            return False
-        return True
+        why = fault(file, self.crop, self.max_pixels, whole)
+        if why is not None:
+            warnings.warn(f"skipped {why}", stacklevel=2)
+        return why is None

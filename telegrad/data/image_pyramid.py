@@ -80,7 +80,7 @@ def image_pyramid(
     if low is not None:
         companions = companions_of(files, _files(low), root, _root(low))
         named = paired(named, companions, max_pixels)
-        scale = scale_of(named, bad_images)
+        scale, _ = scale_of(named, bad_images)
     pyramid = build_pyramid(
         named,
         grids,

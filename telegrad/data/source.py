@@ -17,7 +17,7 @@ class NamedImage:
     Attributes:
         name: for messages.
         open: reads it.
-        low: reads its companion of half the height and width, where the dataset has pairs.
+        low: reads its companion, smaller by the dataset's scale, where the dataset has pairs.
         files: that it is read from, by which a change is noticed; none if it lies in memory.
         key: the name by which it is known again where its dataset has been moved.
     """

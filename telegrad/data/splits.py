@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from telegrad.data.image_folder import ImageFolder, checked, list_images
 
@@ -26,6 +26,8 @@ _CLEAN = frozenset(
 )
 _PLAIN = frozenset({"noisy", "lq", "lr", "gt", "hr", "groundtruth"})
 """Those of these words that say it as a part of a folder's name too."""
+
+Item = TypeVar("Item")
 
 Usable = Callable[[Path, bool], bool]
 """Whether an image can be used: by its header, or read as a whole."""
@@ -55,10 +57,10 @@ def split_folder(directory: Path, usable: Usable | None = None) -> Split:
         ValueError: for a folder with too few images, images beside those subfolders, or pairs of
             corrupted and clean images.
     """
-    train, val, test = (_named(directory, names) for names in (TRAIN, VALIDATION, TEST))
+    train, val, test = (subfolder(directory, names) for names in (TRAIN, VALIDATION, TEST))
     if train is None and val is None and test is None:
         images = checked(list_images(directory))
-        _refuse_splits_below(images)
+        refuse_splits_below(images)
         refuse_pairs(images)
         return _by_name(images, usable)
     named = [part for part in (train, val, test) if part is not None]
@@ -79,7 +81,7 @@ def split_folder(directory: Path, usable: Usable | None = None) -> Split:
         )
     parts = [checked(list_images(part)) for part in (train, val) if part is not None]
     for part in parts:
-        _refuse_splits_below(part)
+        refuse_splits_below(part)
         refuse_pairs(part)
     notes = [f"{len(beside)} images beside train and val are left alone"] if beside else []
     if test is not None:
@@ -98,22 +100,30 @@ def whole_folder(directory: Path) -> ImageFolder:
         ValueError: if there are none, or it holds images to train on beside others, or pairs.
     """
     images = checked(list_images(directory))
-    _refuse_splits_below(images)
+    refuse_splits_below(images)
     refuse_pairs(images)
     return images
 
 
-def _by_name(images: ImageFolder, usable: Usable | None) -> Split:
-    """Every tenth usable image validates; if one can't be read, the next one takes its place.
+def every_tenth(
+    items: Sequence[Item], usable: Callable[[Item, bool], bool] | None
+) -> tuple[list[Item], list[Item]]:
+    """Those to train on, and every tenth usable one, which validates; see `Usable`.
 
-    Only those that would validate are read for that; of the others, their headers.
+    If one can't be read, the next one takes its place. Only those that would validate are read for
+    that; of the others, their headers.
     """
-    train: list[Path] = []
-    val: list[Path] = []
-    for file in images.files:
+    train: list[Item] = []
+    val: list[Item] = []
+    for item in items:
         validates = len(train) + len(val) == EVERY * len(val)
-        if usable is None or (usable(file, False) and (not validates or usable(file, True))):
-            (val if validates else train).append(file)
+        if usable is None or (usable(item, False) and (not validates or usable(item, True))):
+            (val if validates else train).append(item)
+    return train, val
+
+
+def _by_name(images: ImageFolder, usable: Usable | None) -> Split:
+    train, val = every_tenth(images.files, usable)
     of, good = len(images.files), len(train) + len(val)
     if not train:
         which = "only one image" if of == 1 else f"only {good} of {of} images can be used"
@@ -127,7 +137,7 @@ def _by_name(images: ImageFolder, usable: Usable | None) -> Split:
     return Split(tuple(train), tuple(val), tuple(notes))
 
 
-def _named(directory: Path, names: frozenset[str]) -> Path | None:
+def subfolder(directory: Path, names: frozenset[str]) -> Path | None:
     """The subfolder of one of these names, in capitals or not.
 
     Raises:
@@ -151,7 +161,7 @@ def _images_beside(directory: Path, parts: Sequence[Path]) -> list[Path]:
     return [file for file in files if not any(part in file.parents for part in parts)]
 
 
-def _refuse_splits_below(images: ImageFolder) -> None:
+def refuse_splits_below(images: ImageFolder) -> None:
     """Raises ValueError if a folder somewhere below is one of images to train or to test on."""
     for file in images.files:
         for part in file.relative_to(images.directory).parts[:-1]:
@@ -178,7 +188,9 @@ def refuse_pairs(images: ImageFolder) -> None:
         if corrupted and clean:
             raise ValueError(
                 f"folder: {place} holds {corrupted[0]} and {clean[0]}, pairs of corrupted and "
-                f"clean images; a task corrupts clean ones itself: --data.path {place / clean[0]}."
+                f"clean images; a task corrupts clean ones itself: --data.path {place / clean[0]}. "
+                f"To train on the pairs: train pairs --data Pairs --data.path {place} "
+                f"--data.input {corrupted[0]} --data.target {clean[0]}."
             )
     by_rest: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     kinds: dict[tuple[Path, str], set[bool]] = defaultdict(set)
@@ -195,7 +207,8 @@ def refuse_pairs(images: ImageFolder) -> None:
         raise ValueError(
             f"folder: {images.directory} holds {first.name} and {second.name}, pairs of corrupted "
             f"and clean images; a task corrupts clean ones itself. Put the clean ones into a "
-            f"folder of their own."
+            f"folder of their own, or train on the pairs: train pairs --data Pairs, with patterns "
+            f"for --data.input and --data.target."
         )
 
 
@@ -222,20 +235,3 @@ def _said_by(name: str) -> frozenset[str]:
     """A folder's whole name, and those of its words that are plain."""
     words = _in_order(name)
     return (frozenset(words) & _PLAIN) | {"".join(words)}
-
-
-def identical_files(first: Sequence[Path], second: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Pairs of files, one of each, that hold the same bytes."""
-    sizes = {file.stat().st_size for file in second}
-    of_digest = {_digest(file): file for file in first if file.stat().st_size in sizes}
-    sizes = {file.stat().st_size for file in of_digest.values()}
-    digests = ((_digest(file), file) for file in second if file.stat().st_size in sizes)
-    return [(of_digest[digest], file) for digest, file in digests if digest in of_digest]
-
-
-def _digest(file: Path) -> bytes:
-    digest = hashlib.sha256()
-    with file.open("rb") as content:
-        while part := content.read(2**20):
-            digest.update(part)
-    return digest.digest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -80,14 +80,13 @@ class Protocol:
             "channel": "y" if small and task.channels == 3 else "rgb",
             "crop_border": task.enlarges if small else 0,
         }
-        names = {field.name for field in fields(task)}
         for name, reported in STRENGTHS.items():
-            if name in names:
+            if name == task.strength:
                 low, high = ends(name, getattr(task, name), least=0, most=255)
                 inside = [float(value) for value in reported if low <= value <= high]
                 own[name] = [low] if low == high else inside or [high]
             elif getattr(self, name) is not None:
-                raise ValueError(f"--{name}: {task.name} has no {name}; leave it out.")
+                raise ValueError(f"--{name}: {task.name} has no such strength; leave it out.")
         if self.channel == "y" and task.channels == 1:
             raise ValueError(
                 f"--channel y: {task.name} is of grey images, which have no colors to convert; "

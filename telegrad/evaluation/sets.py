@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from telegrad.data import Folder, NamedImage
-from telegrad.evaluation.whole import trimmed
+from telegrad.data import Folder, NamedImage, Pairs
+from telegrad.evaluation.whole import trimmed_pixels
 from telegrad.tasks import Task
 
 
@@ -27,14 +28,17 @@ class ImageSet:
     pixels: int
 
 
-def image_sets(paths: Sequence[str], task: Task, **options: object) -> list[ImageSet]:
+def image_sets(
+    paths: Sequence[str], task: Task, pairs: Pairs | None = None, **options: Any
+) -> list[ImageSet]:
     """The sets in these folders, after each of their images was read once.
 
     Args:
         paths: of the folders; their last parts are the sets' names, with as much before them as
             tells them apart.
         task: whose images they are to be.
-        options: of `Folder`: `bad_images`, `max_pixels`.
+        pairs: how files make pairs, for a task that needs them.
+        options: of `Folder`, or of `Pairs`: `bad_images`, `max_pixels`.
 
     Raises:
         FileNotFoundError, ValueError: for no folder, one given twice or without images.
@@ -46,7 +50,10 @@ def image_sets(paths: Sequence[str], task: Task, **options: object) -> list[Imag
     for place in places:
         if places.count(place) > 1:
             raise ValueError(f"evaluate: {place} is given twice.")
-    folders = [Folder(path=path, **options) for path in paths]  # type: ignore[arg-type]
+    folders: list[Folder | Pairs] = [
+        Folder(path=path, **options) if pairs is None else replace(pairs, path=path, **options)
+        for path in paths
+    ]
     return [_set(n, f, task) for n, f in zip(_names(places), folders, strict=True)]
 
 
@@ -60,14 +67,14 @@ def _names(places: Sequence[Path]) -> list[str]:
     return names
 
 
-def _set(name: str, folder: Folder, task: Task) -> ImageSet:
+def _set(name: str, folder: Folder | Pairs, task: Task) -> ImageSet:
     source = folder.all_images()
     for note in source.notes:
         warnings.warn(f"{folder.path}: {note}", stacklevel=2)
     images, pixels = [], 0
     for image in source.val:
         try:
-            height, width = trimmed(task, image.name, image.open())
+            height, width = trimmed_pixels(task, image)["clean"].shape[:2]
         except (OSError, ValueError) as error:
             if not folder.skips:
                 raise type(error)(f"{error}. Mend or remove it, or use bad_images=skip.") from error

@@ -40,37 +40,60 @@ def whole_draw(task: Task, image: NamedImage, seed: int) -> Whole:
     the task's are `stored`. Lengths of a task, such as that of a blur, are in pixels of the image.
 
     Args:
-        task: of images in color or grey.
+        task: of images in color or grey; one that has pairs is given the image's companion, if
+            there is one, instead of making one.
         image: the clean one.
         seed: of all images.
 
     Raises:
-        OSError, ValueError: for an image that can't be read, or is too small.
+        OSError: if the image or its companion can't be read.
+        ValueError: for an image that is too small, or a companion that is missing or of another
+            scale.
     """
-    pixels = image.open()
-    height, width = trimmed(task, image.name, pixels)
-    rgb = torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1)[None]
-    fields = {name: task.rounded(field) for name, field in task.images({"clean": rgb}).items()}
+    pixels = trimmed_pixels(task, image)
+    height, width = pixels["clean"].shape[:2]
+    tensors = {
+        name: torch.from_numpy(field.copy()).permute(2, 0, 1)[None]
+        for name, field in pixels.items()
+    }
+    fields = {name: task.rounded(field) for name, field in task.images(tensors).items()}
     posed = task.at_size((height, width))
     generator = torch.Generator().manual_seed(seed_of_image(seed, image))
     draw = posed.draw(**fields, generator=generator)
     return Whole(posed, posed.store(draw) if posed.stored else draw, is_grey(image))
 
 
-def trimmed(task: Task, name: str, pixels: np.ndarray) -> tuple[int, int]:
-    """The height and width that a task takes of an image.
+def trimmed_pixels(task: Task, image: NamedImage) -> dict[str, np.ndarray]:
+    """The pixels (h, w, 3) that a task takes of an image, and of its companion, by field.
 
     Raises:
-        ValueError: if it is too small.
+        OSError, ValueError: as `whole_draw`.
     """
-    height, width = (n // task.divisor * task.divisor for n in pixels.shape[:2])
+    clean = image.open()
+    full_height, full_width = clean.shape[:2]
+    height, width = (n // task.divisor * task.divisor for n in (full_height, full_width))
     least = max(task.smallest, 1)
     if min(height, width) < least:
         raise ValueError(
-            f"{name}: {pixels.shape[0]}×{pixels.shape[1]} pixels; {task.name} needs "
-            f"{least}×{least} or more"
+            f"{image.name}: {full_height}×{full_width} pixels; {task.name} needs {least}×{least} "
+            f"or more"
         )
-    return height, width
+    pixels = {"clean": clean[:height, :width]}
+    if task.pairs and image.low is not None:
+        low = image.low()
+        h, w = low.shape[:2]
+        if (full_height, full_width) != (task.scale * h, task.scale * w):
+            raise ValueError(
+                f"{image.name}: {full_height}×{full_width} pixels, and its companion {h}×{w}; "
+                f"{task.name} needs a scale of {task.scale}"
+            )
+        pixels["low"] = low[: height // task.scale, : width // task.scale]
+    elif task.needs_pairs:
+        raise ValueError(
+            f"{image.name}: has no input beside it; {task.name} needs pairs: --data Pairs "
+            f"--data.path DIR --data.input lq --data.target gt"
+        )
+    return pixels
 
 
 def seed_of_image(seed: int, image: NamedImage) -> int:
@@ -81,7 +104,7 @@ def seed_of_image(seed: int, image: NamedImage) -> int:
 
 def is_grey(image: NamedImage) -> bool:
     """Whether the image's file has one channel; one whose three are equal is in color."""
-    if len(image.files) != 1:
+    if not image.files:
         return False
     try:
         with Image.open(image.files[0]) as file:

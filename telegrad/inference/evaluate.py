@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telegrad.atomic import write_whole
+from telegrad.data import Pairs
 from telegrad.evaluation import Protocol, Row, image_sets, means, means_table, measured, write_rows
 from telegrad.evaluation.metrics import check_metrics
 from telegrad.inference.model import Model
+from telegrad.runs.build import pairs_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,6 +35,7 @@ def evaluate_folders(
     folders: Sequence[str],
     protocol: Protocol | None = None,
     *,
+    pairs: Pairs | None = None,
     bad_images: str = "refuse",
     max_pixels: int | None = None,
     shown: bool = False,
@@ -43,6 +46,7 @@ def evaluate_folders(
         model: trained.
         folders: each a set of clean images, with its subfolders.
         protocol: how they are measured; the field's way if not given.
+        pairs: how files make pairs, for a model that needs them; as in its training if not given.
         bad_images: what to do with images that can't be used: `refuse` or `skip`.
         max_pixels: that an image's header may announce; twice Pillow's limit if not given.
         shown: whether there is a bar of progress.
@@ -55,7 +59,8 @@ def evaluate_folders(
     protocol = (protocol or Protocol()).of_task(task)
     protocol.variants(task)
     check_metrics(protocol.chosen)
-    sets = image_sets(folders, task, bad_images=bad_images, max_pixels=max_pixels)
+    names = pairs or pairs_of(model.config, task)
+    sets = image_sets(folders, task, names, bad_images=bad_images, max_pixels=max_pixels)
     rows = measured(model.tiled, task, sets, protocol, shown)
     network = model.config.network.short_name
     head = (

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from telegrad.errors import reason
 from telegrad.files import expanded
 from telegrad.inference.weights import foreign, load_weights, read_model
-from telegrad.networks.tiles import LARGEST_TILE, Tiled, is_local
+from telegrad.networks import needs_of
+from telegrad.networks.tiles import LARGEST_TILE, Tiled
 from telegrad.runs.build import Device, build_network, build_objective
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
@@ -38,7 +39,8 @@ class Model:
     @property
     def tiled(self) -> Tiled:
         """The network for images of any size."""
-        crop = LARGEST_TILE if is_local(self.network) else self.config.build_data().crop
+        local = needs_of(self.network, self.task.call).local
+        crop = LARGEST_TILE if local else self.config.build_data().crop
         return Tiled(self.network, self.task.call, crop)
 
     @property

@@ -10,15 +10,17 @@ from torch import Tensor, nn
 
 
 class RestorationNetwork(nn.Module):
-    """A network called as `network(images, times)`.
+    """A network called as `network(images, times)`, or as `network(images)`.
 
     Attributes:
         divisor: the heights and widths of images must be multiples of it.
+        smallest: least height and width of images, in pixels.
         local: whether what becomes of a pixel depends on its surroundings alone, so that images of
             any size are restored alike. Attention and statistics over the whole image are not.
     """
 
     divisor: int = 1
+    smallest: int = 1
     local: bool = True
 
 

@@ -39,6 +39,11 @@ def divisor_of(network: nn.Module, call: Call = Call()) -> int:  # noqa: B008  i
     )
 
 
+def takes_size(network: nn.Module, shape: tuple[int, int], call: Call) -> bool:
+    """Whether images of (height, width) come out as they should; see `check_network`."""
+    return _complaint(network, shape, call) is None
+
+
 def check_network(
     network: nn.Module,
     shapes: Sequence[tuple[str, tuple[int, ...]]],
@@ -96,14 +101,17 @@ def _complaint(network: nn.Module, shape: tuple[int, ...], call: Call) -> str | 
             if why := misfit(network, call.condition):
                 return why
             second = (images.new_zeros(2),) if takes(network, call.condition) else ()
+            version = images._version
             out = network(images, *second)
         except Exception as error:  # a network of the user's own can fail in any way
             return reason(error)
+    if images._version != version:
+        return "it changes the images that it is given; let it begin with x = x.clone()"
     if not isinstance(out, Tensor):
         return f"it returned a {type(out).__name__}, not a tensor"
     if out.shape != (2, call.channels, *(call.enlarges * n for n in shape)):
         return f"it returned the shape {tuple(out.shape)} for {tuple(images.shape)}"
-    if not out.is_floating_point() or not out.isfinite().all():
+    if not out.is_floating_point() or not (out.is_meta or out.isfinite().all()):
         return "it returned values that are not finite numbers"
     return None
 

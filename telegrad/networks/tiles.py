@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from telegrad.networks.calling import Call
-from telegrad.networks.sizes import divisor_of
+from telegrad.networks.needs import Needs, needs_of
 
 LARGEST_TILE = 512
 """Height and width in pixels that a network sees at once, where nothing is said."""
@@ -23,7 +23,7 @@ class Tiled:
     Attributes:
         network: in evaluation mode.
         call: how its task calls it.
-        crop: height and width in pixels of what it was trained on.
+        crop: height and width in pixels of the images that it was trained to make.
     """
 
     network: nn.Module
@@ -37,7 +37,13 @@ class Tiled:
         The size of training's crops for a network with global statistics, such as the U-Net, which
         restores larger pieces worse (`benchmarks/results/tiles.md`).
         """
-        return LARGEST_TILE if is_local(self.network) else min(self.crop, LARGEST_TILE)
+        given = self.crop // self.call.enlarges
+        return LARGEST_TILE if self.needs.local else min(given, LARGEST_TILE)
+
+    @property
+    def needs(self) -> Needs:
+        """What its network needs of the sizes of images."""
+        return needs_of(self.network, self.call)
 
     def __call__(
         self, images: Tensor, second: Tensor | None = None, tile: int | None = None
@@ -54,13 +60,10 @@ class Tiled:
             out: Tensor = self.network(x) if second is None else self.network(x, second)
             return out
 
-        divisor = divisor_of(self.network, self.call)
-        return in_tiles(network, images, tile or self.tile, divisor, self.call.enlarges)
-
-
-def is_local(network: nn.Module) -> bool:
-    """Whether a network sees a neighborhood alone, and no statistics of the whole image."""
-    return bool(getattr(network, "local", True))
+        needs, scale = self.needs, self.call.enlarges
+        return in_tiles(
+            network, images, tile or self.tile, needs.divisor, scale, smallest=needs.smallest
+        )
 
 
 def in_tiles(
@@ -69,6 +72,7 @@ def in_tiles(
     tile: int,
     divisor: int = 1,
     scale: int = 1,
+    smallest: int = 1,
 ) -> Tensor:
     """`function` of images (n, c, h, w) → (n, c, s·h, s·w), in tiles of at most `tile` pixels.
 
@@ -76,10 +80,11 @@ def in_tiles(
     blended there by a linear ramp. For a function that looks at most 8 pixels around, the result is
     that of the whole image; one with global statistics, such as the U-Net's group normalization and
     attention, sees a tile as an image of its own. Images are continued by reflection to sizes that
-    `divisor` divides.
+    `divisor` divides, of `smallest` pixels or more.
     """
     height, width = images.shape[-2:]
-    tile = max(tile // divisor, 1) * divisor
+    smallest = -(-smallest // divisor) * divisor
+    tile = max(tile // divisor * divisor, divisor, smallest)
     overlap = max(tile // 8, min(tile // 2, 32))
     s = scale
     total = images.new_zeros(*images.shape[:2], s * height, s * width)
@@ -88,7 +93,7 @@ def in_tiles(
         for left in _starts(width, tile, overlap):
             part = images[..., top : top + tile, left : left + tile]
             h, w = part.shape[-2:]
-            out = function(_padded(part, divisor))[..., : s * h, : s * w]
+            out = function(_padded(part, divisor, smallest))[..., : s * h, : s * w]
             down = _ramp(s * top, s * h, s * height, s * overlap, images)
             across = _ramp(s * left, s * w, s * width, s * overlap, images)
             ramp = down[:, None] * across
@@ -118,10 +123,10 @@ def _ramp(start: int, length: int, whole: int, overlap: int, like: Tensor) -> Te
     return ((inside - overlap / 4) / (overlap / 2)).clamp(0, 1)
 
 
-def _padded(images: Tensor, divisor: int) -> Tensor:
-    """Continued below and to the right, by reflection, to a multiple of `divisor`."""
+def _padded(images: Tensor, divisor: int, smallest: int) -> Tensor:
+    """Continued below and to the right, by reflection, to a multiple of `divisor` or `smallest`."""
     height, width = images.shape[-2:]
-    below, right = -height % divisor, -width % divisor
+    below, right = (max(-n % divisor, smallest - n) for n in (height, width))
     if not (below or right):
         return images
     mode = "reflect" if below < height and right < width else "replicate"

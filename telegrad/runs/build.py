@@ -16,16 +16,20 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 from torch.distributed import is_torchelastic_launched
 
-from telegrad.data import NamedImage
+from telegrad.data import NamedImage, Pairs
 from telegrad.data.pyramid import GIBIBYTE, Pyramid, build_pyramid
 from telegrad.data.stream import CropStream, grid_of_crops
 from telegrad.evaluation import image_sets
 from telegrad.mge.batches import map_fields
 from telegrad.mge.grids import GridHierarchy
 from telegrad.networks import accept, check_network
+from telegrad.networks.zoo import is_of_zoo, own_images
 from telegrad.records import NoRecords, Records
 from telegrad.runs.config import Config
 from telegrad.runs.magnitude import check_magnitude
+from telegrad.runs.network import needs_for, network_arguments
+from telegrad.runs.pairing import check_pairs
+from telegrad.runs.trial import black_draw, check_draws
 from telegrad.schedules import LearningRate, Problem, Schedule, is_schedule_free
 from telegrad.tasks import Objective, Task
 from telegrad.training.draws import NETWORK, seed_of
@@ -45,11 +49,12 @@ Device = torch.device | str
 def problem_of(config: Config) -> Problem:
     """What the run's strategy must know of task, network and images."""
     task = config.build_task()
+    needs, s = needs_for(config.network, task), task.enlarges
     return Problem(
         size=config.build_data().crop,
-        divisor=math.lcm(task.divisor, int(getattr(config.network.factory, "divisor", 1))),
-        smallest=task.smallest,
-        smallest_useful=task.smallest_useful,
+        divisor=math.lcm(task.divisor, s * needs.divisor),
+        smallest=max(task.smallest, s * needs.smallest),
+        smallest_useful=max(task.smallest_useful, s * needs.smallest),
         pixelwise=task.pixelwise,
         name=f"{task.name} with {config.network.short_name}",
     )
@@ -84,16 +89,13 @@ def build_network(config: Config) -> nn.Module:
             task needs it.
     """
     task = config.build_task()
-    factory = config.network.factory
-    more = {
-        name: value
-        for name, value in task.network_arguments.items()
-        if name in inspect.signature(factory).parameters
-    }
+    more = network_arguments(config.network, task)
     if config.network.instance is None:
         check_magnitude(config.network, more)
     torch.manual_seed(seed_of(config.seed, NETWORK))
     network: nn.Module = config.network.build(**more)
+    if is_of_zoo(network):
+        own_images(network)
     try:
         return accept(network, task.condition)
     except ValueError as error:
@@ -104,28 +106,42 @@ def check_sizes(config: Config, network: nn.Module) -> None:
     """The sizes of all stages, and one forward pass at those that cost next to nothing.
 
     Raises:
-        ValueError: if images of some stage are too small, can't be divided, or come out otherwise.
+        ValueError: if images of some stage are too small, can't be divided, or come out otherwise,
+            or the task can't be posed on them.
     """
     task = config.build_task()
-    own = int(getattr(network, "divisor", 1))
-    divisors = ((config.network.short_name, own), (task.name, task.divisor))
+    needs, s = needs_for(config.network, task), task.enlarges
+    asked = (
+        (config.network.short_name, s * needs.divisor, s * needs.smallest),
+        (task.name, task.divisor, task.smallest),
+    )
     shapes = _shapes(config)
+    finest, (coarsest, _) = max(map(max, shapes)), next(iter(shapes))
     for (height, width), where in shapes.items():
-        between = where == BETWEEN
-        way_out = "a size with more factors of 2" if between else "fewer levels or a larger size"
-        for name, divisor in divisors:
+        for name, divisor, smallest in asked:
+            fits = size_that_fits(finest, finest // coarsest, divisor, smallest)
+            way_out = f"fewer levels or a larger size, such as {fits}"
+            if where == BETWEEN:
+                way_out = "a size with more factors of 2"
             if height % divisor or width % divisor:
                 raise ValueError(
                     f"{name} needs sizes divisible by {divisor}; {where} is {height}×{width}. Use "
                     f"{way_out}."
                 )
-        if min(height, width) < task.smallest:
-            raise ValueError(
-                f"{task.name} needs levels of at least {task.smallest}×{task.smallest} pixels; "
-                f"{where} is {height}×{width}. Use {way_out}."
-            )
+            if min(height, width) < smallest:
+                raise ValueError(
+                    f"{name} needs levels of at least {smallest}×{smallest} pixels; {where} is "
+                    f"{height}×{width}. Use {way_out}."
+                )
     small = [(where, shape) for shape, where in shapes.items() if max(shape) <= SMALL]
     check_network(network, small, task.call)
+    check_draws(build_objective(config).task, small)
+
+
+def size_that_fits(finest: int, halved: int, divisor: int, smallest: int) -> int:
+    """The least size from `finest` on that does on a level where it is divided by `halved`."""
+    coarsest = max(-(-finest // halved), smallest)
+    return halved * (-(-coarsest // divisor) * divisor)
 
 
 def check_large_sizes(config: Config, network: nn.Module) -> None:
@@ -163,8 +179,7 @@ def check_loss(config: Config, objective: Objective, network: nn.Module) -> None
     network.eval()
     try:
         with torch.no_grad():
-            images = torch.zeros(2, objective.task.channels, *side)
-            objective.losses(network, objective.task.draw(images, torch.Generator().manual_seed(0)))
+            objective.losses(network, black_draw(objective.task, side))
     except Exception as error:  # a loss of the user's own can fail in any way
         raise ValueError(f"{config.loss}: {error}") from error
     finally:
@@ -195,12 +210,13 @@ def pyramid_of(
     restriction: Any = "averaging",
 ) -> Pyramid:
     """The images on every level, in memory or in a cache on disk."""
-    runtime = config.runtime
+    runtime, bad_images = config.runtime, config.build_data().bad_images
+    check_pairs(task, images, bad_images)
     return build_pyramid(
         images,
         grids,
         restriction,
-        config.build_data().bad_images,
+        bad_images,
         pairs=task.pairs,
         scale=task.scale,
         memory=runtime.memory * GIBIBYTE,
@@ -237,6 +253,12 @@ def build_validation(
     return Validation(objective, objective.task.images(crops))
 
 
+def pairs_of(config: Config, task: Task) -> Pairs | None:
+    """How the files of the run's data make pairs; None for a task that needs none."""
+    data = config.build_data()
+    return data if task.needs_pairs and isinstance(data, Pairs) else None
+
+
 def build_sets(config: Config, objective: Objective) -> SetsValidation | None:
     """Sets of whole images to validate on; None if there are none.
 
@@ -247,7 +269,7 @@ def build_sets(config: Config, objective: Objective) -> SetsValidation | None:
     if not asked.sets:
         return None
     task = objective.task
-    sets = image_sets(asked.sets, task)
+    sets = image_sets(asked.sets, task, pairs_of(config, task))
     return SetsValidation(tuple(sets), task, config.build_data().crop, asked.sets_every)
 
 

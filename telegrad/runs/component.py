@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from telegrad.dotted import MissingNameError, imported, plain_name
+from telegrad.dotted import MissingNameError, imported, offered_at, plain_name
 from telegrad.errors import did_you_mean, reason
 
 
@@ -71,6 +71,9 @@ KINDS = {
         Kind("strategy", "telegrad.schedules", ("telegrad.schedules.Strategy",), "strategies"),
     )
 }
+
+EXTRAS = {"spandrel": "zoo", "deepinv": "deepinv"}
+"""Libraries of networks, and the extra that installs each."""
 
 
 @dataclass(frozen=True)
@@ -216,23 +219,41 @@ def resolve(kind: str, path: str, *, functions: bool) -> Any:
         what = imported(path)
     except MissingNameError as error:
         raise ValueError(f"{kind}={path}: {error}") from None
+    except ModuleNotFoundError as error:
+        library = str(error.name or "").partition(".")[0] or path.partition(".")[0]
+        if library in EXTRAS:
+            raise ValueError(
+                f"{kind}={path}: {library} is not installed; pip install "
+                f"'telegrad[{EXTRAS[library]}]'."
+            ) from None
+        raise _not_imported(kind, path, error) from error
     except Exception as error:  # a module that is imported can fail in any way
-        raise ValueError(
-            f"{kind}={path}: can't be imported ({reason(error)}). Its module must be installed, or "
-            f"lie in the working directory."
-        ) from error
+        raise _not_imported(kind, path, error) from error
     if own.accepts(what) or (functions and callable(what) and not inspect.isclass(what)):
         return what
+    if inspect.ismodule(what):
+        inside = [name for name, part in vars(what).items() if own.accepts(part)]
+        raise ValueError(
+            f"{kind}={path}: is a module; its {own.plural} are {', '.join(inside) or 'none'}. Say "
+            f"{path}.{inside[0] if inside else 'MyClass'}."
+        )
     raise _wrong_kind(kind, path)
 
 
+def _not_imported(kind: str, path: str, error: Exception) -> ValueError:
+    return ValueError(
+        f"{kind}={path}: can't be imported ({reason(error)}). Its module must be installed, or lie "
+        f"in the working directory."
+    )
+
+
 def path_of(kind: str, what: Any) -> str:
-    """The dotted path of a class or function; by its room, if it is one of ours."""
+    """The dotted path of a class or function, by the uppermost package that offers it."""
     name = getattr(what, "__qualname__", type(what).__qualname__)
     room = KINDS[kind].room
     if getattr(importlib.import_module(room), name, None) is what:
         return f"{room}.{name}"
-    return f"{what.__module__}.{name}"
+    return offered_at(what, name)
 
 
 def _missing(what: Any, positional: Sequence[Any], arguments: Mapping[str, Any]) -> list[str]:

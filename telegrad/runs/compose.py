@@ -18,6 +18,7 @@ from telegrad.files import expanded
 from telegrad.options import meanings
 from telegrad.runs.component import KINDS, Component, resolve
 from telegrad.runs.config import Config
+from telegrad.runs.items import with_items
 from telegrad.runs.settings import SETTINGS
 from telegrad.runs.version_0_1 import RENAMED
 
@@ -63,6 +64,7 @@ def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -
     base = dict(base or {})
     options = _expanded_data(options)
     chosen = selected(options, base)
+    options = with_items(options, chosen, base)
     parser = parser_for(chosen)
     values = _typed(parser, options, chosen)
     parts: dict[str, Any] = {}

@@ -11,6 +11,7 @@ from telegrad.data import Data
 from telegrad.errors import did_you_mean
 from telegrad.records import RunDirectory
 from telegrad.runs.component import KINDS, Component
+from telegrad.runs.network import network_arguments
 from telegrad.runs.settings import SETTINGS, Init, Output, Runtime, ValidationSettings
 from telegrad.runs.version_0_1 import converted, is_of_0_1
 from telegrad.schedules import Strategy, Update, is_schedule_free
@@ -72,6 +73,7 @@ class Config:
         for name, own in (("network", task.default_network), ("optimizer", task.default_optimizer)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, Component.of(name, own))
+        network_arguments(self.network, task)
         for name, kind in SETTINGS.items():
             if not isinstance(getattr(self, name), kind):
                 raise ValueError(f"{name}={getattr(self, name)!r}: needs {kind.__name__}(…).")

@@ -1,4 +1,4 @@
-"""What a run was made of: names and digests of its images, and of its user's own classes."""
+"""What a run was made of: names and digests of images, of a task's files, of the user's classes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ _LIBRARIES = (
 
 
 def inputs_of(config: Config, source: Source) -> dict[str, Any]:
-    """Digests by name: of the images to train and to validate on, and of the user's own source.
+    """Digests by name: of the images to train and to validate on, of the user's files that the task
+    draws from, and of the user's own source.
 
     An image is known by its file's name within the dataset, and by size and edges of the file; one
     that lies in memory by its pixels.
@@ -43,6 +44,7 @@ def inputs_of(config: Config, source: Source) -> dict[str, Any]:
     return {
         "train": _digests(source.train),
         "val": _digests(source.val),
+        "task": {name: _of_file(file) for name, file in config.build_task().files.items()},
         "code": _code(config),
     }
 
@@ -50,14 +52,19 @@ def inputs_of(config: Config, source: Source) -> dict[str, Any]:
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What is another than before, in words; empty if nothing is."""
     said = []
-    for part, what in (("train", "to train on"), ("val", "to validate on")):
+    parts = (
+        ("train", "images to train on"),
+        ("val", "images to validate on"),
+        ("task", "files of the task"),
+    )
+    for part, what in parts:
         old, new = _by_name(before, part), _by_name(now, part)
         groups = (
             ("added", sorted(new.keys() - old.keys())),
             ("missing", sorted(old.keys() - new.keys())),
             ("changed", sorted(n for n in old.keys() & new.keys() if old[n] != new[n])),
         )
-        said += [f"images {what} {_counted(names)} {how}" for how, names in groups if names]
+        said += [f"{what} {_counted(names)} {how}" for how, names in groups if names]
     old, new = _by_name(before, "code"), _by_name(now, "code")
     return said + [
         f"the source of {name} is another" for name in old.keys() & new.keys()
@@ -90,10 +97,11 @@ def _digests(images: Iterable[NamedImage]) -> dict[str, str]:
     in_memory = hashlib.sha256()
     several = False
     for image in images:
-        for file in image.files:
+        for place, file in enumerate(image.files):
             if file not in of_file:
                 of_file[file] = _of_file(file)
-                digests[image.key or file.name] = of_file[file]
+                companion = f"{image.key} with {file.name}" if place else image.key
+                digests[companion if image.key else file.name] = of_file[file]
         if not image.files:
             several = True
             in_memory.update(np.ascontiguousarray(image.open()).data)

@@ -46,11 +46,19 @@ def check_magnitude(network: Component, arguments: Mapping[str, Any]) -> None:
     Raises:
         ValueError: if it would have too many weights, or goes on being made.
     """
-    counted: nn.Module = nn.Module()
+    without_memory(network, arguments)
+
+
+def without_memory(network: Component, arguments: Mapping[str, Any]) -> nn.Module | None:
+    """The network with weights of no memory; None if it computes with them when it is made.
+
+    Raises:
+        ValueError: as `check_magnitude`.
+    """
     try:
         # What is ended in the middle of `no_grad` may not have put the mode back.
         with torch.set_grad_enabled(torch.is_grad_enabled()), _Counting(), torch.device("meta"):
-            counted = network.build(**arguments)
+            counted: nn.Module = network.build(**arguments)
         weights = sum(parameter.numel() for parameter in counted.parameters())
         if weights > MOST_WEIGHTS:
             raise _TooLargeError(
@@ -59,4 +67,5 @@ def check_magnitude(network: Component, arguments: Mapping[str, Any]) -> None:
     except _TooLargeError as error:
         raise ValueError(f"{network}: {error}. Make it smaller.") from None
     except (NotImplementedError, RuntimeError):
-        pass  # it computes with its weights when it is made
+        return None
+    return counted

@@ -1,4 +1,4 @@
-"""Ready configurations of runs, one a problem and network: YAML files that come with the package."""
+"""Ready configurations of runs, one a problem and network, as YAML files of the package."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -51,9 +52,12 @@ class Task(ABC):
         condition: the field of a draw, (n,), that a network is given as its second argument if it
             takes one of that name: `time`, `sigma`, or none.
         pairs: whether `draw` takes an image's companion, `low`, if there is one.
-        pixelwise: whether the corruption of a pixel depends on that pixel alone, so that patches
-            pose the same problem.
+        needs_pairs: whether it can't do without.
+        pixelwise: whether the corruption of a pixel depends on that pixel alone, or on a small
+            block around it, so that patches pose the same problem.
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
+        strength: the option that is the strength of its corruption, of which papers report
+            several values: `sigma`, `quality`, or none.
         stored: whether the field keeps corrupted images in files of 8 bits, so that an evaluation
             rounds them: see `store`.
         scale: how many times larger a restored image is than the one given to `prepare`, a side.
@@ -68,12 +72,14 @@ class Task(ABC):
     value_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     condition: ClassVar[Condition | None] = None
     pairs: ClassVar[bool] = False
+    needs_pairs: ClassVar[bool] = False
     pixelwise: ClassVar[bool] = False
     logs_ssim: ClassVar[bool] = False
+    strength: ClassVar[str | None] = None
     stored: ClassVar[bool] = False
     default_optimizer: ClassVar[str] = "AdamW"
     default_ema: ClassVar[float | None] = 0.999
-    default_network: ClassVar[str] = "UNet"
+    default_network: ClassVar[str] = "GatedUNet"
 
     restriction: ImageRule = option(
         "averaging",
@@ -155,6 +161,11 @@ class Task(ABC):
         """Arguments that networks get which have them."""
         c = self.channels
         return {"time": False, "in_channels": c, "out_channels": c, "scale": self.enlarges}
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The user's files that draws are made of, by name; a run notes what is in them."""
+        return {}
 
     def images(self, pixels: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Images (n, c, h, w) in the task's range, of pixels (n, 3, h, w) of uint8, by field."""

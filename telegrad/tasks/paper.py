@@ -25,6 +25,7 @@ class PaperTask(Task):
     """A task as the paper has it."""
 
     value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+    default_network: ClassVar[str] = "UNet"
     default_optimizer: ClassVar[str] = "Adam"
     default_ema: ClassVar[float | None] = None
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from telegrad.options import option
 from telegrad.tasks.base import Draw, LevelRule
+from telegrad.tasks.boxes import outside_boxes
 from telegrad.tasks.paper import TimedTask, at_time, draw_noise_and_time
 from telegrad.tasks.sized import SizedTask
 
@@ -57,14 +58,9 @@ class PaperInpainting(SizedTask, TimedTask):
 
     def known(self, draw: Draw) -> Tensor:
         """The mask (n, 1, h, w) on the draw's level: 0 in the boxes, 1 elsewhere."""
-        rows, columns = (self._inside(draw, axis) for axis in (0, 1))
-        in_a_box = (rows[..., :, None] & columns[..., None, :]).any(1, keepdim=True)
-        return (~in_a_box).to(draw["clean"].dtype)
-
-    def _inside(self, draw: Draw, axis: int) -> Tensor:
-        """Which rows (axis 0) or columns (axis 1) each box covers: (n, boxes, pixels)."""
-        pixels = draw["clean"].shape[-2 + axis]
-        places = (torch.arange(pixels, device=draw["clean"].device) + 0.5) / pixels
-        enlarged = self.finest_size[axis] / pixels if self.rule == "pixel" else 1.0
-        half = enlarged * draw["sides"][..., axis, None] / 2
-        return (places - draw["centers"][..., axis, None]).abs() < half
+        height, width = draw["clean"].shape[-2:]
+        enlarged = 1.0, 1.0
+        if self.rule == "pixel":
+            enlarged = self.finest_size[0] / height, self.finest_size[1] / width
+        known = outside_boxes(draw["centers"], draw["sides"], (height, width), enlarged)
+        return known.to(draw["clean"].dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,16 +65,39 @@ def white_noise(clean: Tensor, generator: torch.Generator, name: str) -> Tensor:
     Raises:
         ValueError: for images of another shape, or on another device than the generator.
     """
+    check_random(name, clean, generator)
+    noise = torch.empty_like(clean)
+    as_it_lies = noise if noise.is_contiguous() else noise.permute(0, 2, 3, 1)  # 8 times faster
+    as_it_lies.normal_(generator=generator)
+    return noise
+
+
+def check_random(name: str, clean: Tensor, generator: torch.Generator) -> None:
+    """Raises ValueError unless these are images (n, c, h, w), on the generator's device."""
     check_images(name, clean)
     if generator.device.type != clean.device.type:
         raise ValueError(
             f"{name}: images on {clean.device}, generator on {generator.device}; needs both on one "
             f"device."
         )
-    noise = torch.empty_like(clean)
-    as_it_lies = noise if noise.is_contiguous() else noise.permute(0, 2, 3, 1)  # 8 times faster
-    as_it_lies.normal_(generator=generator)
-    return noise
+
+
+def check_choice(task: Task, choice: str, owners: Mapping[str, str]) -> None:
+    """Raises ValueError if an option is given that belongs to another choice than the task's.
+
+    Args:
+        task: whose options they are, None where they were not given.
+        choice: the option that chooses, such as `blur`.
+        owners: the choice that each option belongs to, by the option's name.
+    """
+    chosen = getattr(task, choice)
+    for name, owner in owners.items():
+        value = getattr(task, name)
+        if value is not None and owner != chosen:
+            raise ValueError(
+                f"{name}={value!r}: belongs to {choice}={owner}, and this is {choice}={chosen}; "
+                f"say --{choice} {owner}, or leave {name} out."
+            )
 
 
 def uniform(

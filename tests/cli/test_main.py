@@ -64,7 +64,7 @@ def test_a_dozen_options_head_the_help(capsys):
     head, *groups = capsys.readouterr().out.split("\n\n")[2:-1]
     assert len([line for line in head.splitlines() if line.startswith("  --")]) <= 12
     titles = [group.splitlines()[0] for group in groups]
-    assert "task Denoising:" in titles
+    assert "task PaperDenoising:" in titles
     assert "network ResNet:" in titles
     assert any("--t_max" in group for group in groups)
     assert any("--network.channels" in group for group in groups)

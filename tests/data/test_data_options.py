@@ -17,6 +17,7 @@ from telegrad.data import (
     Data,
     Folder,
     NamedImage,
+    Pairs,
     Photographs,
     Source,
     Urban100,
@@ -27,7 +28,8 @@ from telegrad.data.stream import CropStream
 from telegrad.mge.grids import GridHierarchy
 from telegrad.options import NEEDED, meanings, option
 
-EVERY = (CIFAR10, STL10, CelebA, Folder, Photographs, Urban100)
+EVERY = (CIFAR10, STL10, CelebA, Folder, Pairs, Photographs, Urban100)
+NEEDS = {Folder: {"path": "photos"}, Pairs: {"path": "photos", "input": "lq", "target": "gt"}}
 STORED = (CIFAR10, STL10, CelebA, Urban100)
 
 
@@ -76,7 +78,7 @@ def test_the_room_imports_nothing_heavy():
 )
 @pytest.mark.parametrize("kind", EVERY)
 def test_options_of_every_dataset_are_checked_at_construction(kind, options, says):
-    needed = {"path": "photos"} if kind is Folder else {}
+    needed = NEEDS.get(kind, {})
     assert kind(**needed).bad_images == "refuse"
     with pytest.raises(ValueError, match=says):
         kind(**needed, **options)

@@ -15,7 +15,7 @@ from telegrad.evaluation import Protocol, image_sets, means, means_table, measur
 from telegrad.evaluation.measure import values
 from telegrad.evaluation.whole import whole_draw
 from telegrad.networks.tiles import Tiled
-from telegrad.tasks import Denoising, PaperDenoising, SuperResolution
+from telegrad.tasks import JPEG, Denoising, PaperDeblurring, PaperDenoising, SuperResolution
 
 
 class Identity(nn.Module):
@@ -98,10 +98,18 @@ def test_the_fields_defaults():
     assert Protocol().of_task(SuperResolution(scale=4, color="grey")).channel == "rgb"
 
 
+def test_jpeg_has_its_qualities_and_a_blurs_width_is_no_noise_level():
+    protocol = Protocol().of_task(JPEG())
+    assert [said for said, _ in protocol.variants(JPEG())] == [
+        f"quality {q}" for q in (10, 20, 30, 40)
+    ]
+    assert Protocol().of_task(PaperDeblurring()).sigma is None
+
+
 @pytest.mark.parametrize(
     ("protocol", "task", "says"),
     [
-        (Protocol(sigma=[25]), SuperResolution(), "--sigma: superresolution_x2 has no sigma"),
+        (Protocol(sigma=[25]), SuperResolution(), "--sigma: superresolution_x2 has no such"),
         (Protocol(channel="y"), Denoising(color="grey"), "of grey images"),
     ],
 )

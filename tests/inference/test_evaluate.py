@@ -104,7 +104,7 @@ def test_rows_are_written_beside_head_and_means_and_never_over_others(
     ("words", "says"),
     [
         (["--metrics", "psnr", "simm"], "did you mean ssim?"),
-        (["--quality", "10"], "denoising_s25 has no quality"),
+        (["--quality", "10"], "denoising_s25 has no such strength"),
         (["--images", "4", "--channel", "y"], "--channel is of whole images"),
         (["--out", "r.txt"], "needs a name that ends in .csv"),
         (["--tile", "4"], "tile=4"),

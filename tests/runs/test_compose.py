@@ -17,7 +17,7 @@ from telegrad.tasks import PaperDenoising
 def test_a_run_of_nothing_is_the_default():
     config = compose({})
     assert config == Config()
-    assert config.name == "denoising_s25_photographs_unet_single_run1"
+    assert config.name == "denoising_s25_photographs_gatedunet_single_run1"
 
 
 def test_everyday_options_are_short():
@@ -65,7 +65,10 @@ def test_a_directory_is_short_for_a_folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"network.chanels": 8}, "no option --network.chanels; did you mean --network.channels?"),
+        (
+            {"network": "ResNet", "network.chanels": 8},
+            "no option --network.chanels; did you mean --network.channels?",
+        ),
         ({"stepps": 8}, "did you mean --steps?"),
         ({"task": "paper_denoising", "t_max": 2}, "t_max=2"),
         ({"task": "paper_denoising", "t_mux": 1}, "did you mean --t_max?"),

@@ -117,6 +117,22 @@ def test_another_source_of_the_network_is_refused(run, capsys):
     assert resume("--accept_changes") == 0, capsys.readouterr().err
 
 
+def test_other_kernels_of_a_task_are_refused(run, capsys):
+    for name in ("a", "b"):
+        Path("kernels").mkdir(exist_ok=True)
+        np.save(f"kernels/{name}.npy", np.full((3, 3), 1 / 9))
+    own = ("deblurring", "--blur", "folder", "--kernels", "kernels", "--data", "photos")
+    assert main(["train", *own, "--steps", "2", *OPTIONS]) == 0
+    directory = "r/runs/deblurring_folder_folder_tiny_single_run1"
+    inputs = json.loads(Path(directory, "inputs.json").read_text())
+    assert list(inputs["task"]) == ["a.npy", "b.npy"]
+    np.save("kernels/b.npy", np.diag([0.25, 0.5, 0.25]))
+    again = ["train", "--resume", directory, "--steps", "3"]
+    assert main(again) == 2
+    assert "files of the task (b.npy): 1 changed" in capsys.readouterr().err
+    assert main([*again, "--accept_changes"]) == 0, capsys.readouterr().err
+
+
 def test_other_versions_are_noted(run, capsys):
     file = run / "environment.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "torch": "2.0.0"}))
