@@ -167,10 +167,11 @@ def read_options(files: RunDirectory) -> dict[str, Any]:
 def short_name(path: str) -> str:
     """The last part of a class's path, in small letters.
 
-    >>> short_name("telegrad.networks.ResNet")
-    'resnet'
+    >>> short_name("telegrad.networks.ResNet"), short_name("telegrad.tasks.PaperDenoising")
+    ('resnet', 'paper_denoising')
     """
-    return path.rpartition(".")[2].lower()
+    name = path.rpartition(".")[2]
+    return name.replace("Paper", "Paper_", 1).lower() if name.startswith("Paper") else name.lower()
 
 
 def defaults_of(options: Mapping[str, Any]) -> dict[str, Any]:

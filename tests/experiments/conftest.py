@@ -57,7 +57,7 @@ def write_run():
     """Writes the files of a finished run, as `Records` leaves them."""
 
     def write(root, label, seed, valid_loss, work=100.0, **options):
-        options = {"size": 32, "strategy": "Single"} | options
+        options = {"task": "paper_denoising", "size": 32, "strategy": "Single"} | options
         place = root / label.replace(" ", "_") / f"seed{seed}"
         config = compose({**options, "label": label, "seed": seed, "out": str(place)})
         files = config.directory

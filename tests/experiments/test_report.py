@@ -99,7 +99,7 @@ def test_it_shows_tables_curves_work_variances_decisions_and_commands(runs):
     text = page(runs)
     for part in ("95 % confidence interval", "Validation loss against work units", "against seconds",
                  "Work units by the finest level", "correction_variance", "What runs decided", "iteration 9: moving &lt;on&gt;", "How to make each again",
-                 "telegrad train paper_denoising --network ResNet --network.channels 8",
+                 "telegrad train denoising --network ResNet --network.channels 8",
                  "against the best"):  # fmt: skip
         assert part in text
     assert "Restored images" in text

@@ -20,7 +20,7 @@ def test_a_run_of_today_is_a_row_of_the_table(write_run, tmp_path):
     one = RunFiles.read(files, tmp_path)
     row = one.row("its configuration")
     assert (row.task, row.dataset, row.network, row.mode) == (
-        "denoising",
+        "paper_denoising",
         "photographs",
         "resnet",
         "single",
@@ -39,7 +39,7 @@ def test_runs_of_version_0_1_are_read_and_told_apart():
     row = by_path["runs/denoising_folder_resnet_auto_run3"]
     report = json.loads((GOLDEN / row.path / "report.json").read_text())
     assert (row.task, row.dataset, row.network, row.mode) == (
-        "denoising",
+        "paper_denoising",
         "folder",
         "resnet",
         "auto",
@@ -75,7 +75,7 @@ def test_nothing_that_a_run_names_is_imported(write_run, tmp_path, monkeypatch):
     assert known["validation.images"] == 64
     summary = summarize(tmp_path)
     (setting,) = summary.settings
-    assert setting.name == "denoising, net, photographs, width 8, size 32, loss loss"
+    assert setting.name == "paper_denoising, net, photographs, width 8, size 32, loss loss"
     assert summary.runs[0].mode == "gone"
     assert "trap_module" not in sys.modules
 
@@ -137,5 +137,5 @@ def test_figures_that_are_not_numbers_are_left_out(write_run, tmp_path):
 
 
 def test_short_names():
-    assert short_name("telegrad.tasks.PaperSuperResolution") == "superresolution"
+    assert short_name("telegrad.tasks.PaperSuperResolution") == "paper_superresolution"
     assert short_name("own") == "own"

@@ -193,5 +193,5 @@ def test_a_setting_is_named_by_what_is_not_as_by_default(tmp_path, write_run):
     options = {"network": "ResNet", "network.channels": 16, "t_max": 0.5, "loss": "Charbonnier"}
     write_run(tmp_path, "a", 0, 0.1, **options, **{"data": "Folder", "data.path": "/home/me/DIV2K"})
     (setting,) = summarize(tmp_path).settings
-    parts = "denoising, resnet 16, folder, t_max 0.5, path DIV2K, size 32, loss charbonnier"
+    parts = "paper_denoising, resnet 16, folder, t_max 0.5, path DIV2K, size 32, loss charbonnier"
     assert sorted(setting.name.split(", ")) == sorted(parts.split(", "))
