@@ -16,7 +16,7 @@ from telegrad.runs.settings import SETTINGS
 HEAD = {
     "data": "folder of images; or a dataset: Photographs (the default), CIFAR10, …",
     "size": "height and width of the crops on the finest level, in pixels",
-    "network": "UNet, ResNet, SRNet, or the dotted path of your own",
+    "network": "GatedUNet, PlainCNN, UNet, ResNet, …, or a dotted path: spandrel's, yours",
     "strategy": "Single, Multiscale, FullMultiscale, Cascadic, Auto, …, or your own",
     "budget": "of work or time: 5000wu, 90s, 10min, 2h",
     "steps": "optimizer steps, instead; or --work_units",

@@ -19,7 +19,7 @@ from telegrad.runs.processes import is_first_process
 USAGE = "telegrad train TASK [options]; or telegrad train --resume RUN_DIR [options]"
 DESCRIPTION = (
     "Train a network for one task: denoising, superresolution, pairs, physics, …, or the "
-    "dotted path of your own. The task's options are direct ones, such as --t_max. A run is not "
+    "dotted path of your own. The task's options are direct ones, such as --sigma. A run is not "
     "resumed with other images, or another source of a class, unless --accept_changes is given."
 )
 EXAMPLE = "telegrad train denoising --data PHOTOS --network ResNet --strategy Auto --budget 10min"
