@@ -38,7 +38,8 @@ def option(
         least, most: range of a number, or of each number in a list, ends included.
         above, below: likewise, ends not included.
         unit: of the number in the plural, such as `"pixels"`.
-        path: whether it names a file or a folder; then ~ and $VARIABLES are put in their places.
+        path: whether it names a file or a folder, or several; then ~ and $VARIABLES are put in
+            their places.
         items_of: another option, NAME, of whose value these are arguments; then --NAME.ITEM on the
             command line is one of them.
     """
@@ -82,6 +83,8 @@ def check_options(owner: Any) -> None:
                 )
         if field.metadata["path"] and isinstance(value, str):
             object.__setattr__(owner, name, expanded(value))
+        elif field.metadata["path"] and isinstance(value, (list, tuple)):
+            object.__setattr__(owner, name, [expanded(part) for part in value])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

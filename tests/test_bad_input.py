@@ -31,7 +31,15 @@ from telegrad import (
 from telegrad.data import Folder, NamedImage, image_pyramid
 from telegrad.data.pyramid import build_pyramid
 from telegrad.data.stream import CropStream
-from telegrad.inference import Model, evaluate_model, load_model, restore_files, restore_image
+from telegrad.evaluation import Protocol
+from telegrad.inference import (
+    Model,
+    evaluate_folders,
+    evaluate_model,
+    load_model,
+    restore_files,
+    restore_image,
+)
 from telegrad.networks import ResNet, SRNet, UNet
 from telegrad.runs import Config
 from telegrad.schedules import Cascadic
@@ -322,6 +330,11 @@ BELOW = [
     ("restore_image", lambda: restore_image(model(), IMAGES[0], noise=3), ValueError, "restore_image: noise=3; needs a standard deviation from 0 to 2"),
     ("evaluate_model", lambda: evaluate_model(model(), images=0), ValueError, "images=0: needs"),
     ("evaluate_model", lambda: evaluate_model(model(), images=NAN), ValueError, "images=nan"),
+    ("evaluate_folders", lambda: evaluate_folders(model(), []), ValueError, "evaluate: no folder; needs one"),
+    ("evaluate_folders", lambda: evaluate_folders(model(), ["no"], Protocol(sigma=[25])), ValueError, "has no such strength"),
+    ("Protocol", lambda: Protocol(sigma=[NAN]), ValueError, "sigma=[nan]: needs"),
+    ("Protocol", lambda: Protocol(crop_border=-1), ValueError, "crop_border=-1: needs"),
+    ("Protocol", lambda: Protocol(channel="yuv"), ValueError, "channel='yuv': needs"),
     ("load_model", lambda: load_model("\0"), ValueError, "checkpoint '\\x00'"),
     ("Config", lambda: Config(strategy="vcycle"), ValueError, "strategy=vcycle: no such name"),
     ("Config", lambda: Config(strategy=PaperDenoising()), ValueError, "strategy: "),

@@ -23,6 +23,7 @@ FLOORS = [
     {"loading"},
     {"losses", "networks", "data"},
     {"tasks"},
+    {"evaluation"},
     {"records"},
     {"training"},
     {"runs"},

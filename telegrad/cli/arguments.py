@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar
@@ -13,16 +14,24 @@ from telegrad.options import check_options, meanings
 from telegrad.runs.compose import parsed
 
 FLAGS = frozenset(
-    "overwrite output.overwrite compile runtime.compile tensorboard accept_changes".split()
+    "overwrite output.overwrite compile runtime.compile tensorboard accept_changes "
+    "self_ensemble".split()
 )
 """Options that may stand without a value."""
 
+SEVERAL = frozenset({"validation.sets", "sets"})
+"""Options that may have several words, up to the next option."""
 
-def scan(words: Sequence[str], flags: frozenset[str] = FLAGS) -> tuple[list[str], dict[str, str]]:
+
+def scan(
+    words: Sequence[str], flags: frozenset[str] = FLAGS, several: frozenset[str] = SEVERAL
+) -> tuple[list[str], dict[str, str]]:
     """Positional words, and options by name: `--name value`, `--name=value`, or a bare flag.
 
     >>> scan(["denoising", "--steps", "40", "--size=64", "--overwrite"])
     (['denoising'], {'steps': '40', 'size': '64', 'overwrite': 'true'})
+    >>> scan(["denoising", "--sets", "Set12", "Kodak24", "--size", "64"])
+    (['denoising'], {'sets': '["Set12", "Kodak24"]', 'size': '64'})
 
     Raises:
         ValueError: for an option without a value.
@@ -48,14 +57,29 @@ def scan(words: Sequence[str], flags: frozenset[str] = FLAGS) -> tuple[list[str]
                 raise ValueError(f"--{name} needs a value.")
             else:
                 options[name] = "" if alone else rest.pop(0)
+                more = []
+                while name in several and rest and not rest[0].startswith("-"):
+                    more.append(rest.pop(0))
+                if more:
+                    options[name] = json.dumps([options[name], *more])
     return positional, options
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A command's own options; positional ones are named in `positional`, in their order."""
+    """A command's own options; positional ones are named in `positional`, in their order.
+
+    Attributes:
+        positional: names of options.
+        more: the option, a list of texts, that all further positional words go to; none if empty.
+        several: options that may have several words.
+        parts: dataclasses whose options are also the command's; see `part`.
+    """
 
     positional: ClassVar[tuple[str, ...]] = ()
+    more: ClassVar[str] = ""
+    several: ClassVar[frozenset[str]] = frozenset()
+    parts: ClassVar[tuple[type, ...]] = ()
     usage: ClassVar[str]
     description: ClassVar[str]
     example: ClassVar[str]
@@ -76,34 +100,40 @@ class Command:
         Raises:
             ValueError: for a name or a value that can't be.
         """
-        positional, options = scan(words)
-        if len(positional) > len(cls.positional):
+        positional, options = scan(words, several=cls.several)
+        if cls.more and len(positional) > len(cls.positional):
+            options[cls.more] = json.dumps(positional[len(cls.positional) :])
+        elif len(positional) > len(cls.positional):
             raise ValueError(
                 f"{positional[len(cls.positional)]!r} is one word too many; {cls.usage}"
             )
         options = dict(zip(cls.positional, positional, strict=False)) | options
         own = {field.name for field in fields(cls)}
+        of_parts = {field.name for part in cls.parts for field in fields(part)}
         rest = {
             name: value
             for name, value in options.items()
-            if name not in own and (others is None or name.partition(".")[0] in others)
+            if name not in own
+            and (others is None or name in of_parts or name.partition(".")[0] in others)
         }
         return cls(**cls.typed({n: v for n, v in options.items() if n not in rest})), rest
 
     @classmethod
+    def part(cls, kind: type, rest: Mapping[str, str]) -> Any:
+        """One of the command's parts, of those options that are not its own."""
+        names = {field.name for field in fields(kind)}
+        return kind(**_typed(kind, {n: v for n, v in rest.items() if n in names}))
+
+    @classmethod
     def typed(cls, options: Mapping[str, str]) -> dict[str, Any]:
         """Values of the types of the options."""
-        parser = ArgumentParser(exit_on_error=False, add_help=False)
-        parser.add_class_arguments(cls, None, sub_configs=False)
-        for action in parser._actions:
-            action.required = False  # what is missing is said below
         names = {field.name for field in fields(cls)}
-        values: dict[str, Any] = {}
-        for name, value in options.items():
+        for name in options:
             if name not in names:
-                guess = did_you_mean(name, names).replace("mean ", "mean --") or "; see --help."
+                known = [*names, *(field.name for part in cls.parts for field in fields(part))]
+                guess = did_you_mean(name, known).replace("mean ", "mean --") or "; see --help."
                 raise ValueError(f"no option --{name}{guess}")
-            values[name] = parsed(parser, name, value, name)
+        values = _typed(cls, options)
         for name in (*cls.positional, *(n for n in meanings(cls) if n not in cls.positional)):
             if name not in values and not _has_default(cls, name):
                 dashes = "" if name in cls.positional else "--"
@@ -113,17 +143,17 @@ class Command:
     @classmethod
     def help(cls) -> str:
         """What `--help` says."""
-        said = meanings(cls)
+        said = {n: m for kind in (cls, *cls.parts) for n, m in meanings(kind).items()}
         width = max(len(name) for name in said) + 2
         options = [
             f"  {name:<{width}}  {meaning}"
             for name, meaning in said.items()
-            if name in cls.positional
+            if name in (*cls.positional, cls.more)
         ]
         options += [
             f"  --{name:<{width - 2}}  {meaning}"
             for name, meaning in said.items()
-            if name not in cls.positional
+            if name not in (*cls.positional, cls.more)
         ]
         return "\n".join(
             [
@@ -136,6 +166,15 @@ class Command:
                 f"example: {cls.example}",
             ]
         )
+
+
+def _typed(kind: type, options: Mapping[str, str]) -> dict[str, Any]:
+    """Values of the types of a dataclass's options."""
+    parser = ArgumentParser(exit_on_error=False, add_help=False)
+    parser.add_class_arguments(kind, None, sub_configs=False)
+    for action in parser._actions:
+        action.required = False  # what is missing is said by the command
+    return {name: parsed(parser, name, value, name) for name, value in options.items()}
 
 
 def _has_default(cls: type, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from telegrad.evaluation import means_table
 from telegrad.runs.config import Config
 from telegrad.runs.running import Report
 from telegrad.training.validation import Quality
@@ -21,6 +22,7 @@ def summary(config: Config, report: Report, *, resumed: bool = False) -> str:
             f"{report.wall_seconds:,.0f} s{estimated}{memory}.",
             f"On {config.validation.images} crops of images that it never saw:",
             quality_table({"corrupted": report.corrupted, "restored": report.restored}),
+            *([means_table(report.sets)] if report.sets else []),
             f"Picture  {files.picture}",
             f"Model    {files.best}",
             f"Run      {files.path}",

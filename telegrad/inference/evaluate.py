@@ -1,107 +1,99 @@
-"""A trained model, measured on validation images."""
+"""A trained model, measured on whole images of test sets."""
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-import torch
-from tqdm import tqdm
-
-from telegrad.data import Data, Folder, Pairs
+from telegrad.atomic import write_whole
+from telegrad.data import Pairs
+from telegrad.evaluation import Protocol, Row, image_sets, means, means_table, measured, write_rows
+from telegrad.evaluation.metrics import check_metrics
 from telegrad.inference.model import Model
-from telegrad.inference.whole import whole_draw
-from telegrad.networks import check_network
-from telegrad.runs.build import build_validation
-from telegrad.runs.component import Component
-from telegrad.tasks import Draw, Objective, Task
-from telegrad.training.validation import EVALUATION_SEED, Quality, quality_of, together
-
-CROPS = 64
-"""To evaluate on, where nothing is said."""
+from telegrad.runs.build import pairs_of
 
 
-def evaluate_model(
-    model: Model, data: Data | None = None, images: int | None = None
-) -> tuple[Quality, Quality]:
-    """Quality of corrupted and of restored validation images, on the same draws for every model.
+@dataclass(frozen=True, repr=False)
+class Evaluation:
+    """What was measured, and how.
 
-    Of a `Folder`, or of `Pairs`, all images are taken, whole, as `restore` would take them, unless
-    its `size` or the number of crops is given. Of other datasets it is crops of the images to
-    validate on.
+    Attributes:
+        head: exactly how, in lines.
+        rows: one for each image of each set, at each strength of the corruption.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def __repr__(self) -> str:
+        return "\n".join([*(f"- {line}" for line in self.head), "", means_table(means(self.rows))])
+
+
+def evaluate_folders(
+    model: Model,
+    folders: Sequence[str],
+    protocol: Protocol | None = None,
+    *,
+    pairs: Pairs | None = None,
+    bad_images: str = "refuse",
+    max_pixels: int | None = None,
+    shown: bool = False,
+) -> Evaluation:
+    """Every image of some folders, whole: corrupted, restored and measured.
 
     Args:
         model: trained.
-        data: whose images; crops are as large as in training unless it says otherwise. By default
-            the run's own validation images.
-        images: crops to evaluate on; else 64, or of a folder all images.
+        folders: each a set of clean images, with its subfolders.
+        protocol: how they are measured; the field's way if not given.
+        pairs: how files make pairs, for a model that needs them; as in its training if not given.
+        bad_images: what to do with images that can't be used: `refuse` or `skip`.
+        max_pixels: that an image's header may announce; twice Pillow's limit if not given.
+        shown: whether there is a bar of progress.
 
     Raises:
-        ValueError, OSError: for images that can't be used, or of a size that the network refuses.
+        ValueError, OSError: for a protocol that doesn't suit the task, a metric that can't be
+            computed, folders or images that can't be used; before the first image is restored.
     """
-    data = as_pairs(model, data)
-    if isinstance(data, Folder | Pairs) and data.size is None and images is None:
-        return evaluate_whole(model, data)
-    config = model.config
-    if data is not None:
-        if data.size is None:
-            data = replace(data, size=config.build_data().crop)
-        config = replace(config, data=Component.of("data", data))
-    number = CROPS if images is None else images
-    config = replace(config, validation=replace(config.validation, images=number))
-    of_folder = isinstance(data, Folder | Pairs)
-    data = config.build_data()
-    source = data.all_images() if of_folder and isinstance(data, Folder | Pairs) else data.source()
-    objective = Objective(model.task.at_size((data.crop, data.crop)), model.objective.loss)
-    validation = build_validation(config, objective, source.val, model.device)
-    check_network(model.network, [("the crop", (data.crop, data.crop))], model.task.call)
-    return validation.corrupted(), validation.evaluate(model.network)
+    task = model.task
+    protocol = (protocol or Protocol()).of_task(task)
+    protocol.variants(task)
+    check_metrics(protocol.chosen)
+    names = pairs or pairs_of(model.config, task)
+    sets = image_sets(folders, task, names, bad_images=bad_images, max_pixels=max_pixels)
+    rows = measured(model.tiled, task, sets, protocol, shown)
+    network = model.config.network.short_name
+    head = (
+        f"model: {model.config.name}, task {task.name}, network {network}",
+        *protocol.said(task),
+    )
+    return Evaluation(head, tuple(rows))
 
 
-def as_pairs(model: Model, data: Data | None) -> Data | None:
-    """The data; for a model of pairs, a folder is one of pairs named as those it was trained on."""
-    own = model.config.build_data()
-    if not (model.task.needs_pairs and isinstance(data, Folder) and isinstance(own, Pairs)):
-        return data
-    of_folder = {n: getattr(data, n) for n in ("path", "size", "bad_images", "max_pixels")}
-    return replace(own, **of_folder)
-
-
-def evaluate_whole(model: Model, folder: Folder | Pairs) -> tuple[Quality, Quality]:
-    """Quality of corrupted and of restored images, all of a folder and each as a whole.
-
-    Heights and widths are trimmed to multiples of the task's divisor. Lengths of a task, such as
-    that of a blur, are in pixels of these images.
+def check_output(path: Path, overwrite: bool) -> None:
+    """Raises unless a table can be written there, and the text beside it.
 
     Raises:
-        ValueError, OSError: for a folder without images, and for an image that can't be used,
-            unless the folder's `bad_images` is `skip`.
+        ValueError: for another suffix than .csv.
+        FileExistsError: if there is one already and `overwrite` is false.
+        OSError: if its folder is not there.
     """
-    generator = torch.Generator(model.device).manual_seed(EVALUATION_SEED)
-    source = folder.all_images()
-    for note in source.notes:
-        warnings.warn(f"{folder.path}: {note}", stacklevel=2)
-    corrupted, restored = [], []
-    for image in tqdm(source.val, desc="evaluating", unit="image", leave=False):
-        try:
-            task, draw = whole_draw(model.task, image, generator)
-        except (OSError, ValueError) as error:
-            if not folder.skips:
-                raise type(error)(f"{error}. Mend or remove it, or use bad_images=skip.") from error
-            warnings.warn(f"skipped {error}", stacklevel=2)
-            continue
-        both = _qualities(model, task, draw)
-        corrupted.append(both[0])
-        restored.append(both[1])
-    if not restored:
-        raise ValueError(f"evaluate: none of {len(source.val)} images can be used.")
-    return together(corrupted), together(restored)
+    if path.suffix != ".csv":
+        raise ValueError(f"evaluate: --out {path}; needs a name that ends in .csv.")
+    for file in (path, path.with_suffix(".md")):
+        if file.is_dir() or (file.exists() and not overwrite):
+            raise FileExistsError(
+                f"evaluate: {file} is there already; choose another --out, or --overwrite."
+            )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"evaluate: no folder {path.parent}; make it, or choose another.")
 
 
-@torch.no_grad()
-def _qualities(model: Model, task: Task, draw: Draw) -> tuple[Quality, Quality]:
-    second = None if task.condition is None else draw[task.condition]
-    restored = model.restored(task.observe(draw), second)
-    objective = Objective(task, model.objective.loss)
-    unrestored = quality_of(objective, task.unrestored(draw), draw["clean"])
-    return unrestored, quality_of(objective, restored.float(), draw["clean"])
+def write_evaluation(path: Path, evaluation: Evaluation) -> None:
+    """Writes the rows, and beside them, in a file ending in .md, head and means.
+
+    Raises:
+        OSError: if one can't be written; what was there before is unchanged.
+    """
+    write_rows(path, evaluation.rows)
+    write_whole(path.with_suffix(".md"), f"{evaluation}\n")

@@ -11,16 +11,13 @@ from torch import Tensor, nn
 
 from telegrad.errors import reason
 from telegrad.files import expanded
-from telegrad.inference.tiles import in_tiles
 from telegrad.inference.weights import foreign, load_weights, read_model
-from telegrad.networks import Needs, needs_of
+from telegrad.networks import needs_of
+from telegrad.networks.tiles import LARGEST_TILE, Tiled
 from telegrad.runs.build import Device, build_network, build_objective
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
 from telegrad.tasks import Objective, Task
-
-LARGEST_TILE = 512
-"""Height and width in pixels that a network sees at once, where nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -40,39 +37,22 @@ class Model:
         return next(self.network.parameters()).device
 
     @property
-    def tile(self) -> int:
-        """Side in pixels of what the network sees at once of a larger image.
-
-        The size of training's crops for a network with global statistics, such as the U-Net, which
-        restores larger pieces worse (`benchmarks/results/tiles.md`).
-        """
-        given = self.config.build_data().crop // self.task.enlarges
-        return LARGEST_TILE if self.needs.local else min(given, LARGEST_TILE)
+    def tiled(self) -> Tiled:
+        """The network for images of any size."""
+        local = needs_of(self.network, self.task.call).local
+        crop = LARGEST_TILE if local else self.config.build_data().crop
+        return Tiled(self.network, self.task.call, crop)
 
     @property
-    def needs(self) -> Needs:
-        """What its network needs of the sizes of images."""
-        return needs_of(self.network, self.task.call)
+    def tile(self) -> int:
+        """Side in pixels of what the network sees at once of a larger image."""
+        return self.tiled.tile
 
     def restored(
         self, images: Tensor, second: Tensor | None = None, tile: int | None = None
     ) -> Tensor:
-        """What the network makes of images of any size, in tiles that are blended.
-
-        Args:
-            images: (n, c, h, w) as the task gives them to it.
-            second: (n,), what it is given beside them, if the task has that.
-            tile: largest height and width that it sees at once, in pixels; its own if not given.
-        """
-
-        def network(x: Tensor) -> Tensor:
-            out: Tensor = self.network(x) if second is None else self.network(x, second)
-            return out
-
-        needs, scale = self.needs, self.task.enlarges
-        return in_tiles(
-            network, images, tile or self.tile, needs.divisor, scale, smallest=needs.smallest
-        )
+        """What the network makes of images of any size; see `Tiled`."""
+        return self.tiled(images, second, tile)
 
 
 def load_model(

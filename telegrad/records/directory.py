@@ -87,6 +87,11 @@ class RunDirectory:
         return self.path / "progress.csv"
 
     @property
+    def sets(self) -> Path:
+        """Means of sets of whole images, each time they were measured."""
+        return self.path / "sets.csv"
+
+    @property
     def levels(self) -> Path:
         """Statistics of the gradients on all levels, each time they were measured."""
         return self.path / "levels.csv"

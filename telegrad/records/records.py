@@ -31,6 +31,16 @@ PROGRESS_COLUMNS = (
     "valid_ssim",
     "learning_rate",
 )
+SETS_COLUMNS = (
+    "iteration",
+    "set",
+    "corruption",
+    "images",
+    "corrupted_psnr",
+    "corrupted_ssim",
+    "restored_psnr",
+    "restored_ssim",
+)
 LEVEL_COLUMNS = (
     "iteration",
     "level",
@@ -56,6 +66,7 @@ class Records:
         overwrite: whether files of an earlier run of that name are replaced.
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
         logs_levels: whether there is a table for `level_statistics`.
+        logs_sets: whether there is one for sets of whole images.
         trackers: names of loggers that the run is followed with, see `loggers.LOGGERS`.
         keep: go on with the files of an earlier run, whose rows up to this iteration are kept; 0
             for one that was stopped before it had saved anything.
@@ -74,6 +85,7 @@ class Records:
         overwrite: bool,
         logs_ssim: bool = False,
         logs_levels: bool = False,
+        logs_sets: bool = False,
         trackers: Sequence[str] = (),
         keep: int | None = None,
     ) -> None:
@@ -84,10 +96,13 @@ class Records:
             directory.valid_log: VALID_COLUMNS[: 3 if logs_ssim else 2],
             directory.progress: PROGRESS_COLUMNS,
         }
+        if logs_sets:
+            tables[directory.sets] = SETS_COLUMNS
         if logs_levels:
             tables[directory.levels] = LEVEL_COLUMNS
         written = [
             *(directory.train_log, directory.valid_log, directory.progress, directory.levels),
+            directory.sets,
             *(directory.best, directory.weights, directory.last, directory.previous),
             *(directory.picture, directory.events, directory.report),
         ]
@@ -114,7 +129,8 @@ class Records:
                 f"results directory {directory.results} can't be written ({error}); choose another "
                 f"with --out."
             ) from error
-        self._train, self._valid, self._progress, *self._levels = self._tables
+        self._train, self._valid, self._progress, *_ = self._tables
+        self._of = {table.path: table for table in self._tables}
         self.trackers = Trackers(trackers, directory, configuration, keep or 0, self.event)
 
     def trained(self, iteration: int, loss: float, seconds: float) -> None:
@@ -127,6 +143,10 @@ class Records:
         self._progress.append_named(row)
         values = {name: value for name, value in row.items() if name.startswith("valid_")}
         self.trackers.scalars(row["iteration"], values | {"level": row["level"]})
+
+    def sets_measured(self, **row: Any) -> None:
+        """The means of one set: `SETS_COLUMNS` by name."""
+        self._of[self.directory.sets].append_named(row)
 
     def level_statistics(self, iteration: int, statistics: LevelStatistics) -> None:
         """What was measured of the gradients, a row for each level."""
@@ -142,7 +162,7 @@ class Records:
         }
         for level in levels:
             row = {name: values[level] for name, values in columns.items()}
-            self._levels[0].append_named({"iteration": iteration, **row})
+            self._of[self.directory.levels].append_named({"iteration": iteration, **row})
 
     def event(self, text: str) -> None:
         """Something out of the ordinary, such as a resumption, with the time of day."""
@@ -173,6 +193,9 @@ class NoRecords(Records):
         pass
 
     def validated(self, **row: Any) -> None:
+        pass
+
+    def sets_measured(self, **row: Any) -> None:
         pass
 
     def level_statistics(self, iteration: int, statistics: LevelStatistics) -> None:

@@ -16,9 +16,10 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 from torch.distributed import is_torchelastic_launched
 
-from telegrad.data import NamedImage
+from telegrad.data import NamedImage, Pairs
 from telegrad.data.pyramid import GIBIBYTE, Pyramid, build_pyramid
 from telegrad.data.stream import CropStream, grid_of_crops
+from telegrad.evaluation import image_sets
 from telegrad.mge.batches import map_fields
 from telegrad.mge.grids import GridHierarchy
 from telegrad.networks import accept, check_network
@@ -32,6 +33,7 @@ from telegrad.runs.trial import black_draw, check_draws
 from telegrad.schedules import LearningRate, Problem, Schedule, is_schedule_free
 from telegrad.tasks import Objective, Task
 from telegrad.training.draws import NETWORK, seed_of
+from telegrad.training.sets import SetsValidation
 from telegrad.training.state import Progress
 from telegrad.training.validation import Validation
 
@@ -251,6 +253,26 @@ def build_validation(
     return Validation(objective, objective.task.images(crops))
 
 
+def pairs_of(config: Config, task: Task) -> Pairs | None:
+    """How the files of the run's data make pairs; None for a task that needs none."""
+    data = config.build_data()
+    return data if task.needs_pairs and isinstance(data, Pairs) else None
+
+
+def build_sets(config: Config, objective: Objective) -> SetsValidation | None:
+    """Sets of whole images to validate on; None if there are none.
+
+    Raises:
+        ValueError, OSError: for folders or images that can't be used.
+    """
+    asked = config.validation
+    if not asked.sets:
+        return None
+    task = objective.task
+    sets = image_sets(asked.sets, task, pairs_of(config, task))
+    return SetsValidation(tuple(sets), task, config.build_data().crop, asked.sets_every)
+
+
 def build_records(
     config: Config, progress: Progress, resumed: bool, inputs: dict[str, Any]
 ) -> Records:
@@ -262,6 +284,7 @@ def build_records(
         inputs=inputs,
         overwrite=config.output.overwrite,
         logs_ssim=config.build_task().logs_ssim,
+        logs_sets=bool(config.validation.sets),
         logs_levels=strategy.adaptation(build_schedule(config)) is not None,
         trackers=config.output.tracker or (),
         keep=progress.iteration if resumed else None,

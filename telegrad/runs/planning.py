@@ -18,17 +18,20 @@ class Plan:
     Attributes:
         schedule: stages, batch sizes, work units.
         forecast: seconds until any work is done.
+        sets_seconds: of measuring sets of whole images at the end.
         peak_memory: in MiB, see `timing.peak_memory`; None where the system does not tell.
     """
 
     schedule: Schedule
     forecast: Forecast
     peak_memory: float | None
+    sets_seconds: float = 0.0
 
     @property
     def seconds(self) -> float:
-        """Of steps and validations; saving, and measuring the best model at the end, left out."""
-        return self.forecast.total
+        """Of steps, validations and sets of whole images; saving, and measuring the best model on
+        crops at the end, left out."""
+        return self.forecast.total + self.sets_seconds
 
     def __repr__(self) -> str:
         title, header, *stages = str(self.schedule).splitlines()
@@ -40,10 +43,15 @@ class Plan:
         training = sum(
             n * s for n, s in zip(self.schedule.lengths, self.forecast.step_seconds, strict=True)
         )
+        whole = (
+            f"; sets of whole images at the end {self.sets_seconds:,.3g} s"
+            if self.sets_seconds
+            else ""
+        )
         memory = "" if self.peak_memory is None else f" Peak memory {self.peak_memory:,.0f} MiB."
         lines.append(
             f"Estimated: {self.seconds:,.3g} s, of which validations take "
-            f"{self.seconds - training:,.3g} s.{memory}"
+            f"{self.forecast.total - training:,.3g} s{whole}.{memory}"
         )
         return "\n".join(lines)
 
@@ -63,5 +71,9 @@ def plan(config: Config, rounds: int = 6) -> Plan:
     fabric, state, validation = prepared.fabric, prepared.state, prepared.validation
     of_steps = seconds_per_step(fabric, state, prepared.objective, rounds)
     of_validation = seconds_per_validation(validation, state.evaluated, rounds)
+    sets = prepared.sets
+    of_sets = 0.0 if sets is None else sets.seconds(state.evaluated)
+    if sets is not None and sets.every is not None:
+        of_validation += of_sets / sets.every
     expected = Forecast.of(state.schedule, of_steps, of_validation, config.validations)
-    return Plan(state.schedule, expected, peak_memory(fabric.device))
+    return Plan(state.schedule, expected, peak_memory(fabric.device), of_sets)

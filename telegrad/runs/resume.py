@@ -19,6 +19,7 @@ from telegrad.training.checkpoint import read_state
 MAY_CHANGE = frozenset(
     {
         *("strategy.steps", "strategy.work_units", "strategy.budget"),
+        *("validation.sets", "validation.sets_every"),
         *("validation.times", "runtime.skip_updates", "runtime.save_every"),
         "output.tracker",
     }

@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from telegrad.data.image_folder import make_output
+from telegrad.evaluation.results import Mean, means
 from telegrad.mge.mixing import not_yet_said
 from telegrad.records import RunDirectory, check_loggers, locked
 from telegrad.runs import build
@@ -28,6 +29,7 @@ from telegrad.tasks import Objective
 from telegrad.training.checkpoint import read_checkpoint
 from telegrad.training.forecast import progress_bar
 from telegrad.training.loop import train
+from telegrad.training.sets import SetsValidation
 from telegrad.training.state import Progress, TrainingState, moving_average
 from telegrad.training.timing import (
     forecast,
@@ -45,6 +47,7 @@ class Report:
     Attributes:
         progress: of the whole run.
         corrupted, restored: quality of the images that the network was given, and of its own.
+        sets: means of its images and of the corrupted ones, of each set of whole images.
         files: where everything lies.
         wall_seconds: with validations and saves, of the part since the run was last resumed.
         estimated_seconds: the same before it began; None where timing would have cost too much.
@@ -54,6 +57,7 @@ class Report:
     progress: Progress
     corrupted: Quality
     restored: Quality
+    sets: tuple[Mean, ...]
     files: RunDirectory
     wall_seconds: float
     estimated_seconds: float | None
@@ -76,6 +80,7 @@ class Prepared:
     objective: Objective
     state: TrainingState
     validation: Validation
+    sets: SetsValidation | None
     inputs: dict[str, Any]
     notes: tuple[str, ...]
     events: list[str]
@@ -132,7 +137,9 @@ def carry_on(prepared: Prepared, *, resume: bool) -> Report:
     fabric.print(state.schedule)
     validations, done = config.validations, state.progress.work_units
     with records:
-        expected = forecast(fabric, state, objective, prepared.validation, validations)
+        expected = forecast(
+            fabric, state, objective, prepared.validation, validations, prepared.sets
+        )
         estimated = None if expected is None else expected.seconds_left(done, 0.0, done)
         started = time.perf_counter()
         with progress_bar(state.schedule, done, first, expected) as bar:
@@ -144,6 +151,7 @@ def carry_on(prepared: Prepared, *, resume: bool) -> Report:
                 records,
                 bar,
                 validations=validations,
+                sets=prepared.sets,
                 skips=config.runtime.skip_updates,
                 save_every=config.runtime.save_every,
             )
@@ -159,6 +167,7 @@ def carry_on(prepared: Prepared, *, resume: bool) -> Report:
             peak_memory=report.peak_memory,
             corrupted=report.corrupted.means,
             restored=report.restored.means,
+            sets=[mean.columns() for mean in report.sets],
         )
     report = fabric.broadcast(report)
     assert report is not None
@@ -182,6 +191,7 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     other = changed_inputs(config, inputs, accept_changes) if saved is not None else []
     stream = build.build_stream(config, source.train, fabric.device)
     validation = build.build_validation(config, objective, source.val, fabric.device)
+    sets = build.build_sets(config, objective)
     build.check_large_sizes(config, network)
 
     learning_rate = build.build_learning_rate(config)
@@ -211,11 +221,13 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         where = f"device {config.runtime.device}", f"{fabric.world_size} processes"
         events.append("; ".join([after, *changes, *other, *where]))
     elif strategy.time_limit is not None:
-        state.schedule = within_time(config, fabric, state, objective, validation)
+        state.schedule = within_time(config, fabric, state, objective, validation, sets)
     notes = (
         *(start.notes if start else ()), *source.notes, *mixing_notes(network, state.schedule)
     )  # fmt: skip
-    return Prepared(*(config, network, fabric, objective, state, validation, inputs, notes, events))
+    return Prepared(
+        *(config, network, fabric, objective, state, validation, sets, inputs, notes, events)
+    )
 
 
 def mixing_notes(network: nn.Module, schedule: Schedule) -> list[str]:
@@ -245,6 +257,7 @@ def within_time(
     state: TrainingState,
     objective: Objective,
     validation: Validation,
+    sets: SetsValidation | None = None,
 ) -> Schedule:
     """The state's schedule in the budget's seconds, by timing a few steps of every stage.
 
@@ -256,10 +269,15 @@ def within_time(
     of_steps = seconds_per_step(fabric, state, objective, rounds=4)
     one = seconds_per_validation(validation, state.evaluated)
     validating = one * (config.validations + len(of_steps))
+    of_sets = ""
+    if sets is not None:
+        measuring = sets.times(config.validations) * sets.seconds(state.evaluated)
+        validating += measuring
+        of_sets = f" (whole images {measuring:.2g} s: --validation.sets, --validation.sets_every)"
     if validating > seconds / 2:
         raise ValueError(
             f"budget={strategy.budget}: its {config.validations} validations alone take "
-            f"{validating:.2g} s, more than half of it; use fewer validations "
+            f"{validating:.2g} s{of_sets}, more than half of it; use fewer validations "
             f"(--validation.times) or images (--validation.images), or a larger budget."
         )
     schedule = state.schedule.with_seconds(seconds - validating, of_steps, strategy.stage_shares)
@@ -284,6 +302,7 @@ def _report(prepared: Prepared, wall_seconds: float, estimated: float | None) ->
         progress=prepared.state.progress,
         corrupted=validation.corrupted(),
         restored=validation.evaluate(network),
+        sets=() if prepared.sets is None else tuple(means(prepared.sets.rows(network))),
         files=files,
         wall_seconds=wall_seconds,
         estimated_seconds=estimated,

@@ -40,6 +40,18 @@ class ValidationSettings:
         most=10**6,
     )
     images: int = option(64, "crops to validate on", least=1, most=10**5)
+    sets: list[str] | None = option(
+        None,
+        "folders of whole images that the best model is also measured on at the end, as by "
+        "telegrad evaluate",
+        path=True,
+    )
+    sets_every: int | None = option(
+        None,
+        "measure them also after so many validations, which takes time: see telegrad plan",
+        least=1,
+        most=10**6,
+    )
     ema: float | None = option(
         None,
         "decay of an exponential moving average of the weights, which is then what is validated "
@@ -50,6 +62,8 @@ class ValidationSettings:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.sets_every is not None and not self.sets:
+            raise ValueError(f"sets_every={self.sets_every}: needs sets; say --validation.sets.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,6 +56,10 @@ class Task(ABC):
         pixelwise: whether the corruption of a pixel depends on that pixel alone, or on a small
             block around it, so that patches pose the same problem.
         logs_ssim: whether SSIM stands beside the loss in the log of validations.
+        strength: the option that is the strength of its corruption, of which papers report
+            several values: `sigma`, `quality`, or none.
+        stored: whether the field keeps corrupted images in files of 8 bits, so that an evaluation
+            rounds them: see `store`.
         scale: how many times larger a restored image is than the one given to `prepare`, a side.
         enlarges: how many times larger a network's output is than what it is given, a side.
         channels: of images, 3 for RGB and 1 for grey.
@@ -71,6 +75,8 @@ class Task(ABC):
     needs_pairs: ClassVar[bool] = False
     pixelwise: ClassVar[bool] = False
     logs_ssim: ClassVar[bool] = False
+    strength: ClassVar[str | None] = None
+    stored: ClassVar[bool] = False
     default_optimizer: ClassVar[str] = "AdamW"
     default_ema: ClassVar[float | None] = 0.999
     default_network: ClassVar[str] = "GatedUNet"
@@ -100,6 +106,13 @@ class Task(ABC):
     @abstractmethod
     def observe(self, draw: Draw) -> Tensor:
         """The corrupted images (n, c, h, w) that the network is given."""
+
+    def store(self, draw: Draw) -> Draw:
+        """The draw as if its corrupted images had been written to files of 8 bits and read back.
+
+        For evaluation, where `stored`; training sees them unrounded.
+        """
+        return draw
 
     def unrestored(self, draw: Draw) -> Tensor:
         """The corrupted images, as large as the clean ones, to compare the network's with."""
@@ -160,6 +173,12 @@ class Task(ABC):
         width = 255 / (high - low)
         images = {name: field.float() / width + low for name, field in pixels.items()}
         return images if self.channels == 3 else {name: grey(x) for name, x in images.items()}
+
+    def rounded(self, images: Tensor) -> Tensor:
+        """Images in the task's range as files of 8 bits have them: clipped, 256 values."""
+        low, high = self.value_range
+        levels = ((images - low) / (high - low) * 255).clamp(0, 255).round()
+        return levels / 255 * (high - low) + low
 
     def at_size(self, finest: tuple[int, int]) -> Task:
         """The task with its lengths meant on a finest level of (height, width) pixels."""

@@ -27,6 +27,7 @@ class Denoising(RestorationTask):
 
     condition: ClassVar[Condition | None] = "sigma"
     pixelwise: ClassVar[bool] = True
+    strength: ClassVar[str | None] = "sigma"
 
     sigma: Span = option(
         25.0,

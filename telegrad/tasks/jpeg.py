@@ -39,6 +39,7 @@ class JPEG(RestorationTask):
     """
 
     pixelwise: ClassVar[bool] = True
+    strength: ClassVar[str | None] = "quality"
     smallest: ClassVar[int] = 8
 
     quality: Span = option(

@@ -32,6 +32,7 @@ class Pairs(RestorationTask):
 
     pairs: ClassVar[bool] = True
     needs_pairs: ClassVar[bool] = True
+    stored: ClassVar[bool] = True
 
     scale: Literal[1, 2, 3, 4, 8] = option(
         1, "how many times larger a target is than its input, a side"

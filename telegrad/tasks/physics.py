@@ -13,7 +13,7 @@ from torch import Tensor
 
 from telegrad.networks.calling import Condition
 from telegrad.options import NEEDED, option
-from telegrad.tasks.base import Draw, check_draw, check_images, check_noise
+from telegrad.tasks.base import Draw, check_draw, check_images, noise_levels
 from telegrad.tasks.operator import Back, Operator, check_arguments, operator_class, operator_for
 from telegrad.tasks.restoration import RestorationTask, Span, ends, said, uniform, white_noise
 
@@ -128,7 +128,7 @@ class Physics(RestorationTask):
         y = operator.physics.sensor(y)
         return y if operator.keeps_shape else operator.back(y, self.back)
 
-    def prepare(self, image: Tensor, noise: float) -> tuple[Tensor, Tensor | None]:
+    def prepare(self, image: Tensor, noise: float | Tensor) -> tuple[Tensor, Tensor | None]:
         """Measured images as the network is given them, at their restored size; and their noise.
 
         Args:
@@ -139,7 +139,6 @@ class Physics(RestorationTask):
             ValueError: also where measurements are no images of the same channels.
         """
         check_images("Physics.prepare", image)
-        check_noise(noise)
         height, width = (self.scale * n for n in image.shape[-2:])
         operator = self.operator(height, width, image.device)
         if operator.factor is None:
@@ -149,7 +148,7 @@ class Physics(RestorationTask):
                 f"task.operator(height, width).back(y, {self.back!r})."
             )
         low, high = (sigma / 255 for sigma in self.noises)
-        sigma = image.new_full((len(image),), min(max(noise, low), high))
+        sigma = noise_levels(image, noise).clamp(low, high)
         return image if operator.keeps_shape else operator.back(image, self.back), sigma
 
     @property

@@ -25,6 +25,7 @@ class SuperResolution(RestorationTask):
     """
 
     pairs: ClassVar[bool] = True
+    stored: ClassVar[bool] = True
 
     scale: Literal[2, 3, 4, 8] = option(2, "how many times larger the restored image is, a side")
 
@@ -65,6 +66,9 @@ class SuperResolution(RestorationTask):
             return bicubic(draw["clean"], size)
         check_draw("SuperResolution.observe", draw, low=(n, c, *size))
         return draw["low"]
+
+    def store(self, draw: Draw) -> Draw:
+        return {**draw, "low": self.rounded(self.observe(draw))}
 
     def unrestored(self, draw: Draw) -> Tensor:
         """The small images, enlarged by bicubic interpolation."""

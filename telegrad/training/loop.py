@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from telegrad.evaluation.results import means
 from telegrad.mge.estimator import Estimate
 from telegrad.records import Records
 from telegrad.tasks import Objective
@@ -17,6 +18,7 @@ from telegrad.training.checkpoint import save_best, write_state
 from telegrad.training.forecast import ProgressBar, validation_steps
 from telegrad.training.gradient import clip, gradient, gradient_norm
 from telegrad.training.interruptions import Interrupted, Interruptions
+from telegrad.training.sets import SetsValidation
 from telegrad.training.state import TrainingState
 from telegrad.training.validation import Validation
 
@@ -33,6 +35,7 @@ def train(
     bar: ProgressBar,
     *,
     validations: int = 20,
+    sets: SetsValidation | None = None,
     skips: int = 0,
     save_every: float = 300.0,
 ) -> None:
@@ -46,6 +49,7 @@ def train(
         records: what is written.
         bar: counts work units; see `forecast.progress_bar`.
         validations: how many, evenly spread over the work; each stage also ends with one.
+        sets: of whole images, to measure after some of the validations.
         skips: updates that may be left out because loss or gradient is not finite.
         save_every: seconds from one save to the next, where validations are farther apart.
 
@@ -68,6 +72,7 @@ def train(
             if validates:
                 state.eval()
                 valid_loss = validate(fabric, state, validation, records, bar, loss)
+                measure_sets(fabric, state, sets, records)
                 state.train()
                 ended = next_stage(state, records, valid_loss)
                 if adapt(fabric, state, objective, records) or ended:
@@ -164,6 +169,22 @@ def validate(
             configuration=records.configuration,
         )
     return float(fabric.broadcast(quality.loss))
+
+
+def measure_sets(
+    fabric: Fabric, state: TrainingState, sets: SetsValidation | None, records: Records
+) -> None:
+    """Measures the sets of whole images, if there are any and it is their turn.
+
+    The first process does it for all.
+    """
+    state.progress.validations += 1
+    if sets is None or not sets.is_due(state.progress.validations):
+        return
+    if fabric.is_global_zero:
+        for mean in means(sets.rows(state.evaluated)):
+            records.sets_measured(iteration=state.progress.iteration, **mean.columns())
+    fabric.barrier()
 
 
 def scalars(state: TrainingState, train_loss: float) -> dict[str, float]:

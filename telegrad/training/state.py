@@ -31,6 +31,7 @@ class Progress:
         best_iteration: where it was reached; iterations count from 1.
         work_units: spent.
         seconds: of training, validation and saving not counted.
+        validations: made.
         skipped: updates left out because loss or gradient was not finite.
     """
 
@@ -40,6 +41,7 @@ class Progress:
     work_units: float = 0.0
     seconds: float = 0.0
     skipped: int = 0
+    validations: int = 0
 
 
 @dataclass

@@ -19,6 +19,7 @@ from telegrad.records import NoRecords, RunDirectory
 from telegrad.tasks import Objective
 from telegrad.training.forecast import Forecast
 from telegrad.training.loop import take_step
+from telegrad.training.sets import SetsValidation
 from telegrad.training.state import TrainingState
 from telegrad.training.validation import Validation
 
@@ -40,6 +41,7 @@ def forecast(
     objective: Objective,
     validation: Validation,
     validations: int,
+    sets: SetsValidation | None = None,
 ) -> Forecast | None:
     """Seconds of the run; None where timing would cost more than `SHARE` of the work left."""
     schedule = state.schedule
@@ -51,6 +53,8 @@ def forecast(
         return None
     of_steps = seconds_per_step(fabric, state, objective, rounds)
     of_validation = seconds_per_validation(validation, state.evaluated, rounds)
+    if sets is not None and sets.every is not None:
+        of_validation += sets.seconds(state.evaluated) / sets.every
     return Forecast.of(schedule, of_steps, of_validation, validations)
 
 

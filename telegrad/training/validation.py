@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from telegrad.evaluation.protocol import EVALUATION_SEED
 from telegrad.losses import similarity
 from telegrad.losses.ssim import SMALLEST
 from telegrad.mge.batches import rows
 from telegrad.tasks import Draw, Objective
-
-EVALUATION_SEED = 20260101
-"""Noise and times of an evaluation come from this seed, whatever the seed of the run."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +70,6 @@ def quality_of(objective: Objective, restored: Tensor, clean: Tensor) -> Quality
     mse = (restored - clean).square().mean((1, 2, 3))
     loss = objective.losses_of(restored, clean).mean().item()
     return Quality(loss, mse.cpu(), psnr.cpu(), ssim.cpu())
-
-
-def together(qualities: Sequence[Quality]) -> Quality:
-    """Of as many images as there are in all of them."""
-    numbers = [len(quality.mse) for quality in qualities]
-    losses = (n * quality.loss for n, quality in zip(numbers, qualities, strict=True))
-    parts = (torch.cat([getattr(q, name) for q in qualities]) for name in ("mse", "psnr", "ssim"))
-    return Quality(sum(losses) / sum(numbers), *parts)
 
 
 class Validation:

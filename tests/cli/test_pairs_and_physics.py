@@ -7,7 +7,8 @@ from PIL import Image
 
 from telegrad.cli.main import main
 from telegrad.data import Folder
-from telegrad.inference import evaluate_model, load_model
+from telegrad.evaluation import Protocol
+from telegrad.inference import evaluate_folders, evaluate_model, load_model
 from telegrad.runs.compose import compose
 from telegrad.runs.inputs import inputs_of
 from telegrad.runs.items import with_items
@@ -38,17 +39,19 @@ def test_pairs_are_trained_on_evaluated_and_restored(folder, capsys):
     assert main(["train", "pairs", *pairs(folder), *SMALL, "--out", str(out)]) == 0
     (best,) = (out / "models").glob("*_best.pt")
     model = load_model(best)
-    corrupted, restored = evaluate_model(model, Folder(path=str(folder)))
-    assert len(restored.psnr) == 3
+    rows = evaluate_folders(model, [str(folder)], Protocol(metrics=["mse"])).rows
     errors = []
     for k in range(3):
         target = np.asarray(Image.open(folder / f"{k}_mean.png")) / 255
         given = np.asarray(Image.open(folder / f"{k}_real.png")) / 255
         errors.append(np.square(target - given).mean())
-    assert corrupted.mse.tolist() == pytest.approx(errors, rel=1e-4)  # the inputs that were taken
+    measured = [row.corrupted["mse"] for row in rows]
+    assert measured == pytest.approx(errors, rel=1e-4)  # the inputs that were taken
+    crops, _ = evaluate_model(model, Folder(path=str(folder)), images=3)
+    assert len(crops.mse) == 3
     capsys.readouterr()
     assert main(["evaluate", str(best), *pairs(folder)[1:]]) == 0
-    assert "3 whole images" in capsys.readouterr().out
+    assert f"| {folder.name} | 3 " in " ".join(capsys.readouterr().out.split())
     real = str(folder / "0_real.png")
     assert main(["restore", str(best), real, "--out", str(folder / "restored")]) == 0
     with Image.open(folder / "restored/0_real.png") as restored:

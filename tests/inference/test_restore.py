@@ -14,8 +14,8 @@ from telegrad.data import Photographs
 from telegrad.data.image_files import Picture, read_picture, write_picture
 from telegrad.inference import evaluate_model, load_model, restore_image
 from telegrad.inference.noise import estimate_noise
-from telegrad.inference.tiles import in_tiles
 from telegrad.networks import ResNet, UNet
+from telegrad.networks.tiles import in_tiles
 from telegrad.runs.running import run
 from telegrad.training.checkpoint import read_checkpoint, write_checkpoint
 

@@ -1,12 +1,69 @@
-"""A function of images, applied in tiles that are blended."""
+"""A function of images, such as a network, applied in tiles that are blended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from telegrad.networks.calling import Call
+from telegrad.networks.needs import Needs, needs_of
+
+LARGEST_TILE = 512
+"""Height and width in pixels that a network sees at once, where nothing is said."""
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """A network for images of any size.
+
+    Attributes:
+        network: in evaluation mode.
+        call: how its task calls it.
+        crop: height and width in pixels of the images that it was trained to make.
+    """
+
+    network: nn.Module
+    call: Call
+    crop: int
+
+    @property
+    def tile(self) -> int:
+        """Side in pixels of what the network sees at once of a larger image.
+
+        The size of training's crops for a network with global statistics, such as the U-Net, which
+        restores larger pieces worse (`benchmarks/results/tiles.md`).
+        """
+        given = self.crop // self.call.enlarges
+        return LARGEST_TILE if self.needs.local else min(given, LARGEST_TILE)
+
+    @property
+    def needs(self) -> Needs:
+        """What its network needs of the sizes of images."""
+        return needs_of(self.network, self.call)
+
+    def __call__(
+        self, images: Tensor, second: Tensor | None = None, tile: int | None = None
+    ) -> Tensor:
+        """What the network makes of images, in tiles that are blended.
+
+        Args:
+            images: (n, c, h, w) as the task gives them to it.
+            second: (n,), what it is given beside them, if the task has that.
+            tile: largest height and width that it sees at once, in pixels; its own if not given.
+        """
+
+        def network(x: Tensor) -> Tensor:
+            out: Tensor = self.network(x) if second is None else self.network(x, second)
+            return out
+
+        needs, scale = self.needs, self.call.enlarges
+        return in_tiles(
+            network, images, tile or self.tile, needs.divisor, scale, smallest=needs.smallest
+        )
 
 
 def in_tiles(

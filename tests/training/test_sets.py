@@ -1,0 +1,68 @@
+"""Whole images that a run is measured on, beside the crops that it is chosen by."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from describe import changed, described
+from PIL import Image
+
+from telegrad.inference import evaluate_folders, load_model
+from telegrad.runs.planning import plan
+from telegrad.runs.running import run
+
+
+@pytest.fixture
+def a_run(tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for k in range(2):
+        pixels = np.random.default_rng(k).integers(0, 256, (24, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{k}.png")
+    more = {"validation.sets": [str(folder)], "validation.sets_every": 2, "out": str(tmp_path)}
+    return described(
+        task="denoising", network="ResNet", channels=4, size=16, steps=8, batch_sizes=[2],
+        images=4, validations=4, **more,
+    )  # fmt: skip
+
+
+def rows_of(file):
+    with file.open(newline="") as content:
+        return list(csv.DictReader(content))
+
+
+def test_they_are_measured_as_evaluate_does_now_and_then_and_at_the_end(a_run):
+    report = run(a_run)
+    (folder,) = a_run.validation.sets
+    rows = rows_of(report.files.sets)
+    assert [int(row["iteration"]) for row in rows] == [4, 8]
+    stored = json.loads(report.files.report.read_text())["sets"]
+    (mean,) = report.sets
+    assert stored == [mean.columns()] and mean.images == 2
+    evaluated = evaluate_folders(load_model(report.files.best), [folder]).rows
+    assert mean.restored["psnr"] == pytest.approx(
+        np.mean([row.restored["psnr"] for row in evaluated]), abs=1e-6
+    )
+
+
+def test_a_run_that_goes_on_keeps_its_rows_and_its_turn(a_run):
+    first = run(a_run)
+    again = run(changed(a_run, steps=12, validations=6), resume=True)
+    rows = rows_of(again.files.sets)
+    assert [int(row["iteration"]) for row in rows] == [4, 8, 12]
+    assert first.progress.validations == 4 and again.progress.validations == 6
+
+
+def test_what_they_cost_is_in_the_plan(a_run):
+    planned = plan(a_run)
+    assert planned.sets_seconds > 0
+    assert "sets of whole images at the end" in str(planned)
+    assert planned.seconds == pytest.approx(planned.forecast.total + planned.sets_seconds)
+
+
+def test_folders_are_looked_at_before_the_first_step(a_run):
+    with pytest.raises(FileNotFoundError, match="is not a directory"):
+        run(changed(a_run, **{"validation.sets": ["nowhere"]}))
+    with pytest.raises(ValueError, match="sets_every=2: needs sets"):
+        described(**{"validation.sets_every": 2})
