@@ -51,6 +51,9 @@ class PlainCNN(RestorationNetwork):
         self.scale, self.residual = scale, residual
         inner = (in_channels, *[channels] * (depth - 2))
         self.hidden = nn.ModuleList(nn.Conv2d(c, channels, 3, padding=1) for c in inner)
+        for convolution in self.hidden:  # as large as they came, through any depth: He et al. 2015
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+            nn.init.zeros_(convolution.bias)
         self.closing = zero_(nn.Conv2d(channels, out_channels * scale**2, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
