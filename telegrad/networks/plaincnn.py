@@ -50,7 +50,11 @@ class PlainCNN(RestorationNetwork):
             raise ValueError(f"PlainCNN: depth={depth}; needs 2 convolutions or more.")
         self.scale, self.residual = scale, residual
         inner = (in_channels, *[channels] * (depth - 2))
-        self.hidden = nn.ModuleList(nn.Conv2d(c, channels, 3, padding=1) for c in inner)
+        hidden = [nn.Conv2d(c, channels, 3, padding=1) for c in inner]
+        for convolution in hidden:  # as large as they came, through any depth: He et al. 2015
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+        self.hidden = nn.ModuleList(hidden)
         self.closing = zero_(nn.Conv2d(channels, out_channels * scale**2, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -138,7 +138,7 @@ def test_a_folder_of_images(tmp_path, capsys):
     ("options", "says"),
     [
         ("--strategy vcycle", "Strategies: Auto, Cascadic, FullMultiscale"),
-        ("--network vgg", "Networks: ResNet, SRNet, UNet"),
+        ("--network vgg", "Networks: GatedUNet, PlainCNN, ResNet, SRNet, UNet"),
         ("--network ResNte", "did you mean ResNet?"),
         ("--network builtins.dict", "needs a class derived from torch.nn.Module"),
         ("--network no_such_module.Net", "can't be imported (ModuleNotFoundError"),
@@ -341,7 +341,7 @@ def test_diagnose_a_trained_and_a_new_network(tmp_path, capsys):
     ("options", "says"),
     [
         ("nothing.pt", "no such file"),
-        ("paper_denoising --network vgg", "Networks: ResNet, SRNet, UNet"),
+        ("paper_denoising --network vgg", "Networks: GatedUNet, PlainCNN, ResNet, SRNet, UNet"),
         ("paper_denoising --sigma 2", "no option --sigma"),
         (
             "paper_denoising --draws 1 --network resnet --network.channels 8",

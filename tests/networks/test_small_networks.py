@@ -46,6 +46,14 @@ def test_an_untrained_one_returns_its_input_and_learns_all_its_weights(kind):
     assert all(p.grad is not None and p.grad.any() for p in network.parameters())
 
 
+def test_features_of_the_plain_one_neither_vanish_nor_grow_with_depth():
+    torch.manual_seed(0)
+    h = torch.randn(1, 3, 64, 64)
+    for convolution in PlainCNN(32, depth=20).hidden:
+        h = convolution(h).relu()
+    assert 0.2 < h.square().mean() < 5
+
+
 @NETWORKS
 def test_a_sample_depends_on_nothing_but_itself(kind):
     network, x = disturbed(SMALL[kind]()).train(), torch.rand(3, 3, 12, 12)
