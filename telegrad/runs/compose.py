@@ -79,9 +79,9 @@ def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -
         else:
             kept = dict(base[kind].init_args)
             if any(f"{kind}.{name}" in LENGTHS for name in own):
-                kept = {n: v for n, v in kept.items() if f"{kind}.{n}" not in LENGTHS}
+                kept = {n: None if f"{kind}.{n}" in LENGTHS else v for n, v in kept.items()}
             if "batch_sizes" in own:
-                kept = {n: v for n, v in kept.items() if n not in ("batch_size", "ratio")}
+                kept |= dict.fromkeys(kept.keys() & {"batch_size", "ratio"})
             parts[kind] = replace(base[kind], init_args={**kept, **own})
     for part, settings in SETTINGS.items():
         own = {name: value for (of, name), value in values.items() if of == part}

@@ -70,9 +70,9 @@ def test_a_small_part_is_made_and_tabled(tmp_path, capsys):
     assert table in capsys.readouterr().out
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
     assert [row[:5] for row in rows] == [
-        ["denoising", "resnet", "single", "960", "1 / 1.0"],
-        ["denoising", "resnet", "multiscale", "148", "1 / 6.5"],
-        ["denoising", "resnet", "fullmultiscale", "76", "1 / 12.6"],
+        ["paper_denoising", "resnet", "single", "960", "1 / 1.0"],
+        ["paper_denoising", "resnet", "multiscale", "148", "1 / 6.5"],
+        ["paper_denoising", "resnet", "fullmultiscale", "76", "1 / 12.6"],
     ]
     assert (tmp_path / "report.html").exists()
     for row in rows:
