@@ -31,20 +31,20 @@ SIZE = 128
 """Height and width of crops, in pixels."""
 
 NETWORKS: dict[str, tuple[type[torch.nn.Module], dict[str, int]]] = {
-    "PlainCNN(channels=32, depth=8)": (PlainCNN, {"channels": 32, "depth": 8}),
-    "PlainCNN(channels=48, depth=8)": (PlainCNN, {"channels": 48, "depth": 8}),
+    "PlainCNN(channels=32)": (PlainCNN, {"channels": 32}),
+    "PlainCNN(channels=48)": (PlainCNN, {"channels": 48}),
     "GatedUNet(channels=12)": (GatedUNet, {"channels": 12}),
     "GatedUNet(channels=16)": (GatedUNet, {"channels": 16}),
     "GatedUNet(channels=24, halvings=2)": (GatedUNet, {"channels": 24, "halvings": 2}),
 }
 RUNS = [
     ("GatedUNet(channels=16)", 1e-3),
-    ("PlainCNN(channels=48, depth=8)", 1e-3),
+    ("PlainCNN(channels=48)", 1e-3),
     ("GatedUNet(channels=12)", 1e-3),
     ("GatedUNet(channels=16)", 3e-3),
-    ("PlainCNN(channels=32, depth=8)", 1e-3),
+    ("PlainCNN(channels=32)", 1e-3),
     ("GatedUNet(channels=24, halvings=2)", 1e-3),
-    ("PlainCNN(channels=48, depth=8)", 3e-3),
+    ("PlainCNN(channels=48)", 3e-3),
 ]
 
 
