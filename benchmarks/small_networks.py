@@ -123,8 +123,9 @@ def main(words: Sequence[str] | None = None) -> None:
     body = (
         f"Color denoising, σ = 25 on 0 … 255; crops of {SIZE}×{SIZE}; strategy Auto with the work "
         f"that {o.seconds:g} s of processor time of one thread buy. PSNR in dB, mean over "
-        f"{o.images} crops. Milliseconds are of a step (forward, backward, AdamW).\n\n"
-        + as_markdown(list(rows[0]), [list(r.values()) for r in rows])
+        f"{o.images} crops. Milliseconds are of a step (forward, backward, AdamW). One seed, and a "
+        "processor shared with other programs, which slows down steps by up to a half: differences "
+        "of 0.2 dB say nothing.\n\n" + as_markdown(list(rows[0]), [list(r.values()) for r in rows])
     )
     publish("small_networks", "Small networks of our own", body, [o.seed])
 

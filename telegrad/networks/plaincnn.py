@@ -14,7 +14,7 @@ class PlainCNN(RestorationNetwork):
 
     As large as a short DnCNN, without its batch normalization, which mixes the samples of a pass.
     What holds the training together instead is that every two convolutions are a correction to what
-    they are given, zero at first. It looks 2·blocks + 2 pixels around, and takes images of any size.
+    they are given, zero at first. It looks 2·blocks + 2 pixels around, and takes any size.
     Measured beside `GatedUNet` in `benchmarks/results/small_networks.md`.
 
     Args:
