@@ -1,6 +1,6 @@
 """How well neighbouring levels are coupled in each of the field's tasks, by its own rules.
 
-    python benchmarks/task_coupling.py --data FOLDER
+    python benchmarks/task_coupling.py --data FOLDER [--pairs FOLDER INPUT TARGET]
 
 Trains a small network on the finest level of each task, and then takes the gradients of single
 draws on every level. V_l / Var g_l = tr Cov(g_l − g_{l−1}) / tr Cov(g_l) is what the correction of
@@ -17,11 +17,20 @@ from table import as_markdown, publish, read_csv, write_csv
 from torch import nn
 
 from telegrad import GridHierarchy, level_statistics
-from telegrad.data import Folder, Photographs
+from telegrad.data import Folder, Pairs, Photographs
 from telegrad.data.pyramid import Pyramid, build_pyramid
 from telegrad.data.stream import CropStream
 from telegrad.networks import ResNet
-from telegrad.tasks import JPEG, Deblurring, Denoising, Inpainting, SuperResolution, Task
+from telegrad.tasks import (
+    JPEG,
+    Deblurring,
+    Denoising,
+    Inpainting,
+    Physics,
+    SuperResolution,
+    Task,
+)
+from telegrad.tasks import Pairs as PairsTask
 from telegrad.training.draws import rules_of
 
 TASKS: dict[str, Task] = {
@@ -34,6 +43,14 @@ TASKS: dict[str, Task] = {
     "deblurring, motion of 5..13 pixels": Deblurring(blur="motion", length="5..13"),
     "inpainting, boxes": Inpainting(),
     "inpainting, half of the pixels": Inpainting(holes="pixels"),
+    "deepinv's Inpainting, half of the pixels": Physics(
+        physics="Inpainting", arguments={"mask": 0.5}, noise=5
+    ),
+    "deepinv's Blur, Gaussian of σ 2": Physics(
+        physics="Blur",
+        arguments={"filter": {"gaussian_blur": {"sigma": 2}}, "padding": "reflect"},
+        noise=5,
+    ),
 }
 COLUMNS = {
     "ratio": "V_l / Var g_l",
@@ -123,6 +140,9 @@ def table_of(rows: list[dict[str, str]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", help="folder of images")
+    parser.add_argument(
+        "--pairs", nargs=3, metavar=("FOLDER", "INPUT", "TARGET"), help="as of telegrad's Pairs"
+    )
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--levels", type=int, default=3)
     parser.add_argument("--width", type=int, default=16)
@@ -136,9 +156,15 @@ def main() -> None:
 
     data = Folder(path=options.data) if options.data else Photographs()
     grids = GridHierarchy((options.size, options.size), options.levels)
-    pyramid = build_pyramid(data.source().train, grids)
+    of_photographs = build_pyramid(data.source().train, grids)
+    cases = [(name, task, of_photographs) for name, task in TASKS.items()]
+    if options.pairs:
+        path, given, target = options.pairs
+        images = Pairs(path=path, input=given, target=target).source().train
+        pyramid = build_pyramid(images, grids, pairs=True, scale=1)
+        cases.append(("pairs with real noise", PairsTask(), pyramid))
     rows: list[dict[str, object]] = []
-    for name, task in TASKS.items():
+    for name, task, pyramid in cases:
         for seed in options.seeds:
             rows += measure(
                 name, task.at_size((options.size, options.size)), pyramid, options, seed
