@@ -32,7 +32,8 @@ SCALES = frozenset(
 def network_arguments(network: Component, task: Task) -> dict[str, Any]:
     """What the task sets of the network's arguments: channels, scale, whether there are times.
 
-    An argument is taken for one of these by its name, and by its default: a whole number or none.
+    An argument is taken for one of these by its name, and by its default: a whole number or none,
+    of `time` true or false.
 
     Raises:
         ValueError: if the user gave another value than the task needs.
@@ -45,7 +46,7 @@ def network_arguments(network: Component, task: Task) -> dict[str, Any]:
         if name in CHANNELS | SCALES:
             if _is_number_or_none(parameter.default):
                 wanted[name] = task.channels if name in CHANNELS else task.enlarges
-        elif name in task.network_arguments:
+        elif name in task.network_arguments and isinstance(parameter.default, bool):
             wanted[name] = task.network_arguments[name]
     for name, value in wanted.items():
         given = network.init_args.get(name, value)

@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import nn
 
+from telegrad.networks import ResNet
 from telegrad.runs.build import build_network, build_schedule, check_sizes, problem_of
 from telegrad.runs.component import Component, resolve
 from telegrad.runs.compose import compose
 from telegrad.runs.config import Config
 from telegrad.runs.network import network_arguments
 from telegrad.schedules import Auto
-from telegrad.tasks import PaperDenoising, SuperResolution
+from telegrad.tasks import Denoising, PaperDenoising, SuperResolution
 
 SWINIR = {
     "network": "spandrel.architectures.SwinIR.SwinIR", "network.depths": "[1]",
@@ -74,6 +75,21 @@ def test_channels_and_scale_reach_arguments_of_the_usual_names():
 def test_what_contradicts_the_task_is_refused_at_once(options, says):
     with pytest.raises(ValueError, match=says):
         compose({"network": Foreign, **options})
+
+
+class Clocked(nn.Conv2d):
+    """Its `time` is no switch."""
+
+    def __init__(self, time: int = 4):
+        super().__init__(3, 3, 3, padding=1)
+        self.time = time
+
+
+def test_an_argument_that_is_no_switch_is_not_taken_for_one():
+    clocked = component(Clocked)
+    assert network_arguments(clocked, Denoising()) == {}
+    assert build_network(Config(network=clocked)).time == 4
+    assert network_arguments(component(ResNet), Denoising())["time"] is False
 
 
 def test_what_agrees_with_the_task_may_be_said():
