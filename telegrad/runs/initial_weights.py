@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from telegrad.errors import reason
-from telegrad.files import read_tensors
+from telegrad.files import read_tensors, sha256_of
 from telegrad.networks.weights import few, fit, weights_in
 from telegrad.records import best_of
 from telegrad.runs.settings import Init
@@ -81,7 +80,7 @@ def start_from(init: Init, network: nn.Module) -> InitialWeights | None:
         )
     try:
         file = best_of(path) if path.is_dir() else path
-        weights, digest = _weights_of(file), _sha256(file)
+        weights, digest = _weights_of(file), sha256_of(file)
     except Exception as error:  # a foreign or torn file can fail in any way
         said = reason(error) if not isinstance(error, ValueError) else str(error)
         raise ValueError(
@@ -121,11 +120,3 @@ def _weights_of(file: Path) -> dict[str, Tensor]:
     if not weights:
         raise ValueError("there are no tensors by name in it")
     return weights
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as content:
-        while chunk := content.read(2**20):
-            digest.update(chunk)
-    return digest.hexdigest()
