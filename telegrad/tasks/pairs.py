@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from telegrad.mge.restriction import Restriction
 from telegrad.options import option
 from telegrad.tasks.base import Draw, check_draw, check_images
-from telegrad.tasks.bicubic import bicubic
-from telegrad.tasks.restoration import RestorationTask
+from telegrad.tasks.enlarging import EnlargingTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pairs(RestorationTask):
+class Pairs(EnlargingTask):
     """From the input y of a dataset's pair to its target x; nothing is corrupted.
 
     Both are restricted by the same rule, averages of 2×2 pixels. A blur or a change of colors
@@ -30,9 +27,7 @@ class Pairs(RestorationTask):
     `restriction=injection` keeps it too, and aliases the images.
     """
 
-    pairs: ClassVar[bool] = True
     needs_pairs: ClassVar[bool] = True
-    stored: ClassVar[bool] = True
 
     scale: Literal[1, 2, 3, 4, 8] = option(
         1, "how many times larger a target is than its input, a side"
@@ -41,27 +36,6 @@ class Pairs(RestorationTask):
     @property
     def name(self) -> str:
         return "pairs" if self.scale == 1 else f"pairs_x{self.scale}"
-
-    @property
-    def divisor(self) -> int:  # type: ignore[override]
-        return self.scale
-
-    @property
-    def smallest(self) -> int:  # type: ignore[override]
-        """Four pixels of the input, if the network enlarges it."""
-        return 1 if self.scale == 1 else 4 * self.scale
-
-    @property
-    def smallest_useful(self) -> int:
-        return 8 * self.scale
-
-    @property
-    def enlarges(self) -> int:
-        return self.scale
-
-    @property
-    def rules(self) -> Mapping[object, Restriction]:
-        return {"clean": self.restriction, "low": self.restriction}
 
     def draw(self, clean: Tensor, generator: torch.Generator, low: Tensor | None = None) -> Draw:
         """Draws of targets `clean` (n, c, h, w) and inputs `low` (n, c, h/s, w/s); none is random.
@@ -83,8 +57,3 @@ class Pairs(RestorationTask):
         n, c, height, width = draw["clean"].shape
         check_draw("Pairs.observe", draw, low=(n, c, height // self.scale, width // self.scale))
         return draw["low"]
-
-    def unrestored(self, draw: Draw) -> Tensor:
-        """The inputs; enlarged by bicubic interpolation, if they are smaller."""
-        given = self.observe(draw)
-        return given if self.scale == 1 else bicubic(given, tuple(draw["clean"].shape[-2:]))
