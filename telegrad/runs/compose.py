@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import is_dataclass, replace
 from pathlib import Path
@@ -287,4 +288,6 @@ def _in_a_line(error: Exception, name: str, value: Any) -> str:
     for kind, word in words.items():
         expected = expected.replace(kind, word)
     expected = expected.partition(". Got value")[0].replace("Expected a", "needs a", 1)
+    if choices := re.fullmatch(r"needs an? typing\.Literal\[(.*)\]", expected):
+        expected = f"needs one of {choices[1].replace(chr(39), '')}"
     return f"--{name}={value}: {expected}."

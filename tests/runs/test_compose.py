@@ -70,6 +70,8 @@ def test_a_directory_is_short_for_a_folder(tmp_path, monkeypatch):
             "no option --network.chanels; did you mean --network.channels?",
         ),
         ({"stepps": 8}, "did you mean --steps?"),
+        ({"task": "superresolution", "scale": "5"}, "--scale=5: needs one of 2, 3, 4, 8."),
+        ({"color": "blue"}, "--color=blue: needs one of rgb, grey."),
         ({"task": "paper_denoising", "t_max": 2}, "t_max=2"),
         ({"task": "paper_denoising", "t_mux": 1}, "did you mean --t_max?"),
         ({"steps": "many"}, "--steps=many: needs a whole number"),
