@@ -78,10 +78,10 @@ class Pyramid(Dataset[Crops]):
 
     def on_level(self, pick: Pick) -> Crop | Crops:
         """The crop of a pick: arrays (h, w, 3) of uint8, or resized images (1, 3, h, w)."""
-        crop = self.crop(pick.sample, pick.place, pick.level, pick.patch)
+        crop = self.crop(pick.sample, pick.place, pick.level, pick.patch, pick.shape)
         if self.mirror and pick.mirrored:
             crop = {field: pixels[:, ::-1] for field, pixels in crop.items()}
-        if pick.shape is None or not self.resize:
+        if pick.shape is None or pick.patch or not self.resize:
             return crop
         return resized(self.collated([crop]), pick.shape)
 
@@ -95,7 +95,14 @@ class Pyramid(Dataset[Crops]):
         pixels = torch.from_numpy(np.stack(several)).permute(0, 3, 1, 2)
         return pixels.to(self.dtype) / 255 if self.dtype.is_floating_point else pixels
 
-    def crop(self, image: int, place: Sequence[float], level: int, patch: bool = False) -> Crop:
+    def crop(
+        self,
+        image: int,
+        place: Sequence[float],
+        level: int,
+        patch: bool = False,
+        shape: tuple[int, ...] | None = None,
+    ) -> Crop:
         """A crop as it is on `level`, each of its fields; or a patch of the finest level.
 
         Args:
@@ -103,9 +110,10 @@ class Pyramid(Dataset[Crops]):
             place: down and across, in [0, 1); every possible corner has an equal part of it.
             level: 0 is the coarsest.
             patch: whether it only has that level's shape, and the finest level's pixels.
+            shape: of a patch, if other than the level's.
         """
         levels = self.images[image]
-        height, width = self.grids.shape(level)
+        height, width = shape if patch and shape else self.grids.shape(level)
         corners, level = (self.grids.levels - 1, self.grids.levels - 1) if patch else (0, level)
         whole = levels["clean"][corners].shape[:2]
         part = (height, width) if patch else self.grids.shape(0)

@@ -105,11 +105,11 @@ class Samples(Dataset[Any]):
         return self._opened[1]
 
     def _on_level(self, batch: Any, pick: Pick) -> Any:
-        size = self.grids.shape(pick.level if pick.patch else self.grids.levels - 1)
-        batch = self._cropped(batch, size, pick.place)
-        if not pick.patch:
-            for _ in range(self.grids.levels - 1 - pick.level):
-                batch = restrict_fields(batch, self.restriction, self.grids)
+        if pick.patch:
+            return self._cropped(batch, pick.shape or self.grids.shape(pick.level), pick.place)
+        batch = self._cropped(batch, self.grids.finest, pick.place)
+        for _ in range(self.grids.levels - 1 - pick.level):
+            batch = restrict_fields(batch, self.restriction, self.grids)
         return batch if pick.shape is None else self._resized(batch, pick.shape)
 
     def _cropped(self, batch: Any, size: tuple[int, ...], place: tuple[float, ...]) -> Any:

@@ -12,6 +12,7 @@ from telegrad.schedules.fullmultiscale import FullMultiscale, fullmultiscale
 from telegrad.schedules.growing_patches import GrowingPatches, growing_patches
 from telegrad.schedules.learning_rate import LearningRate
 from telegrad.schedules.multiscale import Multiscale, multiscale
+from telegrad.schedules.progressive_patches import ProgressivePatches, progressive_patches
 from telegrad.schedules.progressive_resizing import ProgressiveResizing, progressive_resizing
 from telegrad.schedules.random_patches import RandomPatches, random_patches
 from telegrad.schedules.schedule import Schedule
@@ -31,6 +32,7 @@ __all__ = [
     "LearningRate",
     "Multiscale",
     "Problem",
+    "ProgressivePatches",
     "ProgressiveResizing",
     "RandomPatches",
     "Schedule",
@@ -44,6 +46,7 @@ __all__ = [
     "growing_patches",
     "is_schedule_free",
     "multiscale",
+    "progressive_patches",
     "progressive_resizing",
     "random_patches",
     "single",

@@ -82,6 +82,12 @@ class Schedule:
                 whole = self.grids.shape(stage.finest)
                 smaller = all(1 <= n <= of for n, of in zip(stage.shape, whole, strict=False))
                 alike = len(stage.shape) == len(whole)
+                if 0 < self.patches < 1:
+                    raise ValueError(
+                        f"Schedule: stage {number} has shape={stage.shape}, and patches="
+                        f"{self.patches:g}; needs patches=0 to resize images to it, or 1 to cut "
+                        f"patches in it."
+                    )
                 if len(stage.batch_sizes) > 1 or not (smaller and alike):
                     raise ValueError(
                         f"Schedule: stage {number} has shape={stage.shape}; needs one batch size, "

@@ -14,7 +14,8 @@ class Stage:
     One batch size is ordinary training on level `finest`; more are the multiscale gradient, with
     the coefficients `alphas`, one for each pair of levels, coarsest first; 1 by default. With
     `random_level` each step is ordinary training on one of these levels, drawn at random. With
-    `shape`, such as (height, width) in pixels, images of the one level are resized to it.
+    `shape`, such as (height, width) in pixels, images of the one level are resized to it; patches
+    are cut in it.
     """
 
     steps: int

@@ -28,7 +28,8 @@ def draw_shells(fabric: Fabric, state: TrainingState, task: Task) -> Shells:
     noise = torch.Generator(fabric.device).manual_seed(seed_of(seed, NOISE, *of_rank))
     seed_network(fabric.device, seed_of(seed, NETWORK, *of_rank))
     crops = state.stream.of_step(state.schedule, step, rank, fabric.world_size)
-    return Shells([draw_shell(fabric.device, task, crop, noise, stage.shape) for crop in crops])
+    resized_to = None if state.schedule.patches else stage.shape  # patches are cut in it
+    return Shells([draw_shell(fabric.device, task, crop, noise, resized_to) for crop in crops])
 
 
 def draw_shell(

@@ -9,7 +9,7 @@ from PIL import Image
 
 from telegrad import GridHierarchy, ScheduledLoader, restrict
 from telegrad.data import image_pyramid
-from telegrad.schedules import cascadic, multiscale, progressive_resizing
+from telegrad.schedules import cascadic, multiscale, progressive_patches, progressive_resizing
 
 GRIDS = GridHierarchy((32, 32), levels=3)
 QUIET = {"progress": False}
@@ -79,6 +79,17 @@ def test_sizes_between_the_levels(directory):
     schedule = progressive_resizing(GRIDS, steps=10, batch_size=2)
     shapes = [tuple(step.batch["clean"].shape[2:]) for step in ScheduledLoader(images, schedule)]
     assert shapes == [(16, 16)] * 5 + [(20, 20), (24, 24), (28, 28)] + [(32, 32)] * 2
+
+
+def test_patches_of_any_size_are_cut_not_resized(directory):
+    images = image_pyramid(directory, GRIDS, dtype=torch.uint8, mirror=False, **QUIET)
+    whole = [images[k]["clean"] for k in range(len(images))]
+    schedule = progressive_patches(GRIDS, steps=12, sizes=(20, 32))
+    for mine, theirs in zip(
+        ScheduledLoader(images, schedule), ScheduledLoader(whole, schedule), strict=True
+    ):
+        assert mine.batch["clean"].shape[-1] == (20 if mine.number < 6 else 32)
+        assert torch.equal(mine.batch["clean"], theirs.batch)
 
 
 def test_bytes_are_resized_like_numbers_and_rounded(directory):

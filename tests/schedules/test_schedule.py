@@ -11,6 +11,7 @@ from telegrad.schedules import (
     fullmultiscale,
     growing_patches,
     multiscale,
+    progressive_patches,
     progressive_resizing,
     random_patches,
     single,
@@ -139,6 +140,37 @@ def test_a_share_of_nothing_leaves_the_stage_out():
     schedule = cascadic(GRIDS).without_empty([0, 1, 0, 3])
     assert [stage.finest for stage in schedule.stages] == [1, 3]
     assert cascadic(GRIDS).without_empty([1, 1, 1, 1]) == cascadic(GRIDS)
+
+
+def test_progressive_patches_on_restormer_s_grid_are_restormer_s_stages():
+    grids = GridHierarchy((384, 384), levels=1)
+    schedule = progressive_patches(grids, steps=300, batch_size=8)
+    shapes = [schedule.stage_grids(stage).finest[0] for stage in schedule.stages]
+    assert shapes == [128, 160, 192, 256, 320, 384]
+    assert [stage.batch_sizes for stage in schedule.stages] == [
+        (64,),
+        (40,),
+        (32,),
+        (16,),
+        (8,),
+        (8,),
+    ]
+    assert schedule.lengths == (92, 64, 48, 36, 36, 24)
+    of_my_own = progressive_patches(grids, steps=90, sizes=(96, 192, 384), batch_size=1)
+    assert [stage.batch_sizes for stage in of_my_own.stages] == [(16,), (4,), (1,)]
+    assert of_my_own.work_units == 90
+    with pytest.raises(ValueError, match="one batch size for each size"):
+        progressive_patches(grids, sizes=(96, 384), batch_sizes=(4, 2, 1))
+    with pytest.raises(ValueError, match="cells of a square"):
+        progressive_patches(GridHierarchy((64, 32), levels=1))
+    with pytest.raises(ValueError, match="at most the 96×96 pixels"):
+        progressive_patches(GridHierarchy((96, 96), levels=1), sizes=(48, 128))
+
+
+def test_a_stage_of_a_shape_has_patches_or_resized_images_not_both():
+    grids = GridHierarchy((96, 96), levels=1)
+    with pytest.raises(ValueError, match=r"patches=0 to resize .* or 1 to cut"):
+        Schedule(grids, (Stage(1, 0, (2,), shape=(40, 40)),), patches=0.5)
 
 
 def test_progressive_resizing_grows_from_half_to_all_by_increments_of_four_pixels():

@@ -13,6 +13,7 @@ from telegrad.schedules import (
     GrowingPatches,
     Multiscale,
     Problem,
+    ProgressivePatches,
     ProgressiveResizing,
     RandomPatches,
     Schedule,
@@ -25,7 +26,7 @@ from telegrad.schedules import (
 PROBLEM = Problem(size=128)
 ALL = [
     *(Single, Multiscale, FullMultiscale, Cascadic, Auto),
-    *(ProgressiveResizing, GrowingPatches, RandomPatches),
+    *(ProgressiveResizing, ProgressivePatches, GrowingPatches, RandomPatches),
 ]
 
 
