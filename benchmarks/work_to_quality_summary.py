@@ -1,6 +1,6 @@
-"""What all results of time_to_quality.py say, in one table.
+"""What all results of work_to_quality.py say, in one table.
 
-    python benchmarks/time_to_quality_summary.py
+    python benchmarks/work_to_quality_summary.py
 
 Its rows are those of `auto` and of the best `cascadic` with stages of its own.
 """
@@ -36,11 +36,11 @@ def least(factor: str) -> float:
 
 def main() -> None:
     rows = []
-    for file in sorted(RESULTS.glob("time_to_quality_*.md")):
+    for file in sorted(RESULTS.glob("work_to_quality_*.md")):
         text = file.read_text()
         problem = PROBLEM.search(text)
         if problem is None:
-            raise SystemExit(f"{file}: no result of time_to_quality.py.")
+            raise SystemExit(f"{file}: no result of work_to_quality.py.")
         found, size = rows_of(text), int(problem["size"])
         fixed = {n: f for n, f in found.items() if n.startswith("cascadic") and "auto" not in n}
         best = max(fixed, key=lambda name: least(fixed[name][0]))
@@ -59,9 +59,9 @@ def main() -> None:
         *("problem", "network", "single takes", "auto: less work", "fewer seconds", "aimed at"),
         *("best cascadic: less work", "fewer seconds"),
     ]
-    body = "Of each table named time_to_quality_…, the rows of `auto` and of the best `cascadic`."
+    body = "Of each table named work_to_quality_…, the rows of `auto` and of the best `cascadic`."
     publish(
-        "time_to_quality",
+        "work_to_quality",
         "Time to quality, all problems",
         f"{body}\n\n{as_markdown(columns, rows)}",
         [0, 1, 2],

@@ -1,0 +1,177 @@
+"""Tables and charts of the rows that time_to_quality.py has made."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contenders import CONTENDERS, LARGEST, PROBLEMS
+from table import RESULTS, as_markdown, publish
+from timed_runs import rows
+
+STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
+"""97.5 % points of Student's distribution for so many values."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A contender's runs with the knobs that are best for it.
+
+    Attributes:
+        name: of the contender.
+        settings: knobs and learning rate.
+        quality: PSNR by seed and seconds, of the set that is reported first.
+        chosen: PSNR of the images that everything is chosen by, likewise.
+        megapixels: seen in a run, by seconds.
+    """
+
+    name: str
+    settings: str
+    quality: dict[int, dict[float, float]]
+    chosen: dict[int, dict[float, float]]
+    megapixels: dict[float, float]
+
+    @property
+    def seconds(self) -> list[float]:
+        return sorted({s for of_seed in self.quality.values() for s in of_seed})
+
+    def at(self, seconds: float) -> list[float]:
+        """PSNR of each seed that has been run so long."""
+        return [q[seconds] for _, q in sorted(self.quality.items()) if seconds in q]
+
+    def reaches(self, seed: int, quality: float) -> tuple[float, str]:
+        """Seconds after which a seed has that quality, between two budgets in logarithms."""
+        points = sorted(self.quality[seed].items())
+        for k, (seconds, reached) in enumerate(points):
+            if reached >= quality:
+                if k == 0:
+                    return seconds, "≤ "
+                before, lower = points[k - 1]
+                part = (quality - lower) / (reached - lower)
+                return before * (seconds / before) ** part, ""
+        return points[-1][0], "> "
+
+
+def curves_of(problem: str, name: str) -> list[Curve]:
+    """Of each contender that has runs with test sets."""
+    of_problem = [r for r in rows(RESULTS / f"{name}_runs.csv") if r["problem"] == problem]
+    first = PROBLEMS[problem].sets[0]
+    found = []
+    for contender in CONTENDERS:
+        tested = [r for r in of_problem if r["contender"] == contender and r.get(first)]
+        if not tested:
+            continue
+        quality: dict[int, dict[float, float]] = {}
+        chosen: dict[int, dict[float, float]] = {}
+        pixels: dict[float, float] = {}
+        for r in tested:
+            seed, seconds = int(r["seed"]), float(r["seconds"])
+            quality.setdefault(seed, {})[seconds] = float(r[first])
+            chosen.setdefault(seed, {})[seconds] = float(r["choices"])
+            size = json.loads(r["knobs"]).get("size", CONTENDERS[contender].size)
+            pixels[seconds] = float(r["work_units"]) * size**2 / 1e6
+        settings = f"{_said(tested[0]['knobs'])}, lr {tested[0]['learning_rate']}"
+        found.append(Curve(contender, settings.lstrip(", "), quality, chosen, pixels))
+    return found
+
+
+def _said(knobs: str) -> str:
+    names = {"strategy.batch_size": "batch", "strategy.": "", "_": " "}
+    text = ", ".join(f"{name} {value}" for name, value in json.loads(knobs).items())
+    for name, short in names.items():
+        text = text.replace(name, short)
+    return text
+
+
+def interval(values: Sequence[float], digits: int = 2) -> str:
+    """Mean and 95 % interval, from three values on."""
+    mean = f"{statistics.mean(values):.{digits}f}"
+    if len(values) < 3:
+        return f"{mean} ({len(values)} seed{'s' * (len(values) > 1)})"
+    half = STUDENT[min(len(values), 5)] * statistics.stdev(values) / math.sqrt(len(values))
+    return f"{mean} ± {half:.{digits}f}"
+
+
+def body_of(problem: str, name: str) -> str | None:
+    """What has been found out about a problem; None if nothing has."""
+    curves = curves_of(problem, name)
+    baselines = [c for c in curves if not CONTENDERS[c.name].ours]
+    if not baselines:
+        return None
+    sets = PROBLEMS[problem].sets
+    most = max(s for c in baselines for s in c.seconds)
+    budgets = sorted({s for c in curves for s in c.seconds})
+    of_all = [c for c in baselines if most in c.seconds and len(c.quality) > 1] or baselines
+    best = max(of_all, key=lambda c: statistics.mean(q.get(most, 0) for q in c.chosen.values()))
+    table = [
+        [c.name, c.settings, *(interval(c.at(s)) if c.at(s) else "" for s in budgets)]
+        for c in sorted(curves, key=lambda c: -statistics.mean(c.at(c.seconds[-1])))
+    ]
+    parts = [
+        f"## {problem}",
+        f"PSNR in dB on {sets[0]}, whole images; mean and 95 % interval over seeds. The best "
+        f"baseline, by the images that choices are made by, is **{best.name}** ({best.settings}).",
+        as_markdown(["contender", "tuned to", *(f"{s:g} s" for s in budgets)], table),
+    ]
+    if most / 2 in best.seconds and len(best.at(most)) == len(best.at(most / 2)):
+        gain = statistics.mean(best.at(most)) - statistics.mean(best.at(most / 2))
+        flat = PROBLEMS[problem].flat
+        verdict = "flat" if gain < flat else "not flat yet"
+        parts.append(f"Twice {most / 2:g} s gain it {gain:.3f} dB: {verdict} (at {flat:g} dB).")
+    for curve in curves:
+        if CONTENDERS[curve.name].ours:
+            parts.append(_lead(curve, best, [s for s in (most, most / 2) if s in best.seconds]))
+    return "\n\n".join(parts)
+
+
+def _lead(ours: Curve, best: Curve, targets: list[float]) -> str:
+    """How many times fewer seconds and pixels, and how many dB more at equal seconds."""
+    table = []
+    for seconds in targets:
+        seeds = [s for s in ours.quality if seconds in best.quality.get(s, {})]
+        if not seeds:
+            continue
+        goal = [(s, best.quality[s][seconds]) for s in seeds]
+        times = [ours.reaches(seed, quality) for seed, quality in goal]
+        sign = "< " if any(x == "> " for _, x in times) else ""
+        sign = sign or ("≥ " if any(x == "≤ " for _, x in times) else "")
+        factors = sorted(seconds / t for t, _ in times)
+        rate = ours.megapixels[ours.seconds[-1]] / ours.seconds[-1]
+        pixels = sorted(best.megapixels[seconds] / (t * rate) for t, _ in times)
+        gains = [
+            ours.quality[s][seconds] - best.quality[s][seconds]
+            for s in seeds
+            if seconds in ours.quality[s]
+        ]
+        table.append(
+            [
+                f"{seconds:g} s",
+                f"{statistics.mean(q for _, q in goal):.2f} dB",
+                f"{sign}{statistics.median(factors):.2f} ({factors[0]:.2f}–{factors[-1]:.2f})",
+                f"{sign}{statistics.median(pixels):.2f}",
+                interval(gains, 3) if gains else "",
+            ]
+        )
+    columns = [
+        *("budget of the baseline", "its quality", "times fewer seconds (range)"),
+        *("times fewer pixels", "dB more at equal seconds"),
+    ]
+    return f"`{ours.name}` beside it, seed by seed:\n\n{as_markdown(columns, table)}"
+
+
+def publish_tables(name: str, seeds: Sequence[int]) -> None:
+    """benchmarks/results/{name}.md, of all problems that have rows."""
+    bodies = [body for problem in PROBLEMS if (body := body_of(problem, name)) is not None]
+    if not bodies:
+        return
+    head = (
+        f"Training on the photographs of BSDS500 that are not in CBSD68: 200; choices by 32 "
+        f"others. Crops of at most {LARGEST}×{LARGEST}, one thread. Seconds are those of steps on "
+        f"a quiet machine, without start-up. Every row: [{name}_runs.csv]({name}_runs.csv); what "
+        f"steps take: [{name}_paces.csv]({name}_paces.csv). Inpainting: holes of 16 to 32 pixels, "
+        f"three on 128×128."
+    )
+    publish(name, "Quality against seconds", "\n\n".join([head, *bodies]), seeds)

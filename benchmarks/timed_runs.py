@@ -1,0 +1,269 @@
+"""Runs of so many seconds on a quiet machine, made on one that need not be quiet.
+
+What a step of each kind takes is measured once: the processor time of one thread, the least of some
+steps. A run then makes as many steps as its seconds buy, however long it takes.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from contenders import CLIP, FULL, PROBLEMS, Contender, Options, task_of
+from quiet import quiet
+from table import RESULTS
+
+from telegrad.evaluation import Protocol, image_sets, means, measured
+from telegrad.inference import load_model
+from telegrad.records import NoRecords, RunDirectory
+from telegrad.runs.build import build_schedule
+from telegrad.runs.compose import compose
+from telegrad.runs.config import Config
+from telegrad.runs.running import carry_on, prepare
+from telegrad.schedules import Schedule, Stage
+from telegrad.training.loop import take_step
+from telegrad.training.timing import seconds_per_validation
+
+ROUNDS, ANCHORS = 6, 4
+"""Steps of each shape that are timed, and known shapes that are timed again beside missing ones."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where images come from and where runs leave what they need to go on.
+
+    Attributes:
+        photographs: a folder with `train` and `val`; see `photographs_of`.
+        testsets: a folder of folders, one a set.
+        work: a folder for what is unfinished.
+        device, precision: of the runs.
+    """
+
+    photographs: Path
+    testsets: Path
+    work: Path
+    device: str = "cpu"
+    precision: str = "32-true"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: a contender with its knobs set, a learning rate, seconds and a seed."""
+
+    problem: str
+    contender: str
+    strategy: Options
+    knobs: Options
+    size: int
+    learning_rate: float
+    seconds: float
+    seed: int
+
+    @property
+    def key(self) -> dict[str, str]:
+        """The columns of a result that say which run it is of."""
+        return {
+            "problem": self.problem,
+            "contender": self.contender,
+            "knobs": json.dumps(self.knobs),
+            "learning_rate": f"{self.learning_rate:g}",
+            "seconds": f"{self.seconds:g}",
+            "seed": str(self.seed),
+        }
+
+    @classmethod
+    def of(cls, problem: str, name: str, contender: Contender, knobs: Options, *rest: Any) -> Job:
+        size = knobs.get("size", contender.size)
+        return cls(problem, name, contender.strategy, knobs, size, *rest)
+
+    def config(self, place: Place) -> Config:
+        """What is run, and written into a folder of its own."""
+        problem = PROBLEMS[self.problem]
+        folder = "_".join(self.key.values()).replace("/", "-")
+        digest = f"{abs(hash(folder)):x}" if len(folder) > 200 else folder
+        return compose(
+            {
+                **task_of(problem, self.size),
+                **problem.network,
+                "data": "Folder",
+                "data.path": str(place.photographs),
+                "size": self.size,
+                **self.strategy,
+                **{name: value for name, value in self.knobs.items() if name != "size"},
+                "budget": f"{self.seconds:g}s",
+                "optimizer.lr": self.learning_rate,
+                "update.clip": CLIP,
+                "validation.times": 1,
+                "validation.images": 4,
+                "seed": self.seed,
+                "device": place.device,
+                "runtime.precision": place.precision,
+                "out": str(place.work / digest.translate({ord(c): "-" for c in ' "{}[]:,()'})),
+            }
+        )
+
+
+Shape = tuple[int, int]
+"""Images of a step, and their height and width in pixels."""
+
+
+class Paces:
+    """Seconds of steps by images and size, kept in benchmarks/results.
+
+    Steps of all shapes are timed by turns, so that whatever else the machine does slows all of them
+    down alike; shapes that are missed later are timed beside some that are known, and put on the
+    same footing.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.file = RESULTS / f"{name}_paces.csv"
+
+    def of(self, problem: str, schedule: Schedule, place: Place) -> list[float]:
+        """Of one step of each stage; those that are not known are measured."""
+        of_stages = [_shapes(schedule, stage) for stage in schedule.stages]
+        known = self.known(problem, {shape for shapes in of_stages for shape in shapes}, place)
+        return [
+            sum(known[shape] for shape in shapes) / (len(shapes) if stage.random_level else 1)
+            for shapes, stage in zip(of_stages, schedule.stages, strict=True)
+        ]
+
+    def known(self, problem: str, shapes: set[Shape], place: Place) -> dict[Shape, float]:
+        """Of these shapes at least."""
+        with locked(self.file):
+            known = {
+                (int(row["images"]), int(row["size"])): float(row["seconds"])
+                for row in rows(self.file)
+                if row["problem"] == problem
+            }
+            missing = sorted(shapes - set(known))
+            if missing:
+                beside = sorted(known)[:: max(1, len(known) // ANCHORS)]
+                now = measured_paces(problem, [*missing, *beside], place)
+                slower = statistics.median([now[s] / known[s] for s in beside] or [1.0])
+                for images, size in missing:
+                    known[images, size] = now[images, size] / slower
+                    append(
+                        self.file,
+                        {
+                            "problem": problem,
+                            "images": str(images),
+                            "size": str(size),
+                            "seconds": f"{known[images, size]:.5f}",
+                        },
+                    )
+        return known
+
+
+def measured_paces(problem: str, shapes: Sequence[Shape], place: Place) -> dict[Shape, float]:
+    """Seconds of a step of each shape: crops, passes, update; the least of `ROUNDS`."""
+    any_strategy: Options = {"strategy": "Single", "strategy.levels": 1}
+    job = Job(problem, "any", any_strategy, {}, FULL, 1e-3, 3600.0, 0)
+    with quiet():
+        prepared = prepare(job.config(place))
+    state, unwritten = prepared.state, NoRecords(RunDirectory("", ""))
+    clock = time.thread_time if prepared.fabric.device.type == "cpu" else time.perf_counter
+    taken: dict[Shape, list[float]] = {shape: [] for shape in shapes}
+    state.train()
+    for _ in range(ROUNDS):
+        for images, size in shapes:
+            stage = Stage(sys.maxsize, 0, (images,), shape=(size, size))
+            state.schedule = Schedule(state.schedule.grids, (stage,), patches=1.0)
+            started = clock()
+            take_step(prepared.fabric, state, prepared.objective, unwritten)
+            taken[images, size].append(clock() - started)
+    return {shape: min(seconds) for shape, seconds in taken.items()}
+
+
+def shapes_of(config: Config) -> set[Shape]:
+    """Of all steps of a run."""
+    schedule = build_schedule(config)
+    return {shape for stage in schedule.stages for shape in _shapes(schedule, stage)}
+
+
+def _shapes(schedule: Schedule, stage: Stage) -> list[Shape]:
+    """Of the passes of a step, or of those that it is drawn from."""
+    grids = schedule.stage_grids(stage)
+    return [(n, grids.shape(level)[0]) for level, n in enumerate(stage.batch_sizes)]
+
+
+def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, str]:
+    """Makes a run, or goes on with it, and measures it on whole images: a row of results."""
+    torch.set_num_threads(1)
+    config = job.config(place)
+    with quiet():
+        resumes = config.directory.last.exists()
+        prepared = prepare(config, resume=resumes)
+        if not resumes:
+            fresh = build_schedule(config)
+            seconds = paces.of(job.problem, fresh, place)
+            times = config.build_strategy().default_validations if _stops_early(config) else 0
+            one = seconds_per_validation(prepared.validation, prepared.state.evaluated)
+            shares = config.build_strategy().stage_shares
+            prepared.state.schedule = fresh.with_seconds(job.seconds - times * one, seconds, shares)
+        lengths = prepared.state.schedule.lengths
+        started = time.perf_counter()
+        config.directory.path.mkdir(parents=True, exist_ok=True)
+        report = carry_on(prepared, resume=resumes)
+        wall = time.perf_counter() - started
+        quality = {} if not sets else _measured(job, report.files.best, sets)
+    return {
+        **job.key,
+        "steps": "/".join(map(str, lengths)),
+        "work_units": f"{report.progress.work_units:.1f}",
+        "wall": f"{wall:.0f}",
+        **quality,
+    }
+
+
+def _stops_early(config: Config) -> bool:
+    return config.build_strategy().early_stop() is not None
+
+
+def _measured(job: Job, best: Path, sets: list[str]) -> dict[str, str]:
+    """PSNR of each set by its name, mean over its images."""
+    model = load_model(best)
+    task = model.task
+    if job.problem == "inpainting":  # as many holes of that size as in training, for BSDS500's
+        task = replace(task, boxes=28, sides=(0.05, 0.1))
+    protocol = Protocol(metrics=["psnr"])
+    found = means(measured(model.tiled, task, image_sets(sets, task), protocol.of_task(task)))
+    psnr: dict[str, list[float]] = {}
+    for mean in found:
+        psnr.setdefault(mean.set, []).append(mean.restored["psnr"])
+    return {name: f"{sum(values) / len(values):.4f}" for name, values in psnr.items()}
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Of several processes one at a time."""
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    if not file.exists():
+        return []
+    with file.open(newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def append(file: Path, row: dict[str, str]) -> None:
+    """Adds a row; columns that are new are added to all."""
+    before = rows(file)
+    columns = list(dict.fromkeys([name for r in (*before, row) for name in r]))
+    with file.with_suffix(".part").open("w", newline="") as text:
+        writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
+        writer.writeheader()
+        writer.writerows([*before, row])
+    file.with_suffix(".part").replace(file)
