@@ -33,6 +33,7 @@ extensions = [
     "tables",
     "commands",
     "docstrings",
+    "complete",
 ]
 exclude_patterns = ["_build", "gallery", "auto_gallery/**/*.ipynb"]
 highlight_language = "none"
