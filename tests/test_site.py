@@ -146,6 +146,6 @@ def test_formulas_and_sections_of_docstrings_are_prepared(monkeypatch):
         "It is", "", "::", "", "    a = b", "", "Args:", "    x: a number.", "",
         "**Source:** Giles 2015.",
     ]  # fmt: skip
-    assert docstrings.escaped("|x| of (n, c, *shape), *A book*, `a|b`") == (
-        r"\|x\| of (n, c, \*shape), *A book*, `a|b`"
+    assert docstrings.escaped("|x| of (n, c, *shape), *A book*, `a|b`, `Task`, ``c|d``") == (
+        r"\|x\| of (n, c, \*shape), *A book*, ``a|b``, `Task`, ``c|d``"
     )

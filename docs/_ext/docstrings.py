@@ -11,14 +11,21 @@ from typing import Any
 
 ONE_LINE = re.compile(r"^(Example|Examples|Source|Shape|Cost): (\S.*)$")
 SECTION = re.compile(r"^[A-Z][a-z]+:$")
-BARS_AND_STARS = re.compile(r"(`[^`]*`)|(\||(?<=[ (])\*(?=\w+[,) ]))")
+MARKS = re.compile(r"(?<!`)`([^`]+)`(?![`_])|(``[^`]+``)|(\||(?<=[ (])\*(?=\w+[,)]))")
+"""`code`, ``code``, and a bar or a lone star outside of both."""
+
+NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 
 def escaped(line: str) -> str:
-    """A line of prose whose bars and lone stars are meant as they stand."""
-    if line.lstrip().startswith((">>>", "...")):
-        return line
-    return BARS_AND_STARS.sub(lambda match: match[1] or f"\\{match[2]}", line)
+    """A line of prose: code that is no name stays code, bars and lone stars stay what they are."""
+
+    def mark(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[0] if NAME.fullmatch(match[1]) else f"``{match[1]}``"
+        return match[2] or f"\\{match[3]}"
+
+    return line if line.lstrip().startswith((">>>", "...")) else MARKS.sub(mark, line)
 
 
 def prepared(lines: list[str]) -> list[str]:

@@ -39,17 +39,17 @@ for row, schedule in enumerate(made.values()):
     for stage in schedule.stages:
         work = stage.steps * schedule.step_cost(stage)
         width = work / schedule.work_units
-        color = plt.cm.viridis(stage.finest / (grids.levels - 1) * 0.85)
+        color = plt.cm.viridis(stage.finest / (grids.levels - 1) * 0.85 + 0.15)
         several = len(stage.batch_sizes) > 1
         axes.barh(row, width, left=begin, color=color, edgecolor="w", hatch="//" if several else "")
         if width > 0.05:
-            axes.text(
-                begin + width / 2, row, f"{stage.steps:,}", ha="center", va="center", color="w"
-            )
+            axes.text(begin + width / 2, row, f"{stage.steps:,}", ha="center", va="center")
         begin += width
 for level in range(grids.levels):
     size = "×".join(map(str, grids.shape(level)))
-    axes.barh(0, 0, color=plt.cm.viridis(level / (grids.levels - 1) * 0.85), label=f"finest {size}")
+    axes.barh(
+        0, 0, color=plt.cm.viridis(level / (grids.levels - 1) * 0.85 + 0.15), label=f"finest {size}"
+    )
 axes.set(yticks=range(len(made)), yticklabels=made, xlabel="part of the work")
 axes.invert_yaxis()
 axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.1), ncols=4, frameon=False)

@@ -171,6 +171,8 @@ def darcy(name: str, source: str) -> None:
         axes.plot(work, [number(row[c]) for c in columns], style, ms=4, label=row["strategy"])
     axes.set(xscale="log", yscale="log", xlabel="work units", ylabel="relative error")
     axes.set_xticks([number(c) for c in columns], labels=[c.split()[0] for c in columns])
+    axes.set_yticks([0.05, 0.1, 0.2, 0.5], labels=["0.05", "0.1", "0.2", "0.5"])
+    axes.minorticks_off()
     figure.legend(loc="outside right center", frameon=False, fontsize=8)
     save(figure, name, digest(source))
 

@@ -30,7 +30,8 @@ def draw() -> None:
                 row, width, left=begin, color=colors[stage.finest], edgecolor="w", hatch=hatch
             )
             if width > 0.06:
-                place = {"ha": "center", "va": "center", "color": "w", "fontsize": 8}
+                place = {"ha": "center", "va": "center", "fontsize": 8}
+                place["color"] = "k" if stage.finest == 3 else "w"
                 axes.text(begin + width / 2, row, f"{stage.steps:,} steps", **place)
             begin += width
     for level, color in enumerate(colors):
