@@ -20,7 +20,6 @@ lint: $(VENV)/ready
 	$(BIN)/mypy
 
 docs: $(VENV)/docs-ready
-	$(BIN)/python docs/pictures
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 $(VENV)/docs-ready: $(VENV)/ready
