@@ -22,7 +22,8 @@ lint: $(VENV)/ready
 docs: $(VENV)/docs-ready
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-$(VENV)/docs-ready: $(VENV)/ready
+$(VENV)/docs-ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 

@@ -90,12 +90,13 @@ along = target / target.norm()
 away = found["coarsest level, 16 samples"].mean(0) - target
 across = away - (away @ along) * along
 across /= across.norm()
-figure, axes = plt.subplots(figsize=(7, 5))
+figure, axes = plt.subplots(figsize=(9, 5))
 for (name, some), color in zip(found.items(), ("C0", "C2", "C1"), strict=True):
     x, y = some @ along / target.norm(), some @ across / target.norm()
     axes.scatter(x, y, s=6, alpha=0.4, color=color)
     axes.scatter(x.mean(), y.mean(), s=90, marker="D", color=color, edgecolor="k", label=name)
 axes.plot(1, 0, "k+", markersize=24, label="the finest level's gradient")
 axes.set(xlabel="along the true gradient, of its length", ylabel="across it")
-axes.legend()
+axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+figure.tight_layout()
 plt.show()
