@@ -34,6 +34,7 @@ extensions = [
     "commands",
     "docstrings",
     "complete",
+    "quiet",
 ]
 exclude_patterns = ["_build", "gallery", "auto_gallery/**/*.ipynb"]
 highlight_language = "none"
@@ -45,6 +46,7 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False  # those of torch say nothing of ours
 python_maximum_signature_line_length = 88
 autosummary_generate = False
 napoleon_google_docstring = True

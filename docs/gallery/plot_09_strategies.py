@@ -33,17 +33,20 @@ print(made["auto"])
 # finest level; in it the number of its steps. ``auto`` makes most of its steps where they are
 # cheap; ``multiscale`` and ``fullmultiscale`` sum over all levels of a stage.
 
-figure, axes = plt.subplots(figsize=(11, 5))
+figure, axes = plt.subplots(figsize=(11, 5), layout="constrained")
 for row, schedule in enumerate(made.values()):
     begin = 0.0
     for stage in schedule.stages:
         work = stage.steps * schedule.step_cost(stage)
         width = work / schedule.work_units
         color = plt.cm.viridis(stage.finest / (grids.levels - 1) * 0.85 + 0.15)
+        ink = "k" if stage.finest > 1 else "w"
         several = len(stage.batch_sizes) > 1
         axes.barh(row, width, left=begin, color=color, edgecolor="w", hatch="//" if several else "")
         if width > 0.05:
-            axes.text(begin + width / 2, row, f"{stage.steps:,}", ha="center", va="center")
+            axes.text(
+                begin + width / 2, row, f"{stage.steps:,}", ha="center", va="center", color=ink
+            )
         begin += width
 for level in range(grids.levels):
     size = "×".join(map(str, grids.shape(level)))
@@ -52,5 +55,5 @@ for level in range(grids.levels):
     )
 axes.set(yticks=range(len(made)), yticklabels=made, xlabel="part of the work")
 axes.invert_yaxis()
-axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.1), ncols=4, frameon=False)
+figure.legend(loc="outside upper center", ncols=4, frameon=False)
 plt.show()
