@@ -34,7 +34,7 @@ extensions = [
     "commands",
     "docstrings",
     "complete",
-    "quiet",
+    "no_bars",
 ]
 exclude_patterns = ["_build", "gallery", "auto_gallery/**/*.ipynb"]
 highlight_language = "none"

@@ -12,7 +12,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 MADE = DOCS / "generated" / "tables"
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.append(str(ROOT / "benchmarks"))
 
 import figures  # noqa: E402  of benchmarks: which block of which file a document shows
 
