@@ -1,9 +1,10 @@
-# Two commands for a new checkout: `make demo` trains a denoiser, `make test` passes all tests.
+# For a new checkout: `make demo` trains a denoiser, `make test` passes all tests, `make docs` builds
+# the site into docs/_build/html.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/ready
 	$(BIN)/telegrad train paper_denoising --t_max 0.5 --strategy FullMultiscale --network ResNet \
@@ -18,6 +19,14 @@ lint: $(VENV)/ready
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+docs: $(VENV)/docs-ready
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+$(VENV)/docs-ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "needs Python 3.10 or newer; use make PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
@@ -25,4 +34,4 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) results
+	rm -rf $(VENV) results docs/_build docs/auto_gallery docs/generated
