@@ -194,7 +194,7 @@ def resolution(name: str, source: str) -> None:
 
 
 DRAWN: dict[str, tuple[Callable[[str, str], None], str]] = {
-    "pays.svg": (pays, "time_to_quality, 1"),
+    "pays.svg": (pays, "work_to_quality, 1"),
     "coupling.svg": (coupling, "coupling, 1"),
     "restrictions.svg": (restrictions, "coupling, 1"),
     "memory.svg": (memory, "peak_memory, 1"),
