@@ -184,6 +184,11 @@ class Task(ABC):
         """The task with its lengths meant on a finest level of (height, width) pixels."""
         return self
 
+    @property
+    def measured(self) -> Task:
+        """The task as an evaluation of whole images poses it, where papers have their own way."""
+        return self
+
     def for_patches(self) -> Task:
         """The task as it is posed where coarse images are patches of the finest level's."""
         return self
