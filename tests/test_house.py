@@ -15,7 +15,7 @@ PACKAGE = Path(telegrad.__file__).parent
 
 FLOORS = [
     {"atomic", "errors"},
-    {"files", "dotted"},
+    {"files", "dotted", "bars"},
     {"options"},
     {"mge"},
     {"diagnostics"},
