@@ -28,6 +28,7 @@ FLOORS = [
     {"training"},
     {"runs"},
     {"inference"},
+    {"pretrained"},
     {"experiments"},
     {"cli"},
     {"__main__"},

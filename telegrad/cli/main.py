@@ -20,7 +20,8 @@ COMMANDS = {
     "report": "a page of what runs came to",
     "reproduce": "the paper's experiments",
     "evaluate": "measure a trained network",
-    "restore": "restore images of any size",
+    "restore": "restore images of any size, by a network that comes along or your own",
+    "models": "the networks that come along",
     "export": "write a trained network for other programs",
     "diagnose": "measure whether levels pay",
     "prepare": "make a dataset's files",
@@ -77,7 +78,8 @@ def overview() -> str:
             "telegrad COMMAND --help says more; --version tells the version; --print_completion",
             "jsonschema prints a schema of a run's configuration, for editors.",
             "",
-            "example: telegrad train denoising",
+            "examples: telegrad restore photo.jpg",
+            "          telegrad train denoising",
         ]
     )
 
