@@ -1,5 +1,5 @@
-# For a new checkout: `make demo` trains a denoiser, `make test` passes all tests, `make docs` builds
-# the site into docs/_build/html.
+# For a new checkout: `make demo` trains one network in two ways, in two minutes, `make test` passes
+# all tests, `make docs` builds the site into docs/_build/html.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,9 +7,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint docs clean
 
 demo: $(VENV)/ready
-	$(BIN)/telegrad train paper_denoising --t_max 0.5 --strategy FullMultiscale --network ResNet \
-	  --network.channels 32 --size 128 --batch_sizes 16,16,8,4 --work_units 3000 --shares 1,2,4,3 \
-	  --learning_rate 3e-3 --validation.times 8 --validation.images 32 --overwrite
+	$(BIN)/python benchmarks/demo.py
 
 test: $(VENV)/ready lint
 	$(BIN)/pytest --numprocesses 2 --dist loadfile

@@ -69,6 +69,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "pretrained":
+        return import_module("telegrad.pretrained")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'telegrad' has no attribute {name!r}")
     return getattr(import_module(f"telegrad.{_ROOM_OF[name]}"), name)

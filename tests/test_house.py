@@ -15,7 +15,7 @@ PACKAGE = Path(telegrad.__file__).parent
 
 FLOORS = [
     {"atomic", "errors"},
-    {"files", "dotted"},
+    {"files", "dotted", "bars"},
     {"options"},
     {"mge"},
     {"diagnostics"},
@@ -28,6 +28,7 @@ FLOORS = [
     {"training"},
     {"runs"},
     {"inference"},
+    {"pretrained"},
     {"experiments"},
     {"cli"},
     {"__main__"},

@@ -78,7 +78,7 @@ def show(words: Sequence[str]) -> int:
         config = all_levels(config, own.levels or (_default_levels(config) if changed else None))
         network = model.network
     start_from(config.init, network)
-    statistics = diagnose(config, network, own.draws, own.budget, own.device, own.seed)
+    statistics = diagnose(config, network, own.draws, own.budget, own.device, own.seed, shown=True)
     data, name = config.build_data(), config.network.short_name
     print(f"{config.build_task().name}, {name}, {own.what}, images of {data.name}:")
     print(statistics)

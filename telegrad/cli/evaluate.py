@@ -33,7 +33,9 @@ class Evaluate(Command):
     )
     example: ClassVar[str] = "telegrad evaluate results/models/NAME_best.pt CBSD68 Kodak24"
 
-    model: str = option(NEEDED, "a run's models/…_best.pt", path=True)
+    model: str = option(
+        NEEDED, "a run's models/…_best.pt; or one that comes along: denoise, jpeg, x2", path=True
+    )
     folders: list[str] | None = option(None, "of images, each a set", path=True)
     data: str | None = option(
         None,

@@ -28,7 +28,9 @@ class Export(Command):
         "telegrad export results/models/NAME_best.pt --to onnx --out denoiser.onnx"
     )
 
-    model: str = option(NEEDED, "a run's models/…_best.pt", path=True)
+    model: str = option(
+        NEEDED, "a run's models/…_best.pt; or one that comes along: denoise, jpeg, x2", path=True
+    )
     to: Literal["safetensors", "spandrel", "onnx", "torch"] = option(
         NEEDED, "safetensors, spandrel, onnx or torch"
     )

@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 
 from telegrad import __version__
+from telegrad.cli.guard import guarded
 from telegrad.errors import did_you_mean
 
 COMMANDS = {
@@ -19,7 +20,8 @@ COMMANDS = {
     "report": "a page of what runs came to",
     "reproduce": "the paper's experiments",
     "evaluate": "measure a trained network",
-    "restore": "restore images of any size",
+    "restore": "restore images of any size, by a network that comes along or your own",
+    "models": "the networks that come along",
     "export": "write a trained network for other programs",
     "diagnose": "measure whether levels pay",
     "prepare": "make a dataset's files",
@@ -31,6 +33,10 @@ EXTRA = "pip install 'telegrad[train]'"
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0, 1 for a run that failed, 2 for wrong input."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    return guarded("telegrad", lambda: _main(words))
+
+
+def _main(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
         return 0
@@ -72,7 +78,8 @@ def overview() -> str:
             "telegrad COMMAND --help says more; --version tells the version; --print_completion",
             "jsonschema prints a schema of a run's configuration, for editors.",
             "",
-            "example: telegrad train denoising --network ResNet --strategy Auto --budget 2min",
+            "examples: telegrad restore photo.jpg",
+            "          telegrad train denoising",
         ]
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from telegrad import pretrained
 from telegrad.inference.model import Model, load_model
 from telegrad.runs.component import Component, resolve
 from telegrad.runs.compose import arguments_of
@@ -14,13 +15,16 @@ def model_of(checkpoint: str, device: str, options: Mapping[str, str]) -> Model:
     """The checkpoint's model; with another network, if the options name one.
 
     Args:
-        checkpoint: a run's `_best.pt`.
+        checkpoint: a run's `_best.pt`; or the name of a network that comes along, if no file has
+            it.
         device: for the network.
         options: `network` and its arguments, or nothing.
 
     Raises:
         ValueError, OSError: as `load_model`.
     """
+    if not options and checkpoint in pretrained.names() and not Path(checkpoint).exists():
+        return pretrained.load(checkpoint, device)
     if not options:
         return load_model(Path(checkpoint), device)
     if "network" not in options:

@@ -16,7 +16,7 @@ DESCRIPTION = (
     "memory from a few steps of each stage on this machine. The options are those of `telegrad "
     "train`; nothing is written."
 )
-EXAMPLE = "telegrad plan denoising --network ResNet --strategy Auto --budget 10min"
+EXAMPLE = "telegrad plan denoising --network ResNet --budget 10min"
 
 
 def main(words: Sequence[str]) -> int:

@@ -6,25 +6,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from telegrad.cli.arguments import Command
+from telegrad.cli.arguments import Command, scan
 from telegrad.cli.guard import guarded
 from telegrad.cli.network_option import model_of
 from telegrad.inference.restore import restore_files
 from telegrad.options import NEEDED, option
+from telegrad.pretrained import cards as pretrained
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restore(Command):
     positional: ClassVar[tuple[str, ...]] = ("model", "source")
-    usage: ClassVar[str] = "telegrad restore MODEL IMAGE_OR_FOLDER [options]"
+    usage: ClassVar[str] = "telegrad restore [MODEL] IMAGE_OR_FOLDER [options]"
     description: ClassVar[str] = (
         "Restore images of any size, one or a folder of them, into PNG files; pages of a TIFF into "
         "a TIFF, animations into animated PNG. Grey, alpha, 16 bits, color profile, resolution and "
-        "EXIF are kept; super-resolution doubles the size."
+        "EXIF are kept; super-resolution doubles the size. By a network that comes along (telegrad "
+        "models), or one that you trained."
     )
-    example: ClassVar[str] = "telegrad restore results/models/NAME_best.pt PHOTOS --out restored"
+    example: ClassVar[str] = (
+        "telegrad restore photo.jpg --model jpeg, or telegrad restore "
+        "results/models/NAME_best.pt PHOTOS --out restored"
+    )
 
-    model: str = option(NEEDED, "a run's models/…_best.pt", path=True)
+    model: str = option(
+        pretrained.ORDER[0],
+        "denoise, jpeg or x2, which come along; or a run's models/…_best.pt, which may also stand "
+        "before the images",
+        path=True,
+    )
     source: str = option(NEEDED, "an image, or a folder of images", path=True)
     out: str = option("restored", "folder to write into", path=True)
     noise: float | None = option(
@@ -61,7 +71,7 @@ def restore(words: Sequence[str]) -> int:
     if "--help" in words or "-h" in words:
         print(Restore.help())
         return 0
-    own, rest = Restore.parse(words, others=("network",))
+    own, rest = Restore.parse(with_model(words), others=("network",))
     model = model_of(own.model, own.device, rest)
     low, high = model.task.value_range
     noise = None if own.noise is None else own.noise / 255 * (high - low)
@@ -82,3 +92,19 @@ def restore(words: Sequence[str]) -> int:
     for what in failed:
         print(f"Left out {what}")
     return 1 if failed else 0
+
+
+def with_model(words: Sequence[str]) -> list[str]:
+    """The words with one for the model: one positional word alone is the images.
+
+    >>> with_model(["photo.jpg", "--model", "jpeg"])
+    ['--model=jpeg', '--source=photo.jpg']
+    >>> with_model(["run_best.pt", "photos", "--overwrite"])
+    ['run_best.pt', 'photos', '--overwrite=true']
+    """
+    positional, options = scan(words)
+    if len(positional) == 1 and "source" not in options:
+        options["source"] = positional.pop()
+    if len(positional) == 2 and "model" in options:
+        raise ValueError(f"{positional[0]} and --model {options['model']}: give one of them.")
+    return [*positional, *(f"--{name}={value}" for name, value in options.items())]

@@ -3,9 +3,51 @@
 from __future__ import annotations
 
 from telegrad.evaluation import means_table
+from telegrad.runs.build import build_schedule
 from telegrad.runs.config import Config
 from telegrad.runs.running import Report
+from telegrad.tasks import Task
 from telegrad.training.validation import Quality
+
+
+def announcement(config: Config) -> str:
+    """What is about to be trained, in a line.
+
+    >>> from telegrad.runs.compose import compose
+    >>> announcement(compose({"task": "denoising"})).partition(";")[0]
+    'denoising (σ 25): GatedUNet, strategy auto, 3 minutes'
+    """
+    task, data, strategy = config.build_task(), config.build_data(), config.build_strategy()
+    return (
+        f"{_of_task(task)}: {config.network.short_name}, strategy {strategy.name}, "
+        f"{_length(config)}; {data.name}, crops of {data.crop}×{data.crop}. Others by --network, "
+        f"--strategy, --budget, --data, --size."
+    )
+
+
+def _of_task(task: Task) -> str:
+    """Its name, with what defines the problem in brackets."""
+    name, _, rest = task.name.partition("_")
+    if task.strength is not None:
+        symbol = {"sigma": "σ"}.get(task.strength, task.strength)
+        value = getattr(task, task.strength)
+        rest = f"{symbol} {value:g}" if isinstance(value, float | int) else f"{symbol} {value}"
+    return f"{name} ({rest.replace('_', ' ')})" if rest else name
+
+
+def _length(config: Config) -> str:
+    """How long it trains, in words."""
+    strategy = config.build_strategy()
+    if strategy.time_limit is not None:
+        seconds = strategy.time_limit
+        for unit, of_unit in (("hour", 3600), ("minute", 60)):
+            if seconds >= of_unit and seconds % of_unit == 0:
+                number = seconds / of_unit
+                return f"{number:g} {unit}{'s' * (number != 1)}"
+        return f"{seconds:g} seconds"
+    if strategy.work_limit is not None:
+        return f"{strategy.work_limit:,g} work units"
+    return f"{build_schedule(config).steps:,} steps"
 
 
 def summary(config: Config, report: Report, *, resumed: bool = False) -> str:
@@ -20,7 +62,7 @@ def summary(config: Config, report: Report, *, resumed: bool = False) -> str:
             f"Trained {config.name} in {progress.seconds:.0f} s: {progress.work_units:,.0f} work "
             f"units, best at iteration {progress.best_iteration:,}. {with_all} validations "
             f"{report.wall_seconds:,.0f} s{estimated}{memory}.",
-            f"On {config.validation.images} crops of images that it never saw:",
+            f"On {len(report.restored.mse)} crops of images that it never saw:",
             quality_table({"corrupted": report.corrupted, "restored": report.restored}),
             *([means_table(report.sets)] if report.sets else []),
             f"Picture  {files.picture}",

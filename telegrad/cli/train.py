@@ -22,7 +22,7 @@ DESCRIPTION = (
     "dotted path of your own. The task's options are direct ones, such as --sigma. A run is not "
     "resumed with other images, or another source of a class, unless --accept_changes is given."
 )
-EXAMPLE = "telegrad train denoising --data PHOTOS --network ResNet --strategy Auto --budget 10min"
+EXAMPLE = "telegrad train denoising --data PHOTOS --budget 10min"
 
 
 def main(words: Sequence[str]) -> int:
@@ -36,7 +36,10 @@ def train(words: Sequence[str]) -> int:
         print(help_of_run(USAGE, DESCRIPTION, EXAMPLE, options))
         return 0
 
-    from telegrad.cli.summary import summary  # what trains is loaded once there is a run to make
+    from telegrad.cli.summary import (
+        announcement,
+        summary,
+    )  # what trains is loaded once there is a run to make
     from telegrad.runs.running import run
     from telegrad.training.interruptions import Interrupted
 
@@ -44,14 +47,24 @@ def train(words: Sequence[str]) -> int:
     if accept not in ("true", "false") or (accept == "true" and resume is None):
         raise ValueError("--accept_changes goes with --resume, and has no value.")
     config = stored(resume, options) if resume else chosen(options)
+    if resume is None and is_first_process():
+        print(announcement(config), flush=True)
     try:
         report = run(config, resume=resume is not None, accept_changes=accept == "true")
     except Interrupted:
-        print(f"\nGo on with: telegrad train --resume {config.directory.path}", file=sys.stderr)
+        if is_first_process():
+            print(f"\n{left_by(config)}", file=sys.stderr)
         raise
     if is_first_process():
         print(summary(config, report, resumed=resume is not None))
     return 0
+
+
+def left_by(config: Config) -> str:
+    """What a stopped run has left, and how it goes on."""
+    files = config.directory
+    lines = [f"Picture  {files.picture}", f"Model    {files.best}"] if files.best.exists() else []
+    return "\n".join([*lines, f"Go on with: telegrad train --resume {files.path}"])
 
 
 def with_task(positional: Sequence[str], options: Mapping[str, str]) -> dict[str, str]:

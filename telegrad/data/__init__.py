@@ -6,7 +6,7 @@ from telegrad.data.cifar10 import CIFAR10
 from telegrad.data.folder import Folder
 from telegrad.data.image_pyramid import image_pyramid
 from telegrad.data.pairs import Pairs
-from telegrad.data.photographs import Photographs
+from telegrad.data.photographs import EightPhotographs, Photographs
 from telegrad.data.pyramid import Pyramid
 from telegrad.data.source import NamedImage, Source
 from telegrad.data.stl10 import STL10
@@ -18,6 +18,7 @@ __all__ = [
     "BadImages",
     "CelebA",
     "Data",
+    "EightPhotographs",
     "Folder",
     "NamedImage",
     "Pairs",

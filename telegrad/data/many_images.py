@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from tqdm import tqdm
-
+from telegrad.bars import Bar
 from telegrad.data.levels import Coarsening, Levels
 from telegrad.data.source import NamedImage
 
@@ -31,7 +30,7 @@ def levels_of(
             return error
 
     workers = min(os.cpu_count() or 1, len(images))
-    bar = tqdm(total=len(images), desc="reading images", unit="", disable=not progress, leave=False)
+    bar = Bar(total=len(images), desc="reading images", unit="", disable=not progress, leave=False)
     pool, ahead = ThreadPoolExecutor(workers), deque[Future[Levels | OSError | ValueError]]()
     try:
         for image in images:

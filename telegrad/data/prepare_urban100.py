@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
 from telegrad.atomic import write_whole
+from telegrad.bars import Bar
 from telegrad.data.image_files import read_rgb
 from telegrad.data.image_folder import images_in
 
@@ -77,7 +77,7 @@ def _high_resolution(
     if len(files) < 2:
         raise ValueError(f"prepare: only one image in {folder}; needs two or more.")
     parts: dict[str, list[Tensor]] = {"train": [], "test": []}
-    for k, file in enumerate(tqdm(files, desc="reading images", unit="", leave=False)):
+    for k, file in enumerate(Bar(files, desc="reading images", unit="", leave=False)):
         pixels = torch.from_numpy(read_rgb(file, max_pixels).copy()).permute(2, 0, 1)
         height, width = pixels.shape[1] // 2 * 2, pixels.shape[2] // 2 * 2
         if not (height and width):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from telegrad.bars import Bar
 from telegrad.evaluation.channels import eight_bits, measured_channels, without_border
 from telegrad.evaluation.ensemble import self_ensemble
 from telegrad.evaluation.protocol import Protocol
@@ -43,7 +43,7 @@ def measured(
         for image in a_set.images
     ]
     rows = []
-    for a_set, said, variant, image in tqdm(
+    for a_set, said, variant, image in Bar(
         jobs, desc="evaluating", unit="image", leave=False, disable=not shown
     ):
         whole = whole_draw(variant, image, protocol.seed)

@@ -100,6 +100,7 @@ class Protocol:
         Raises:
             ValueError: for a strength that can't be.
         """
+        task = task.measured
         for name in STRENGTHS:
             values = getattr(self, name)
             if values is not None:

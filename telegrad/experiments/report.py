@@ -280,8 +280,7 @@ def _commands(root: Path, setting: Setting) -> str:
 def command(options: Mapping[str, Any]) -> str:
     """The command that makes a run with these options; data lie in DATA, results in results."""
     left_out = {"telegrad", "output.directory", "output.overwrite", "runtime.cache_dir"}
-    defaults = defaults_of(options) | {"data": "telegrad.data.Photographs"}
-    defaults |= {"optimizer": "torch.optim.Adam", "strategy": "telegrad.schedules.Single"}
+    defaults = defaults_of(options)
     words = ["telegrad", "train", _class_name("task", options["task"])]
     for name, value in options.items():
         as_by_default = name in defaults and value == defaults[name]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from telegrad.bars import Bar
 from telegrad.data.stream import CropStream
 from telegrad.diagnostics import LevelStatistics, level_statistics
 from telegrad.runs.build import (
@@ -19,6 +20,7 @@ from telegrad.runs.build import (
 )
 from telegrad.runs.config import Config
 from telegrad.schedules import Multiscale
+from telegrad.tasks import Draw
 from telegrad.training.draws import PROBE, draw_shell, rules_of, seed_of
 
 
@@ -29,6 +31,7 @@ def diagnose(
     budget: float = 16.0,
     device: Device = "cpu",
     seed: int = 0,
+    shown: bool = False,
 ) -> LevelStatistics:
     """Statistics of the gradient in training: on training images, with the network in `train` mode.
 
@@ -42,6 +45,7 @@ def diagnose(
         budget: work units of a step.
         device: of network and draws.
         seed: of draws, dropout and confidence intervals.
+        shown: whether there is a bar of progress.
 
     Raises:
         ValueError, OSError: for bad input.
@@ -56,10 +60,16 @@ def diagnose(
     own = stream.take([draws] * (grids.levels - 1) + [0])
     was_training = network.training
     network.to(device).train()
+    bar = Bar(desc="measuring", unit=" gradients", disable=not shown, leave=False)
+
+    def losses(draw: Draw) -> Tensor:
+        bar.update()
+        return objective.losses(network, draw)
+
     try:
         draws_on_finest = draw_shell(device, objective.task, finest, noise)
         return level_statistics(
-            lambda draw: objective.losses(network, draw),
+            losses,
             draws_on_finest,
             grids,
             network.parameters(),
@@ -69,6 +79,7 @@ def diagnose(
             seed=seed,
         )
     finally:
+        bar.close()
         network.train(was_training)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from telegrad.bars import Bar
 from telegrad.data.image_content import Frame
 from telegrad.data.image_folder import checked, list_images, make_output
 from telegrad.data.image_reading import read_image
@@ -131,7 +131,7 @@ def restore_files(
     written: list[Path] = []
     failed: list[str] = []
     pairs = zip(files, targets, strict=True)
-    for file, target in tqdm(pairs, "restoring", len(files), unit="image", disable=len(files) == 1):
+    for file, target in Bar(pairs, "restoring", len(files), unit="image", disable=len(files) == 1):
         try:
             content = read_image(file, max_pixels)
         except OSError as error:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import Self
 
 
 class RestorationNetwork(nn.Module):
     """A network called as `network(images, times)`, or as `network(images)`.
+
+    It can be kept in a folder as the Hugging Face hub keeps networks, by `save_pretrained` and
+    `from_pretrained`; these need `telegrad[hub]`.
 
     Attributes:
         divisor: the heights and widths of images must be multiples of it.
@@ -22,6 +29,41 @@ class RestorationNetwork(nn.Module):
     divisor: int = 1
     smallest: int = 1
     local: bool = True
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Self:
+        network: Self = super().__new__(cls)
+        given = inspect.signature(cls).bind_partial(*arguments, **named).arguments
+        network.__dict__["_arguments"] = dict(given)
+        return network
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes the constructor's arguments and the weights into a folder, which is made.
+
+        Raises:
+            FileExistsError: if there is a network already.
+            ValueError: if huggingface_hub is not installed.
+        """
+        from telegrad.networks.hub import save_network
+
+        save_network(self, self.__dict__["_arguments"], folder)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **options: Any) -> Self:
+        """The network that `save_pretrained` wrote, or that a repository holds, for evaluation.
+
+        Args:
+            name: of the folder, or of a repository on the hub.
+            options: see `hub.load_network`.
+
+        Raises:
+            ValueError: if huggingface_hub is not installed.
+            OSError: if there is no such folder or repository.
+        """
+        from telegrad.networks.hub import load_network
+
+        found = load_network(cls, name, **options)
+        assert isinstance(found, cls)
+        return found
 
 
 def check_call(network: nn.Module, weight: Tensor, x: Tensor, t: Tensor | None) -> None:

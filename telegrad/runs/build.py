@@ -8,11 +8,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 from torch.distributed import is_torchelastic_launched
 
@@ -26,6 +24,7 @@ from telegrad.networks import accept, check_network
 from telegrad.networks.zoo import is_of_zoo, own_images
 from telegrad.records import NoRecords, Records
 from telegrad.runs.config import Config
+from telegrad.runs.fabric import lightning_fabric
 from telegrad.runs.magnitude import check_magnitude
 from telegrad.runs.network import needs_for, network_arguments
 from telegrad.runs.pairing import check_pairs
@@ -36,6 +35,9 @@ from telegrad.training.draws import NETWORK, seed_of
 from telegrad.training.sets import SetsValidation
 from telegrad.training.state import Progress
 from telegrad.training.validation import Validation
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 SMALL = 256
 """Height and width, in pixels, of images that a network is tried on before others are read."""
@@ -245,7 +247,7 @@ def build_validation(
     config: Config, objective: Objective, images: Sequence[NamedImage], device: Device
 ) -> Validation:
     """Crops to validate on, the same for every number of levels; of many images, some."""
-    size, number = config.build_data().crop, config.validation.images
+    size, number = config.build_data().crop, config.crops
     grids = GridHierarchy((size, size), levels=1)
     step = max(len(images) // number, 1)
     pyramid = pyramid_of(config, images[::step], grids, objective.task)
@@ -322,12 +324,13 @@ def build_fabric(config: Config) -> Fabric:
             f"processes=1."
         )
     _check_divisible(schedule, nodes * processes)
+    library = lightning_fabric()
     try:
-        fabric = Fabric(
+        fabric: Fabric = library.Fabric(
             accelerator=accelerator,
             devices=[int(index)] if index else processes,
             num_nodes=nodes,
-            strategy=DDPStrategy(broadcast_buffers=False) if several else "auto",
+            strategy=library.strategies.DDPStrategy(broadcast_buffers=False) if several else "auto",
             precision=runtime.precision,
         )
     except Exception as error:  # each accelerator raises a kind of its own

@@ -42,7 +42,11 @@ LENGTHS = ("strategy.steps", "strategy.work_units", "strategy.budget")
 DIRECT = ("task", "strategy", "data", *(part for part in SETTINGS if part != "init"))
 """Parts whose options may stand without the part's name, where no other part has the same."""
 
-_DEFAULTS = {"task": "Denoising", "data": "Photographs", "strategy": "Single"}
+DEFAULT_TASK = "Denoising"
+
+OF_STEPS = "Single"
+"""The strategy of a run whose length is given in optimizer steps, where none is named: ordinary
+training, which others are compared with at equal work or time rather than at equal steps."""
 
 
 def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> Config:
@@ -76,6 +80,8 @@ def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -
         elif what is None:
             continue
         elif base.get(kind) is None or (kind in options and base[kind].factory is not what):
+            if kind == "strategy" and kind not in options:
+                own = _with_length(own, options, base)
             parts[kind] = Component.of(kind, what, **own)
         else:
             kept = dict(base[kind].init_args)
@@ -193,12 +199,29 @@ def _chosen(kind: str, options: Mapping[str, Any], base: Mapping[str, Any]) -> A
         return resolve(kind, what, functions=True) if isinstance(what, str) else what
     if base.get(kind) is not None:
         return base[kind].factory
-    if kind in ("network", "optimizer"):
-        own = options.get("task")
-        task: Any = own if _is_whole("task", own) else _chosen("task", options, base)
-        task = task.factory if isinstance(task, Component) else task
-        return resolve(kind, getattr(task, f"default_{kind}"), functions=False)
-    return resolve(kind, _DEFAULTS[kind], functions=False) if kind in _DEFAULTS else None
+    if kind == "task":
+        return resolve(kind, DEFAULT_TASK, functions=False)
+    if kind == "loss":
+        return None
+    if kind == "strategy" and {"steps", "strategy.steps"} & options.keys():
+        return resolve(kind, OF_STEPS, functions=False)
+    return resolve(kind, getattr(_task(options, base), f"default_{kind}"), functions=False)
+
+
+def _task(options: Mapping[str, Any], base: Mapping[str, Any]) -> Any:
+    """The class of the task."""
+    own = options.get("task")
+    task = own if _is_whole("task", own) else _chosen("task", options, base)
+    return task.factory if isinstance(task, Component) else task
+
+
+def _with_length(
+    own: Mapping[str, Any], options: Mapping[str, Any], base: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments of a strategy that nobody named; the task's budget if they say no length."""
+    budget = _task(options, base).default_budget
+    said = any(f"strategy.{name}" in LENGTHS for name in own)
+    return dict(own) if said or budget is None else {**own, "budget": budget}
 
 
 def _expanded_data(options: Mapping[str, Any]) -> dict[str, Any]:

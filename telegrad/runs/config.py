@@ -19,6 +19,9 @@ from telegrad.tasks import Task
 
 MOST_SEED = 2**63 - 1
 
+CROPS = 64
+"""To validate on, where nothing is said."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -36,11 +39,11 @@ class Config:
     Attributes:
         task: what is undone.
         network: that undoes it; the task's own if not given.
-        data: images to train on and to validate on.
+        data: images to train on and to validate on; the task's own if not given.
         loss: of a restored image; the task's own if not given.
         optimizer: and its arguments, the task's own if not given; its `lr` is the highest learning
             rate, the strategy's own if not given.
-        strategy: which levels, how many samples on each, for how long.
+        strategy: which levels, how many samples on each, for how long; the task's own if not given.
         init: weights to start from; random ones if not given.
         update: clipping and accumulation of gradients.
         validation: when, on how many images.
@@ -54,10 +57,10 @@ class Config:
 
     task: Any = "Denoising"
     network: Any = None
-    data: Any = "Photographs"
+    data: Any = None
     loss: Any = None
     optimizer: Any = None
-    strategy: Any = "Single"
+    strategy: Any = None
     init: Init = field(default_factory=Init)
     update: Update = field(default_factory=Update)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
@@ -70,9 +73,9 @@ class Config:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, Component.of(name, getattr(self, name)))
         task = self.build_task()
-        for name, own in (("network", task.default_network), ("optimizer", task.default_optimizer)):
+        for name in ("network", "optimizer", "data", "strategy"):
             if getattr(self, name) is None:
-                object.__setattr__(self, name, Component.of(name, own))
+                object.__setattr__(self, name, default_of(name, task))
         network_arguments(self.network, task)
         for name, kind in SETTINGS.items():
             if not isinstance(getattr(self, name), kind):
@@ -127,8 +130,13 @@ class Config:
 
     @property
     def validations(self) -> int:
-        """How many."""
+        """How many; in a budget of time there may be fewer, see `Pace`."""
         return self.validation.times or self.build_strategy().default_validations
+
+    @property
+    def crops(self) -> int:
+        """How many are validated on; in a budget of time there may be fewer, see `Pace`."""
+        return self.validation.images or CROPS
 
     @property
     def ema(self) -> float | None:
@@ -173,6 +181,13 @@ class Config:
             if name in parts:
                 parts[name] = kind(**parts[name])
         return cls(**parts, **instead)
+
+
+def default_of(kind: str, task: Task) -> Component:
+    """A part of a run as the task has it where nothing is said."""
+    length = {"budget": task.default_budget} if task.default_budget is not None else {}
+    own = length if kind == "strategy" else {}
+    return Component.of(kind, getattr(task, f"default_{kind}"), **own)
 
 
 def parts_from_file(content: Mapping[str, Any]) -> dict[str, Any]:

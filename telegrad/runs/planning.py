@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from telegrad.runs.config import Config
 from telegrad.runs.running import prepare
+from telegrad.runs.timing import Timing
 from telegrad.schedules.schedule import Schedule
 from telegrad.training.forecast import Forecast
-from telegrad.training.timing import peak_memory, seconds_per_step, seconds_per_validation
+from telegrad.training.timing import peak_memory
 
 
 @dataclass(frozen=True, repr=False)
@@ -68,12 +69,10 @@ def plan(config: Config, rounds: int = 6) -> Plan:
         MemoryError: if a stage needs more memory than there is; names level and batch size.
     """
     prepared = prepare(config)
-    fabric, state, validation = prepared.fabric, prepared.state, prepared.validation
-    of_steps = seconds_per_step(fabric, state, prepared.objective, rounds)
-    of_validation = seconds_per_validation(validation, state.evaluated, rounds)
-    sets = prepared.sets
-    of_sets = 0.0 if sets is None else sets.seconds(state.evaluated)
-    if sets is not None and sets.every is not None:
-        of_validation += of_sets / sets.every
-    expected = Forecast.of(state.schedule, of_steps, of_validation, config.validations)
-    return Plan(state.schedule, expected, peak_memory(fabric.device), of_sets)
+    fabric, state, sets = prepared.fabric, prepared.state, prepared.sets
+    timing = prepared.timing or Timing.of(
+        fabric, state, prepared.objective, prepared.validation, sets, rounds
+    )
+    images = prepared.validation.images
+    expected = timing.forecast(state.schedule, prepared.validations, images)
+    return Plan(state.schedule, expected, peak_memory(fabric.device), timing.sets)

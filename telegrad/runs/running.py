@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from telegrad.data.image_folder import make_output
@@ -21,23 +21,22 @@ from telegrad.runs import build
 from telegrad.runs.config import Config
 from telegrad.runs.initial_weights import start_from
 from telegrad.runs.inputs import inputs_of, read_inputs
-from telegrad.runs.picture import save_comparison
 from telegrad.runs.processes import is_first_process
 from telegrad.runs.resume import changed_inputs, lengthened, stopped_run
+from telegrad.runs.timing import Timing, within_time
 from telegrad.schedules import Schedule, Stage
 from telegrad.tasks import Objective
 from telegrad.training.checkpoint import read_checkpoint
-from telegrad.training.forecast import progress_bar
+from telegrad.training.forecast import Forecast, progress_bar
+from telegrad.training.interruptions import Interrupted
 from telegrad.training.loop import train
 from telegrad.training.sets import SetsValidation
 from telegrad.training.state import Progress, TrainingState, moving_average
-from telegrad.training.timing import (
-    forecast,
-    peak_memory,
-    seconds_per_step,
-    seconds_per_validation,
-)
+from telegrad.training.timing import forecast, peak_memory
 from telegrad.training.validation import Quality, Validation
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,8 @@ class Prepared:
         inputs: names and digests of images, source and initial weights.
         notes: what a user should know of what it begins with.
         events: what the run begins its records with.
+        timing: what steps and validations take, where that was measured; all processes have the
+            first one's.
     """
 
     config: Config
@@ -84,6 +85,23 @@ class Prepared:
     inputs: dict[str, Any]
     notes: tuple[str, ...]
     events: list[str]
+    timing: Timing | None
+
+    @property
+    def validations(self) -> int:
+        """How many there are."""
+        pace = self.state.pace
+        return self.config.validations if pace is None else pace.validations
+
+    def forecast(self) -> Forecast | None:
+        """Seconds of the run; None where timing would cost too much."""
+        if self.timing is not None:
+            images = self.validation.images
+            return self.timing.forecast(self.state.schedule, self.validations, images)
+        return forecast(
+            *(self.fabric, self.state, self.objective, self.validation),
+            *(self.validations, self.sets),
+        )
 
 
 def run(config: Config, *, resume: bool = False, accept_changes: bool = False) -> Report:
@@ -135,14 +153,15 @@ def carry_on(prepared: Prepared, *, resume: bool) -> Report:
         fabric.print(f"Note: {note}.")
         records.event(note)
     fabric.print(state.schedule)
-    validations, done = config.validations, state.progress.work_units
+    done = state.progress.work_units
     with records:
-        expected = forecast(
-            fabric, state, objective, prepared.validation, validations, prepared.sets
-        )
+        expected = prepared.forecast()
         estimated = None if expected is None else expected.seconds_left(done, 0.0, done)
         started = time.perf_counter()
-        with progress_bar(state.schedule, done, first, expected) as bar:
+        with (
+            progress_bar(state.schedule, done, first, expected) as bar,
+            leaving(prepared if first else None),
+        ):
             train(
                 fabric,
                 state,
@@ -150,7 +169,7 @@ def carry_on(prepared: Prepared, *, resume: bool) -> Report:
                 prepared.validation,
                 records,
                 bar,
-                validations=validations,
+                validations=prepared.validations,
                 sets=prepared.sets,
                 skips=config.runtime.skip_updates,
                 save_every=config.runtime.save_every,
@@ -203,6 +222,7 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         compile_every_shape(network)
     model, optimizer = fabric.setup(network, optimizer)
     strategy, schedule = config.build_strategy(), build.build_schedule(config)
+    timing = None
     state = TrainingState(
         *(model, optimizer, learning_rate, schedule, stream, Progress()),
         average=average,
@@ -221,13 +241,30 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         where = f"device {config.runtime.device}", f"{fabric.world_size} processes"
         events.append("; ".join([after, *changes, *other, *where]))
     elif strategy.time_limit is not None:
-        state.schedule = within_time(config, fabric, state, objective, validation, sets)
+        timing = Timing.of(fabric, state, objective, validation, sets)
+        timing = fabric.broadcast(timing)
+        state.pace, state.schedule = within_time(config, state.schedule, timing)
+    if state.pace is not None:
+        again = replace(state.pace, validations=config.validation.times or state.pace.validations)
+        state.pace, validation = again, validation.first(again.images)
     notes = (
         *(start.notes if start else ()), *source.notes, *mixing_notes(network, state.schedule)
     )  # fmt: skip
     return Prepared(
-        *(config, network, fabric, objective, state, validation, sets, inputs, notes, events)
+        *(config, network, fabric, objective, state, validation, sets, inputs, notes, events),
+        timing,
     )
+
+
+@contextmanager
+def leaving(prepared: Prepared | None) -> Iterator[None]:
+    """Draws a picture of the best model until now, if a run is stopped that has one."""
+    try:
+        yield
+    except Interrupted:
+        if prepared is not None and prepared.config.directory.best.exists():
+            draw(prepared)
+        raise
 
 
 def mixing_notes(network: nn.Module, schedule: Schedule) -> list[str]:
@@ -251,39 +288,6 @@ def loss_of_best(config: Config, network: nn.Module, validation: Validation) -> 
     return loss
 
 
-def within_time(
-    config: Config,
-    fabric: Fabric,
-    state: TrainingState,
-    objective: Objective,
-    validation: Validation,
-    sets: SetsValidation | None = None,
-) -> Schedule:
-    """The state's schedule in the budget's seconds, by timing a few steps of every stage.
-
-    All processes follow the first one's clock.
-    """
-    strategy = config.build_strategy()
-    seconds = strategy.time_limit
-    assert seconds is not None
-    of_steps = seconds_per_step(fabric, state, objective, rounds=4)
-    one = seconds_per_validation(validation, state.evaluated)
-    validating = one * (config.validations + len(of_steps))
-    of_sets = ""
-    if sets is not None:
-        measuring = sets.times(config.validations) * sets.seconds(state.evaluated)
-        validating += measuring
-        of_sets = f" (whole images {measuring:.2g} s: --validation.sets, --validation.sets_every)"
-    if validating > seconds / 2:
-        raise ValueError(
-            f"budget={strategy.budget}: its {config.validations} validations alone take "
-            f"{validating:.2g} s{of_sets}, more than half of it; use fewer validations "
-            f"(--validation.times) or images (--validation.images), or a larger budget."
-        )
-    schedule = state.schedule.with_seconds(seconds - validating, of_steps, strategy.stage_shares)
-    return fabric.broadcast(schedule)
-
-
 def compile_every_shape(network: nn.Module) -> None:
     """Compiles the network in place, anew for each level and batch size in use."""
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 256)
@@ -294,10 +298,7 @@ def _report(prepared: Prepared, wall_seconds: float, estimated: float | None) ->
     """Measures the best model, and draws a picture of what it does."""
     config, network, validation = prepared.config, prepared.network, prepared.validation
     files = config.directory
-    network.load_state_dict(read_checkpoint(files.best)["model_state_dict"])
-    examples = validation.examples(network, number=min(4, config.validation.images))
-    columns = dict(zip(("corrupted", "restored", "clean"), examples, strict=True))
-    save_comparison(files.picture, columns, title=config.name)
+    draw(prepared)
     return Report(
         progress=prepared.state.progress,
         corrupted=validation.corrupted(),
@@ -308,3 +309,15 @@ def _report(prepared: Prepared, wall_seconds: float, estimated: float | None) ->
         estimated_seconds=estimated,
         peak_memory=peak_memory(prepared.fabric.device),
     )
+
+
+def draw(prepared: Prepared) -> None:
+    """The picture of what the best model does; the network has its weights then."""
+    from telegrad.runs.picture import save_comparison  # loads what draws, once it is needed
+
+    config, network, validation = prepared.config, prepared.network, prepared.validation
+    files = config.directory
+    network.load_state_dict(read_checkpoint(files.best)["model_state_dict"])
+    examples = validation.examples(network, number=min(4, validation.images))
+    columns = dict(zip(("corrupted", "restored", "clean"), examples, strict=True))
+    save_comparison(files.picture, columns, title=config.name)

@@ -35,11 +35,14 @@ class ValidationSettings:
 
     times: int | None = option(
         None,
-        "how often, evenly spread over the work; else as the strategy likes it",
+        "how often, evenly spread over the work; else as the strategy likes it, or less often in a "
+        "short time",
         least=1,
         most=10**6,
     )
-    images: int = option(64, "crops to validate on", least=1, most=10**5)
+    images: int | None = option(
+        None, "crops to validate on; else 64, or fewer in a short time", least=1, most=10**5
+    )
     sets: list[str] | None = option(
         None,
         "folders of whole images that the best model is also measured on at the end, as by "

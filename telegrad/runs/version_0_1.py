@@ -18,7 +18,7 @@ CLASSES = {
         "srnet": "telegrad.networks.SRNet",
     },
     "data": {
-        "photographs": "telegrad.data.Photographs",
+        "photographs": "telegrad.data.EightPhotographs",
         "folder": "telegrad.data.Folder",
         "cifar10": "telegrad.data.CIFAR10",
         "stl10": "telegrad.data.STL10",

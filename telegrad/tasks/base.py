@@ -63,7 +63,9 @@ class Task(ABC):
         scale: how many times larger a restored image is than the one given to `prepare`, a side.
         enlarges: how many times larger a network's output is than what it is given, a side.
         channels: of images, 3 for RGB and 1 for grey.
-        default_network, default_optimizer: short names, where none are said.
+        default_network, default_optimizer, default_data, default_strategy: short names, where none
+            are said.
+        default_budget: of that strategy, where no length is said; None if it has its own length.
         default_ema: decay of the average of weights that is validated; None for no average.
     """
 
@@ -80,6 +82,9 @@ class Task(ABC):
     default_optimizer: ClassVar[str] = "AdamW"
     default_ema: ClassVar[float | None] = 0.999
     default_network: ClassVar[str] = "GatedUNet"
+    default_data: ClassVar[str] = "Photographs"
+    default_strategy: ClassVar[str] = "Auto"
+    default_budget: ClassVar[str | None] = "3min"
 
     restriction: ImageRule = option(
         "averaging",
@@ -182,6 +187,11 @@ class Task(ABC):
 
     def at_size(self, finest: tuple[int, int]) -> Task:
         """The task with its lengths meant on a finest level of (height, width) pixels."""
+        return self
+
+    @property
+    def measured(self) -> Task:
+        """The task as an evaluation of whole images poses it, where papers have their own way."""
         return self
 
     def for_patches(self) -> Task:

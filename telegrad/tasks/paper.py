@@ -28,6 +28,9 @@ class PaperTask(Task):
     default_network: ClassVar[str] = "UNet"
     default_optimizer: ClassVar[str] = "Adam"
     default_ema: ClassVar[float | None] = None
+    default_data: ClassVar[str] = "EightPhotographs"
+    default_strategy: ClassVar[str] = "Single"
+    default_budget: ClassVar[str | None] = None
 
     @property
     def default_loss(self) -> Loss:

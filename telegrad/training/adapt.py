@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 
 from telegrad.data.stream import CropStream
 from telegrad.diagnostics import LevelStatistics, level_statistics
@@ -15,6 +15,9 @@ from telegrad.schedules.adaptation import best_allocation_of
 from telegrad.tasks import Objective
 from telegrad.training.draws import PROBE, draw_shell, rules_of, seed_of
 from telegrad.training.state import TrainingState
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def adapt(fabric: Fabric, state: TrainingState, objective: Objective, records: Records) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 
 from telegrad.data.pyramid import Crops, resized
 from telegrad.mge.batches import map_fields
@@ -16,6 +15,9 @@ from telegrad.mge.shells import Shells
 from telegrad.tasks import Draw, Task
 from telegrad.training.state import TrainingState
 from telegrad.training.turns import turned
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 NOISE, NETWORK, PROBE = 2, 3, 4  # the streams of one seed: 0 and 1 are the crops' (see CropStream)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from telegrad.bars import Bar
 from telegrad.schedules import Schedule
 
 
@@ -98,10 +98,16 @@ class Forecast:
         return float(pace * (self.total - here))
 
 
-class ProgressBar(tqdm):
+class ProgressBar(Bar):
     """Counts work units, and says what time is left by a forecast, or else by their number."""
 
     forecast: Forecast | None = None
+    shows_quality: bool = False
+
+    def show(self, loss: float, psnr: float) -> None:
+        """The quality of images that were validated on, beside the bar."""
+        self.shows_quality = True
+        self.set_postfix_str(f"loss {loss:.3g}, PSNR {psnr:.2f} dB", refresh=False)
 
     def follow(self, schedule: Schedule) -> None:
         """To a schedule whose stages have changed in length."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from telegrad.mge.estimator import Estimate, multiscale_backward
 from telegrad.tasks import Draw, Objective
 from telegrad.training.draws import draw_shells, rules_of
 from telegrad.training.state import TrainingState
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def gradient(fabric: Fabric, state: TrainingState, objective: Objective) -> Estimate:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import time
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from telegrad.evaluation.results import means
 from telegrad.mge.estimator import Estimate
 from telegrad.records import Records
+from telegrad.schedules import is_schedule_free
 from telegrad.tasks import Objective
 from telegrad.training.adapt import adapt
 from telegrad.training.checkpoint import save_best, write_state
@@ -22,8 +23,17 @@ from telegrad.training.sets import SetsValidation
 from telegrad.training.state import TrainingState
 from telegrad.training.validation import Validation
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 EXAMPLES = 4
 """Images that trackers show of a validation."""
+
+FIRST_LOOK = 20.0
+"""Seconds after which the bar shows the quality of a few images, if there was no validation yet."""
+
+LOOKED_AT = 8
+"""Images of that look."""
 
 
 def train(
@@ -60,6 +70,7 @@ def train(
         Interrupted: by Ctrl-C or SIGTERM, after the step is finished and the state saved.
     """
     progress, saved = state.progress, time.perf_counter()
+    looks_at = saved + FIRST_LOOK
     validate_after = validation_steps(state.schedule, validations)
     state.train()
     with Interruptions() as interruptions:
@@ -78,6 +89,8 @@ def train(
                 if adapt(fabric, state, objective, records) or ended:
                     validate_after = validation_steps(state.schedule, validations)
                     bar.follow(state.schedule)
+            if not bar.shows_quality and time.perf_counter() > looks_at:
+                look(fabric, state, validation, bar)
             asked = agreed(fabric, interruptions.asked)
             due = time.perf_counter() - saved > save_every
             if (validates or due or asked) and fabric.is_global_zero:
@@ -154,7 +167,7 @@ def validate(
         examples = validation.examples(state.evaluated, number)
         columns = dict(zip(("corrupted", "restored", "clean"), examples, strict=True))
         records.trackers.pictures(progress.iteration, columns)
-    bar.set_postfix_str(f"loss {quality.loss:.3g}, PSNR {quality.mean_psnr:.2f} dB", refresh=False)
+    bar.show(quality.loss, quality.mean_psnr)
     if quality.loss < progress.best_loss:
         progress.best_loss, progress.best_iteration = quality.loss, progress.iteration
         save_best(
@@ -169,6 +182,17 @@ def validate(
             configuration=records.configuration,
         )
     return float(fabric.broadcast(quality.loss))
+
+
+def look(fabric: Fabric, state: TrainingState, validation: Validation, bar: ProgressBar) -> None:
+    """Shows the quality of a few images; nothing is recorded, and the run goes on as without it.
+
+    An optimizer that averages the weights itself is left alone: putting them back would round.
+    """
+    bar.shows_quality = True
+    if fabric.is_global_zero and not is_schedule_free(state.optimizer):
+        quality = validation.first(LOOKED_AT).evaluate(state.evaluated)
+        bar.show(quality.loss, quality.mean_psnr)
 
 
 def measure_sets(

@@ -9,12 +9,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
-from telegrad.mge import batches
 from telegrad.records import NoRecords, RunDirectory
 from telegrad.tasks import Objective
 from telegrad.training.forecast import Forecast
@@ -23,6 +22,9 @@ from telegrad.training.sets import SetsValidation
 from telegrad.training.state import TrainingState
 from telegrad.training.validation import Validation
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 try:
     import resource
 except ModuleNotFoundError:  # Windows
@@ -30,6 +32,9 @@ except ModuleNotFoundError:  # Windows
 
 SHARE = 0.01
 """What timing may cost, of the work whose seconds it estimates."""
+
+TIMED_IMAGES = 8
+"""Of a validation, by which its seconds are estimated."""
 
 MOST_ROUNDS = 6
 """Steps of each stage that are enough."""
@@ -89,11 +94,10 @@ def seconds_per_step(
 
 
 def seconds_per_validation(validation: Validation, network: nn.Module, rounds: int = 3) -> float:
-    """Seconds of one validation, from its first batch of images."""
-    first = copy.copy(validation)
-    first.draw = batches.rows(validation.draw, 0, validation.batch_size)
-    images, of_first = len(validation.draw["clean"]), len(first.draw["clean"])
-    return median_seconds(lambda: first.evaluate(network), rounds) * images / of_first
+    """Seconds of one validation, from its first images."""
+    first = validation.first(TIMED_IMAGES)
+    images = validation.images / first.images
+    return median_seconds(lambda: first.evaluate(network), rounds) * images
 
 
 def peak_memory(device: torch.device) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -58,18 +59,26 @@ class Quality:
 
 def quality_of(objective: Objective, restored: Tensor, clean: Tensor) -> Quality:
     """Quality of restored images (n, c, h, w), beside the clean ones."""
-    from torchmetrics.functional.image import peak_signal_noise_ratio
-
     low, high = objective.task.value_range
     written, width = restored.clamp(low, high), high - low
-    psnr = peak_signal_noise_ratio(
-        written, clean, data_range=width, dim=(1, 2, 3), reduction="none"
-    )
+    psnr = psnr_of(written, clean, width)
     large = min(clean.shape[-2:]) >= SMALLEST
     ssim = similarity(written, clean, width) if large else torch.full_like(psnr, float("nan"))
     mse = (restored - clean).square().mean((1, 2, 3))
     loss = objective.losses_of(restored, clean).mean().item()
     return Quality(loss, mse.cpu(), psnr.cpu(), ssim.cpu())
+
+
+def psnr_of(written: Tensor, clean: Tensor, data_range: float) -> Tensor:
+    """(n,) peak signal-to-noise ratios in dB of images (n, c, h, w), rounded as torchmetrics does.
+
+    >>> clean = torch.zeros(1, 3, 8, 8)
+    >>> psnr_of(clean + 0.1, clean, 1.0)
+    tensor([20.])
+    """
+    errors = (written - clean).square().sum((1, 2, 3)) / clean[0].numel()
+    width = torch.tensor(data_range, device=clean.device)
+    return (2 * torch.log(width) - torch.log(errors)) * (10 / torch.log(torch.tensor(10.0)))
 
 
 class Validation:
@@ -89,6 +98,17 @@ class Validation:
         self.objective = objective
         self.draw: Draw = objective.task.draw(**images, generator=generator)
         self.batch_size = batch_size
+
+    @property
+    def images(self) -> int:
+        """How many there are."""
+        return len(self.draw["clean"])
+
+    def first(self, number: int) -> Validation:
+        """On so many of the images, each with the draw that it has here."""
+        fewer = copy.copy(self)
+        fewer.draw = rows(self.draw, 0, number)
+        return fewer
 
     def evaluate(self, network: nn.Module) -> Quality:
         """Quality of the restored images; the network is left in the mode it was in."""

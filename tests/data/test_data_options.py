@@ -15,6 +15,7 @@ from telegrad.data import (
     STL10,
     CelebA,
     Data,
+    EightPhotographs,
     Folder,
     NamedImage,
     Pairs,
@@ -28,7 +29,7 @@ from telegrad.data.stream import CropStream
 from telegrad.mge.grids import GridHierarchy
 from telegrad.options import NEEDED, meanings, option
 
-EVERY = (CIFAR10, STL10, CelebA, Folder, Pairs, Photographs, Urban100)
+EVERY = (CIFAR10, STL10, CelebA, EightPhotographs, Folder, Pairs, Photographs, Urban100)
 NEEDS = {Folder: {"path": "photos"}, Pairs: {"path": "photos", "input": "lq", "target": "gt"}}
 STORED = (CIFAR10, STL10, CelebA, Urban100)
 
@@ -50,7 +51,8 @@ def test_the_room_offers_each_dataset_by_its_name():
         and issubclass(what, Data)
         and what is not Data
     }
-    assert {kind.name for kind in EVERY} == {kind.__name__.lower() for kind in EVERY}
+    assert EightPhotographs.name == "photographs"  # as its runs were called in version 0.1
+    assert all(kind.name == kind.__name__.lower() for kind in EVERY if kind != EightPhotographs)
 
 
 def test_the_room_imports_nothing_heavy():

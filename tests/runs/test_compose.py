@@ -17,7 +17,16 @@ from telegrad.tasks import PaperDenoising
 def test_a_run_of_nothing_is_the_default():
     config = compose({})
     assert config == Config()
-    assert config.name == "denoising_s25_photographs_gatedunet_single_run1"
+    assert config.name == "denoising_s25_photographs_gatedunet_auto_run1"
+
+
+def test_what_is_not_said_is_the_task_s_own():
+    assert compose({"task": "jpeg"}).build_strategy() == Auto(budget="3min")
+    assert compose({"work_units": 50}).build_strategy() == Auto(work_units=50.0)
+    assert compose({"steps": 50}).strategy.short_name == "Single"
+    paper = compose({"task": "paper_denoising"})
+    assert (paper.strategy.short_name, paper.data.short_name) == ("Single", "EightPhotographs")
+    assert Config(task="PaperDenoising") == paper
 
 
 def test_everyday_options_are_short():
@@ -110,7 +119,7 @@ def test_a_file_and_options_over_it():
 
 
 def test_one_length_takes_another_s_place():
-    base = parts_from_file(compose({"work_units": 300}).to_dict())
+    base = parts_from_file(compose({"strategy": "Single", "work_units": 300}).to_dict())
     assert compose({"steps": 7}, base).build_strategy().steps == 7
 
 

@@ -15,16 +15,15 @@ from telegrad.runs.planning import plan
 from telegrad.runs.running import run
 from telegrad.training.forecast import Forecast, validation_steps
 
-planning, runs = sys.modules["telegrad.runs.planning"], sys.modules["telegrad.runs.running"]
+runs, timing = sys.modules["telegrad.runs.running"], sys.modules["telegrad.runs.timing"]
 STEP_SECONDS, VALIDATION_SECONDS = [0.5, 0.25], 2.0
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """Steps and validations take what is said here."""
-    for module in (planning, runs):
-        monkeypatch.setattr(module, "seconds_per_step", lambda *_, **__: STEP_SECONDS)
-        monkeypatch.setattr(module, "seconds_per_validation", lambda *_: VALIDATION_SECONDS)
+    monkeypatch.setattr(timing, "seconds_per_step", lambda *_, **__: STEP_SECONDS)
+    monkeypatch.setattr(timing, "seconds_per_validation", lambda *_: VALIDATION_SECONDS)
 
 
 def test_a_plan_is_the_schedule_with_its_seconds_and_memory(clock, tmp_path):

@@ -89,3 +89,34 @@ def test_pixels_become_images_in_color_or_grey():
     torch.testing.assert_close(
         Denoising(color="grey").images(same)["clean"], torch.full((1, 1, 2, 2), 0.2)
     )
+
+
+def test_grain_is_shared_between_neighbours_and_keeps_the_strength_on_every_level(generator):
+    task = Denoising(sigma=25, grain=1.0)
+    draw = task.draw(torch.full((32, 3, 64, 64), 0.5), generator)
+    for _ in range(3):
+        noise = task.observe(draw) - draw["clean"]
+        assert 255 * noise.std().item() == pytest.approx(25, rel=0.03)
+        shared = (noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean()
+        assert shared.item() == pytest.approx(math.exp(-1 / 4), abs=0.03)  # exp(−d²/4g²), d = g = 1
+        of_colors = (noise[:, 0] * noise[:, 2]).mean() / noise.square().mean()
+        assert of_colors.item() == pytest.approx(math.exp(-1 / 4), abs=0.03)
+        draw = restrict(draw, task.rules)
+
+
+def test_without_grain_noise_is_white_and_a_paper_measures_it_so(generator):
+    task = Denoising(sigma=25, grain="0..1.5")
+    assert task.name == "denoising_s25_g0-1.5"
+    assert task.measured == Denoising(sigma=25)
+    draw = task.draw(torch.zeros(400, 1, 2, 2), generator)
+    assert draw["grain"].min() >= 0 and draw["grain"].max() <= 1.5
+    draw["grain"] = torch.zeros(400)
+    torch.testing.assert_close(
+        task.observe(draw), draw["sigma"][:, None, None, None] * draw["noise"]
+    )
+
+
+@pytest.mark.parametrize("grain", [-1, 6, "2..1", "a", None])
+def test_another_grain_is_refused_when_the_task_is_made(grain):
+    with pytest.raises(ValueError, match="grain"):
+        Denoising(grain=grain)

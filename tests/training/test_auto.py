@@ -33,14 +33,16 @@ def test_a_run_with_a_budget_of_time_is_as_long_as_its_steps_took_when_timed(tmp
     def step_seconds(fabric, state, task, rounds):
         return [0.5, 0.25]
 
-    runs = import_module("telegrad.runs.running")
-    monkeypatch.setattr(runs, "seconds_per_step", step_seconds)
-    monkeypatch.setattr(runs, "seconds_per_validation", lambda *_: 1.0)
+    timing = import_module("telegrad.runs.timing")
+    monkeypatch.setattr(timing, "seconds_per_step", step_seconds)
+    monkeypatch.setattr(timing, "seconds_per_validation", lambda *_: 1.0)
     timed = recipe(tmp_path, strategy="auto", work_units=None, budget="20s", validations=4)
     report = run(timed)
-    # 20 s less 4 validations and one at the end of each stage; 4 steps on level 0 for one on level 1
-    parts = 14 / (4 * 0.5 + 0.25)
-    assert report.progress.iteration == round(4 * parts) + round(parts)
+    # 20 s less 4 validations, the last at the end, and one between the stages; 4 steps on level 0
+    # for one on level 1
+    assert report.progress.iteration == pytest.approx(5 * 15 / (4 * 0.5 + 0.25), abs=1)
+    assert report.progress.validations == 5
+    assert report.estimated_seconds == pytest.approx(20, abs=0.25)
     assert run(timed, resume=True).progress == report.progress
     with pytest.raises(ValueError, match="its 20 validations alone take 22 s"):
         run(changed(timed, overwrite=True, validations=20))

@@ -1,0 +1,233 @@
+"""The same small network, trained twice for equal seconds: as people do, and by `auto`.
+
+    python benchmarks/demo.py                       # what `make demo` does: one seed, a picture
+    python benchmarks/demo.py --seeds 0 1 2 3 4     # the sentence over seeds, benchmarks/results
+
+The usual way is training on random crops of one size. The task is chosen: of those that were tried,
+it is one on which the difference is large; `docs/when-it-pays.md` has those on which it is not.
+Whole scenes that no training saw are restored: 256×256 pixels of each, corrupted piece by piece as
+crops are in training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from table import as_markdown, publish, write_csv
+from torch import Tensor
+
+from telegrad.bars import Bar
+from telegrad.data import Photographs
+from telegrad.inference import Model, load_model
+from telegrad.records import RunDirectory
+from telegrad.runs.picture import save_comparison
+
+ROOT = Path(__file__).parent.parent
+TASKS = {"inpainting": "inpainting of boxes", "denoising": "denoising, σ = 25"}
+CROP, SCENE = 128, 256
+"""Height and width, in pixels, of what is trained on, and of the scenes that are shown."""
+
+WAYS: dict[str, dict[str, object]] = {
+    "usual": {"strategy": "Single", "batch_size": 4, "decay": 0.3, "learning_rate": 1e-3},
+    "telegrad": {"strategy": "Auto", "learning_rate": 1e-3},
+}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One way, and what came of it.
+
+    Attributes:
+        model: the best one.
+        seconds: with validations.
+        curve: seconds of steps and PSNR in dB, at each validation.
+    """
+
+    model: Model
+    seconds: float
+    curve: list[tuple[float, float]]
+
+    @classmethod
+    def at(cls, files: RunDirectory) -> Trained:
+        """A finished run."""
+        with files.progress.open(newline="") as file:
+            rows = [(float(r["seconds"]), float(r["valid_psnr"])) for r in csv.DictReader(file)]
+        seconds = json.loads(files.report.read_text())["wall_seconds"]
+        return cls(load_model(files.best), seconds, rows)
+
+
+def command_of(way: str, seed: int, out: Path, o: argparse.Namespace) -> list[str]:
+    """Of one of the two ways."""
+    options = {
+        "network": o.network,
+        "network.channels": o.channels,
+        "size": CROP,
+        "budget": f"{o.seconds:g}s",
+        "device": "cpu",
+        "seed": seed,
+        "out": out,
+        **WAYS[way],
+    }
+    if way == "usual" and o.batch is not None:
+        options["batch_size"] = o.batch
+    words = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "telegrad", "train", o.task, *words]
+
+
+def trained_side_by_side(seed: int, o: argparse.Namespace) -> dict[str, Trained]:
+    """Both ways at once, each on one thread, so that what else the machine does slows down both."""
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as results, ExitStack() as stack:
+        runs = {}
+        for way in WAYS:
+            out = Path(results, way)
+            said = stack.enter_context(Path(results, f"{way}.txt").open("w+"))
+            command = command_of(way, seed, out, o)
+            runs[way] = subprocess.Popen(command, env=one_thread, stdout=said, stderr=said)
+        bar = Bar(total=round(o.seconds), desc=f"both ways, seed {seed}", unit="s", leave=False)
+        while any(run.poll() is None for run in runs.values()):
+            time.sleep(1)
+            bar.update()
+        bar.close()
+        for way, run in runs.items():
+            if run.returncode:
+                raise SystemExit(Path(results, f"{way}.txt").read_text())
+        places = {way: next(Path(results, way, "runs").iterdir()) for way in WAYS}
+        return {way: Trained.at(RunDirectory.at(place)) for way, place in places.items()}
+
+
+def scenes(model: Model, seed: int) -> tuple[Tensor, Tensor]:
+    """The four scenes to validate on, (4, 3, 256, 256) in [0, 1]: corrupted, and clean."""
+    generator = torch.Generator().manual_seed(seed)
+    task, pieces, clean = model.task, [], []
+    for image in Photographs().source().val:
+        pixels = torch.from_numpy(image.open()).permute(2, 0, 1).float() / 255
+        top, left = ((n - SCENE) // 2 for n in pixels.shape[-2:])
+        scene = pixels[:, top : top + SCENE, left : left + SCENE]
+        tiles = scene.unfold(1, CROP, CROP).unfold(2, CROP, CROP).permute(1, 2, 0, 3, 4)
+        observed = task.observe(task.draw(tiles.flatten(0, 1).contiguous(), generator))
+        k = SCENE // CROP
+        whole = observed.view(k, k, 3, CROP, CROP).permute(2, 0, 3, 1, 4).reshape(3, SCENE, SCENE)
+        pieces.append(whole)
+        clean.append(scene)
+    return torch.stack(pieces), torch.stack(clean)
+
+
+def decibels(images: Tensor, clean: Tensor) -> float:
+    """PSNR, the mean over images."""
+    errors = (images.clamp(0, 1) - clean).square().mean((1, 2, 3))
+    return float((-10 * errors.log10()).mean())
+
+
+def speed_up(usual: Trained, other: Trained) -> float | None:
+    """How many times fewer seconds the other took to the best PSNR of the usual way, on crops."""
+    best_at, best = max(usual.curve, key=lambda point: point[1])
+    reached = [seconds for seconds, psnr in other.curve if psnr >= best]
+    return best_at / reached[0] if reached else None
+
+
+def pair(seed: int, o: argparse.Namespace) -> tuple[dict[str, object], dict[str, Tensor]]:
+    """Both ways with one seed: figures, and scenes by name."""
+    made = trained_side_by_side(seed, o)
+    corrupted, clean = scenes(made["usual"].model, seed)
+    with torch.no_grad():
+        restored = {way: one.model.restored(corrupted) for way, one in made.items()}
+    columns = {
+        "corrupted": corrupted,
+        "fixed crops": restored["usual"],
+        "telegrad": restored["telegrad"],
+        "clean": clean,
+    }
+    times = speed_up(made["usual"], made["telegrad"])
+    return {
+        "seed": seed,
+        "seconds, usual": round(made["usual"].seconds, 1),
+        "seconds, telegrad": round(made["telegrad"].seconds, 1),
+        "corrupted": round(decibels(corrupted, clean), 2),
+        "usual": round(decibels(restored["usual"], clean), 2),
+        "telegrad": round(decibels(restored["telegrad"], clean), 2),
+        "times fewer seconds": None if times is None else round(times, 1),
+    }, columns
+
+
+def sentence(row: dict[str, object], o: argparse.Namespace) -> str:
+    """What it came to."""
+    times = row["times fewer seconds"]
+    to_quality = (
+        f"{times:g} times fewer seconds to the same quality"
+        if times is not None
+        else "it did not reach the quality of the usual way"
+    )
+    return (
+        f"{TASKS[o.task][0].upper()}{TASKS[o.task][1:]}: {row['telegrad']:.2f} dB against "
+        f"{row['usual']:.2f} dB in the same {o.seconds:g} s; {to_quality}."
+    )
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, default="inpainting")
+    parser.add_argument("--network", default="ResNet")
+    parser.add_argument("--channels", type=int, default=16, help="of the network")
+    parser.add_argument("--seconds", type=float, default=80.0, help="of each way")
+    parser.add_argument("--batch", type=int, help="of the usual way; else what measured best")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--picture", type=Path, default=Path("results/demo.png"))
+    parser.add_argument("--docs", action="store_true", help="the picture goes to docs/images too")
+    o = parser.parse_args(words)
+    started, rows = time.perf_counter(), []
+    for seed in o.seeds:
+        row, columns = pair(seed, o)
+        rows.append(row)
+        print(sentence(row, o), flush=True)
+        if seed == o.seeds[0]:
+            pictures = [o.picture, *([ROOT / "docs/images/demo.png"] if o.docs else [])]
+            for path in pictures:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                save_comparison(path, columns, title=sentence(row, o))
+                print(f"Picture  {path}")
+    if len(rows) > 1:
+        write_results(rows, o)
+    print(f"{time.perf_counter() - started:.0f} s in all. {sentence(rows[0], o)}")
+
+
+def write_results(rows: list[dict[str, object]], o: argparse.Namespace) -> None:
+    """The table over seeds."""
+    write_csv("demo", rows)
+
+    def middle(name: str) -> str:
+        values = [float(str(r[name])) for r in rows if r[name] is not None]
+        if not values:
+            return "–"
+        return f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
+
+    body = (
+        f"{TASKS[o.task]}; {o.network} of {o.channels} channels; crops of {CROP}×{CROP} of the "
+        f"built-in photographs; {o.seconds:g} s for each way, a tenth of it for validations, both "
+        f"at once on one thread each. The usual way: the strategy "
+        f"Single, batch {o.batch or WAYS['usual']['batch_size']}, learning rate "
+        f"{WAYS['usual']['learning_rate']:g}, falling linearly over the last 30 %. PSNR in dB, the "
+        f"mean over four scenes that no training saw, 256×256 of each. Times fewer seconds: of "
+        f"steps, until PSNR on validation crops reached the best of the usual way.\n\n"
+        f"Median (least–most) of {len(rows)} seeds: telegrad {middle('telegrad')} dB, the usual "
+        f"way {middle('usual')} dB, {middle('times fewer seconds')} times fewer seconds.\n\n"
+        + as_markdown(list(rows[0]), [["–" if v is None else v for v in r.values()] for r in rows])
+    )
+    publish("demo", "Two minutes: the demonstration over seeds", body, o.seeds)
+
+
+if __name__ == "__main__":
+    main()
