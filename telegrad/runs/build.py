@@ -131,6 +131,8 @@ def check_sizes(config: Config, network: nn.Module) -> None:
                     f"{way_out}."
                 )
             if min(height, width) < smallest:
+                if where == BETWEEN:
+                    way_out = "a larger size"
                 raise ValueError(
                     f"{name} needs levels of at least {smallest}×{smallest} pixels; {where} is "
                     f"{height}×{width}. Use {way_out}."

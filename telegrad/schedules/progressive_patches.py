@@ -108,13 +108,8 @@ class ProgressivePatches(Strategy):
         most=MOST_SAMPLES,
     )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.levels not in (None, 1):
-            raise ValueError(f"{self.name}: levels={self.levels}; it has one, leave levels out.")
-
     def grids(self, problem: Problem) -> GridHierarchy:
-        return GridHierarchy((problem.size, problem.size), levels=1)
+        return GridHierarchy((problem.size, problem.size), levels=self.levels or 1)
 
     def stages(self, grids: GridHierarchy, batch_sizes: Sequence[int]) -> Schedule:
         (one,) = batch_sizes
