@@ -78,7 +78,7 @@ class Page:
 
     @property
     def requests(self):
-        """Addresses that it asked for, but for those within itself."""
+        """Addresses that it asked for, but for those within itself and the browser."""
         messages = (json.loads(e["message"]) for e in self.driver.get_log("performance"))
         sent = [m["message"] for m in messages]
         urls = [
@@ -86,7 +86,7 @@ class Page:
             for m in sent
             if m["method"] == "Network.requestWillBeSent"
         ]
-        return [url for url in urls if not url.startswith("data:")]
+        return [url for url in urls if not url.startswith(("data:", "chrome:"))]
 
     @property
     def too_wide(self):
