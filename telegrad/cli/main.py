@@ -20,6 +20,7 @@ COMMANDS = {
     "reproduce": "the paper's experiments",
     "evaluate": "measure a trained network",
     "restore": "restore images of any size",
+    "demo": "a page that restores an uploaded picture",
     "export": "write a trained network for other programs",
     "diagnose": "measure whether levels pay",
     "prepare": "make a dataset's files",
