@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from telegrad.cli.arguments import Command
 from telegrad.cli.guard import guarded
-from telegrad.cli.report import reported
+from telegrad.cli.launching import launched
 from telegrad.cli.run_options import read_options, stays_inside
 from telegrad.experiments.comparison import PRESETS, comparison_of
-from telegrad.experiments.launch import launch_comparison
+from telegrad.experiments.workers import Where, Workers
 from telegrad.options import option
 
 
@@ -21,8 +21,9 @@ class Compare(Command):
     usage: ClassVar[str] = "telegrad compare [options]"
     description: ClassVar[str] = (
         "Train tasks × networks × strategies × seeds at one budget, several runs at a time, and "
-        "compare them. Finished runs are not made again, stopped ones go on. Other options are "
-        "those of `telegrad train`, for all runs; all can stand in a YAML file."
+        "compare them in report.html, which shows finished runs while others go on. Finished runs "
+        "are not made again, stopped ones go on. Other options are those of `telegrad train`, for "
+        "all runs; all can stand in a YAML file."
     )
     example: ClassVar[str] = "telegrad compare --preset quick --out comparison"
 
@@ -44,6 +45,14 @@ class Compare(Command):
     )
     parallel: int | None = option(None, "runs at a time; else as many as cores", least=1)
     threads: int | None = option(None, "of each run; else the cores divided among them", least=1)
+    executor: Where = option(
+        "processes",
+        "who makes runs: processes of this machine; slurm, a cluster that shares its files; or "
+        "local, jobs like a cluster's on this machine",
+    )
+    executor_options: dict[str, Any] | None = option(
+        None, "of jobs, as submitit names them: {slurm_partition: gpu, gpus_per_node: 1}"
+    )
 
 
 def main(words: Sequence[str]) -> int:
@@ -64,7 +73,13 @@ def compare(words: Sequence[str]) -> int:
         options |= read_options(own.config)
         stays_inside("out", options.get("out"))
     directory = Path(own.out or options.pop("out", "comparison"))
-    launching = ("preset", "config", "out", "parallel", "threads")
+    launching = ("preset", "config", "out", "parallel", "threads", "executor", "executor_options")
     said = {n: v for n, v in vars(own).items() if v is not None and n not in launching}
     comparison = comparison_of(**{**options, **said, **rest})
-    return reported(directory, launch_comparison(comparison, directory, own.parallel, own.threads))
+    workers = Workers(
+        parallel=own.parallel,
+        threads=own.threads,
+        where=own.executor,
+        options=own.executor_options or {},
+    )
+    return launched([comparison], directory, workers)

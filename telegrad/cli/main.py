@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "measure a trained network",
     "restore": "restore images of any size, by a network that comes along or your own",
     "models": "the networks that come along",
+    "demo": "a page that restores an uploaded picture",
     "export": "write a trained network for other programs",
     "diagnose": "measure whether levels pay",
     "prepare": "make a dataset's files",

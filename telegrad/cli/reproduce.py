@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 from telegrad.atomic import write_whole
 from telegrad.cli.arguments import Command
 from telegrad.cli.guard import guarded
-from telegrad.cli.report import reported
-from telegrad.experiments.launch import launch_comparison
+from telegrad.cli.launching import launched
 from telegrad.experiments.reproduce import paper_table, reproduction
 from telegrad.experiments.summary import summarize
+from telegrad.experiments.workers import Workers
 from telegrad.options import option
 from telegrad.records import environment, refuse_foreign
 
@@ -47,15 +47,14 @@ def reproduce(words: Sequence[str]) -> int:
         print(Reproduce.help())
         return 0
     own, rest = Reproduce.parse(words, others=None)
-    directory, failures = Path(own.out), []
+    directory = Path(own.out)
     refuse_foreign("reproduce", {directory / "reproduction.md": "| task | network | strategy |"})
     launching = ("out", "parallel", "threads")
     said: dict[str, Any] = {
         n: v for n, v in vars(own).items() if v is not None and n not in launching
     }
-    for comparison in reproduction(**(said | rest)):
-        failures += launch_comparison(comparison, directory, own.parallel, own.threads)
-    code = reported(directory, failures)
+    workers = Workers(parallel=own.parallel, threads=own.threads)
+    code = launched(reproduction(**(said | rest)), directory, workers)
     table = paper_table(summarize(directory))
     made = "\n".join(f"- {name}: {value}" for name, value in environment().items() if value)
     write_whole(directory / "reproduction.md", f"{table}\n\n{made}\n")

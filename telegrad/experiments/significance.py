@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FEWEST = 3
+"""Seeds below which no interval is given: of two it is 13 times as wide as they are apart."""
+
 
 @dataclass(frozen=True)
 class Mean:
-    """Over seeds, with the ends of its 95 % confidence interval (Student's t); none of one seed."""
+    """Over seeds, with the ends of its 95 % confidence interval (Student's t), of three or more."""
 
     mean: float
     low: float | None
@@ -20,11 +23,11 @@ class Mean:
     def of(cls, values: Sequence[float]) -> Mean | None:
         if not values or not np.isfinite(values).all():
             return None
+        mean = float(np.mean(values))
+        if len(values) < FEWEST:
+            return cls(mean, None, None)
         from scipy import stats
 
-        mean = float(np.mean(values))
-        if len(values) == 1:
-            return cls(mean, None, None)
         error = float(stats.sem(values))
         if error == 0:
             return cls(mean, mean, mean)

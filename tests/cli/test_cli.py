@@ -90,9 +90,11 @@ PAPER = ["denoising", "deblurring", "inpainting", "superresolution"]
 STRATEGIES = {strategy.name: name for name, strategy in KINDS["strategy"].names().items()}
 
 
-@pytest.mark.parametrize("task", PAPER)
-@pytest.mark.parametrize("mode", STRATEGIES)
-def test_every_task_of_the_paper_in_every_mode(task, mode, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("task", "mode"),
+    [("denoising", mode) for mode in STRATEGIES] + [(task, "fullmultiscale") for task in PAPER[1:]],
+)
+def test_every_task_of_the_paper_and_every_mode(task, mode, tmp_path, capsys):
     size = "64" if mode == "progressive_patches" else "32"  # its first patches are a third of that
     options = ["--strategy", STRATEGIES[mode], "--size", size, "--work_units", "60"]
     assert main(["train", f"paper_{task}", *SMALL, *options, "--out", str(tmp_path)]) == 0

@@ -1,4 +1,4 @@
-"""Charts: curves over the costs that all runs have, in the page's own color."""
+"""Charts: curves over the costs that all runs have, and ticks that are round."""
 
 import re
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from telegrad.experiments.charts import Curve, loss_chart, work_chart
+from telegrad.experiments.plot import Axis
 
 
 def test_curves_cross_the_costs_that_all_runs_have():
@@ -17,12 +18,32 @@ def test_curves_cross_the_costs_that_all_runs_have():
         Curve("b", [([1, 2], [1, 1]), ([5, 6], [1, 1])]).on_a_grid()
 
 
-def test_charts_take_the_color_of_the_page_and_are_the_same_every_time():
-    curves = [Curve("a", [([1, 2], [0.4, 0.3])]), Curve("b", [([1, 2], [-0.8, -0.9])])]
+def test_charts_have_lines_in_place_and_words_for_those_who_can_not_see_them():
+    curves = [Curve("a <b>", [([1, 100], [0.4, 0.2]), ([1, 100], [0.4, 0.1])]), Curve("c", [([1, 100], [0.3, 0.3])])]  # fmt: skip
     chart = loss_chart(curves, "work units")
     assert chart == loss_chart(curves, "work units")
-    assert "currentColor" in chart
-    assert "#010203" not in chart
-    work = work_chart({"a": {0: 10.0, 2: 5.0}, "b": {2: 15.0}})
-    assert "level 0" in work
-    assert not set(re.findall(r'id="([^"]+)"', chart)) & set(re.findall(r'id="([^"]+)"', work))
+    assert "a &lt;b&gt; ends at 0.15; c ends at 0.3" in chart
+    lines = re.findall(r'class="line s(\d)" d="M([\d.]+) ([\d.]+)L', chart)
+    assert [(number, float(x)) for number, x, _ in lines] == [("0", 0.0), ("1", 0.0)]
+    assert float(lines[0][2]) == 0  # the highest loss lies at the top
+    assert chart.count('class="band') == 1
+    negative = loss_chart([Curve("a", [([1, 2], [-0.8, -0.9])])], "seconds")
+    assert "nan" not in negative
+
+
+def test_work_is_stacked_by_level_to_a_common_scale():
+    work = work_chart({"a": {0: 10.0, 2: 5.0}, "b": {2: 30.0}})
+    assert "a: level 0 10, level 2 5 work units" in work
+    assert re.findall(r'<rect x="([\d.]+)%" width="([\d.]+)%"', work)[:2] == [
+        ("0.00", "33.33"),
+        ("33.33", "16.67"),
+    ]
+
+
+@pytest.mark.parametrize("logarithmic", [False, True])
+@pytest.mark.parametrize("high", [1.001, 1.1, 3, 40, 5e3, 2e6])
+def test_an_axis_has_some_round_ticks_in_its_range(high, logarithmic):
+    ticks = Axis(1, high, logarithmic).ticks
+    assert 2 <= len(ticks) <= 6
+    assert ticks == sorted(set(ticks))
+    assert all(1 <= tick <= high for tick in ticks)

@@ -14,7 +14,8 @@ import torch
 import yaml
 
 from telegrad.cli.main import main
-from telegrad.experiments.launch import is_finished, launch, launch_comparison, start
+from telegrad.experiments.executors import Processes
+from telegrad.experiments.launch import is_finished, launch, launch_comparison
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
 from telegrad.training.checkpoint import read_checkpoint
@@ -93,12 +94,13 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path, 
     length = {"budget": "3000wu", "validation.times": 40}
     comparison = small(**length, seeds=[0], strategies=SINGLE)
     (whole,), (killed,) = (configs_of(comparison, tmp_path / place) for place in "ab")
-    running = start(killed, threads=1)
-    while not killed.directory.last.exists():
-        assert running.process.poll() is None
-        time.sleep(0.02)
-    running.process.kill()
-    running.process.wait()
+    with Processes(threads=1) as processes:
+        running = processes.start(killed)
+        while not killed.directory.last.exists():
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.process.kill()
+        assert running.wait() == -signal.SIGKILL
     assert not is_finished(killed)
     assert launch([whole, killed], parallel=2, threads=1) == []
     assert "resumed after iteration" in killed.directory.events.read_text()

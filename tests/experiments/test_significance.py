@@ -15,7 +15,8 @@ def test_means_and_intervals_are_students():
     assert mean.mean == pytest.approx(0.31)
     assert (mean.low, mean.high) == pytest.approx((0.31 - error, 0.31 + error))
     assert Mean.of([0.1]) == Mean(0.1, None, None)
-    assert Mean.of([2.0, 2.0]) == Mean(2.0, 2.0, 2.0)
+    assert Mean.of([2.0, 4.0]) == Mean(3.0, None, None)
+    assert Mean.of([2.0, 2.0, 2.0]) == Mean(2.0, 2.0, 2.0)
     assert Mean.of([]) is Mean.of([1.0, math.nan]) is None
 
 
