@@ -6,6 +6,7 @@ import csv
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from html import escape
@@ -26,7 +27,7 @@ from telegrad.experiments.summary import (
     write_summary,
 )
 from telegrad.records import RunDirectory, refuse_foreign
-from telegrad.runs.component import KINDS
+from telegrad.runs.component import KINDS, resolve
 
 MOST_SHOWN = 8
 """Configurations in charts and pictures; tables have all."""
@@ -280,7 +281,7 @@ def _commands(root: Path, setting: Setting) -> str:
 def command(options: Mapping[str, Any]) -> str:
     """The command that makes a run with these options; data lie in DATA, results in results."""
     left_out = {"telegrad", "output.directory", "output.overwrite", "runtime.cache_dir"}
-    defaults = defaults_of(options)
+    defaults = defaults_of(options) | of_task(options)
     words = ["telegrad", "train", _class_name("task", options["task"])]
     for name, value in options.items():
         as_by_default = name in defaults and value == defaults[name]
@@ -294,6 +295,21 @@ def command(options: Mapping[str, Any]) -> str:
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         words += [f"--{name}={shown}"] if shown.startswith("--") else [f"--{name}", shown]
     return shlex.join(words)
+
+
+def of_task(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Parts that a task of the library has where none is named, and the length of its strategy."""
+    path = options["task"]
+    if not path.startswith(f"{KINDS['task'].room}."):
+        return {}
+    with suppress(ValueError):
+        task: Any = resolve("task", path, functions=False)
+        kinds = ("data", "optimizer", "strategy")
+        parts = {kind: f"{KINDS[kind].room}.{getattr(task, f'default_{kind}')}" for kind in kinds}
+        as_by_default = options.get("strategy.budget") == task.default_budget
+        length = {"strategy.budget": task.default_budget} if as_by_default else {}
+        return parts | length
+    return {}
 
 
 def _class_name(kind: str, path: str) -> str:
