@@ -46,6 +46,15 @@ WAYS: dict[str, dict[str, object]] = {
 }
 
 
+BY_PROCESSOR = """
+import sys, time
+time.perf_counter = time.process_time
+from telegrad.cli.main import main
+sys.exit(main())
+"""
+"""The command line with seconds of the processor in place of the clock's."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """One way, and what came of it.
@@ -83,8 +92,11 @@ def command_of(way: str, seed: int, out: Path, o: argparse.Namespace) -> list[st
     }
     if way == "usual" and o.batch is not None:
         options["batch_size"] = o.batch
+    if way == "telegrad" and o.levels is not None:
+        options["levels"] = o.levels
     words = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "telegrad", "train", o.task, *words]
+    start = ["-c", BY_PROCESSOR] if o.processor else ["-m", "telegrad"]
+    return [sys.executable, *start, "train", o.task, *words]
 
 
 def trained_side_by_side(seed: int, o: argparse.Namespace) -> dict[str, Trained]:
@@ -180,10 +192,16 @@ def sentence(row: dict[str, object], o: argparse.Namespace) -> str:
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", choices=TASKS, default="inpainting")
-    parser.add_argument("--network", default="ResNet")
-    parser.add_argument("--channels", type=int, default=16, help="of the network")
+    parser.add_argument("--network", default="GatedUNet")
+    parser.add_argument("--channels", type=int, default=8, help="of the network")
     parser.add_argument("--seconds", type=float, default=80.0, help="of each way")
     parser.add_argument("--batch", type=int, help="of the usual way; else what measured best")
+    parser.add_argument("--levels", type=int, help="of auto; else its own choice")
+    parser.add_argument(
+        "--processor",
+        action="store_true",
+        help="seconds of processor time, for a machine that other programs share",
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--picture", type=Path, default=Path("results/demo.png"))
     parser.add_argument("--docs", action="store_true", help="the picture goes to docs/images too")
@@ -214,10 +232,11 @@ def write_results(rows: list[dict[str, object]], o: argparse.Namespace) -> None:
             return "–"
         return f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
 
+    of_what = "of the processor, which is shared with other programs, " if o.processor else ""
     body = (
         f"{TASKS[o.task]}; {o.network} of {o.channels} channels; crops of {CROP}×{CROP} of the "
-        f"built-in photographs; {o.seconds:g} s for each way, a tenth of it for validations, both "
-        f"at once on one thread each. The usual way: the strategy "
+        f"built-in photographs; {o.seconds:g} s {of_what}for each way, a tenth of it for "
+        f"validations, both at once on one thread each. The usual way: the strategy "
         f"Single, batch {o.batch or WAYS['usual']['batch_size']}, learning rate "
         f"{WAYS['usual']['learning_rate']:g}, falling linearly over the last 30 %. PSNR in dB, the "
         f"mean over four scenes that no training saw, 256×256 of each. Times fewer seconds: of "

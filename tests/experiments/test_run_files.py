@@ -21,7 +21,7 @@ def test_a_run_of_today_is_a_row_of_the_table(write_run, tmp_path):
     row = one.row("its configuration")
     assert (row.task, row.dataset, row.network, row.mode) == (
         "paper_denoising",
-        "photographs",
+        "eightphotographs",
         "resnet",
         "single",
     )
@@ -72,10 +72,10 @@ def test_nothing_that_a_run_names_is_imported(write_run, tmp_path, monkeypatch):
     assert options["network.width"] == 8
     known = defaults_of(options)
     assert "network.width" not in known
-    assert known["validation.images"] == 64
+    assert known["validation.images"] is None
     summary = summarize(tmp_path)
     (setting,) = summary.settings
-    assert setting.name == "paper_denoising, net, photographs, width 8, size 32, loss loss"
+    assert setting.name == "paper_denoising, net, eightphotographs, width 8, size 32, loss loss"
     assert summary.runs[0].mode == "gone"
     assert "trap_module" not in sys.modules
 
