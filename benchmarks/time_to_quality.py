@@ -108,6 +108,8 @@ def compare(problem: str, o: argparse.Namespace, runs: Runs) -> None:
     for name, contender in contenders_of(PROBLEMS[problem]).items():
         if o.contenders is None or name in o.contenders:
             best[name] = tuned(problem, name, contender, o, runs)
+    if o.only_tuning:
+        return
     quality = {name: float(runs([job])[0]["choices"]) for name, job in best.items()}
     baselines = sorted(
         (name for name in best if not CONTENDERS[name].ours), key=lambda name: -quality[name]
@@ -151,6 +153,7 @@ def main() -> None:
     parser.add_argument("--precision", default="32-true")
     parser.add_argument("--work", default="results/time_to_quality", help="of unfinished runs")
     parser.add_argument("--name", default="time_to_quality", help="of the results")
+    parser.add_argument("--only_tuning", action="store_true", help="no run of more than an eighth")
     parser.add_argument("--only_table", action="store_true")
     o = parser.parse_args()
     if not o.only_table:

@@ -95,12 +95,34 @@ def interval(values: Sequence[float], digits: int = 2) -> str:
     return f"{mean} ± {half:.{digits}f}"
 
 
+def tuning_of(problem: str, name: str) -> str | None:
+    """The best of what was tried of each contender; None if nothing was."""
+    of_problem = [r for r in rows(RESULTS / f"{name}_runs.csv") if r["problem"] == problem]
+    if not of_problem:
+        return None
+    seconds = min(float(r["seconds"]) for r in of_problem)
+    tried = [r for r in of_problem if float(r["seconds"]) == seconds]
+    seed = min(int(r["seed"]) for r in tried)
+    best = []
+    for contender in CONTENDERS:
+        own = [r for r in tried if r["contender"] == contender and int(r["seed"]) == seed]
+        own = list({(r["knobs"], r["learning_rate"]): r for r in own}.values())
+        if own:
+            r = max(own, key=lambda r: float(r["choices"]))
+            settings = f"{_said(r['knobs'])}, lr {r['learning_rate']}".lstrip(", ")
+            best.append([contender, settings, r["steps"], len(own), f"{float(r['choices']):.2f}"])
+    best.sort(key=lambda row: -float(row[-1]))
+    columns = ["contender", "best settings", "steps", "trials", "PSNR"]
+    head = f"Tuning: {seconds:g} s, seed {seed}, PSNR in dB on the images to choose by:"
+    return f"{head}\n\n{as_markdown(columns, best)}"
+
+
 def body_of(problem: str, name: str) -> str | None:
     """What has been found out about a problem; None if nothing has."""
-    curves = curves_of(problem, name)
+    curves, tuning = curves_of(problem, name), tuning_of(problem, name)
     baselines = [c for c in curves if not CONTENDERS[c.name].ours]
     if not baselines:
-        return None
+        return tuning and f"## {problem}\n\n{tuning}"
     sets = PROBLEMS[problem].sets
     most = max(s for c in baselines for s in c.seconds)
     budgets = sorted({s for c in curves for s in c.seconds})
@@ -124,7 +146,7 @@ def body_of(problem: str, name: str) -> str | None:
     for curve in curves:
         if CONTENDERS[curve.name].ours:
             parts.append(_lead(curve, best, [s for s in (most, most / 2) if s in best.seconds]))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, tuning or ""])
 
 
 def _lead(ours: Curve, best: Curve, targets: list[float]) -> str:
