@@ -132,8 +132,7 @@ class _Timed:
             with torch.random.fork_rng(devices=[]):
                 network = build_network(config)
             device = _device(config)
-            network.to(device).to(memory_format=torch.channels_last)
-            network.train()
+            network.to(device).to(memory_format=torch.channels_last).train()
             objective = build_objective(config)
             draw = {n: x.to(device) for n, x in black_draw(objective.task, shape).items()}
             seconds: list[float] = []

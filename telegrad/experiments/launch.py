@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from telegrad.experiments.comparison import Comparison
 from telegrad.experiments.executors import Executor, Running, config_there, last_words
-from telegrad.experiments.standing import Standing, how_far, what_became_of
+from telegrad.experiments.standing import Standing, UnderWay, what_became_of
 from telegrad.experiments.workers import Where, Workers
 from telegrad.files import read_json
 from telegrad.records import locked
@@ -132,6 +132,7 @@ def _launch(
     open_runs = [config for config in configs if not is_finished(config)]
     standing.done += len(configs) - len(open_runs)
     failures: list[Failure] = []
+    looked_at: dict[str, UnderWay] = {}
     bar = tqdm(
         total=standing.total, initial=standing.done, desc="runs", unit="run", smoothing=0,
         mininterval=1,
@@ -141,7 +142,9 @@ def _launch(
             if interruptions.asked:
                 raise KeyboardInterrupt
             if open_runs and len(running) < parallel and executor.has_room():
-                running.append(executor.start(open_runs.pop(0)))
+                config = open_runs.pop(0)
+                running.append(executor.start(config))
+                looked_at[config.output.directory] = UnderWay.of(config)
                 if len(running) < parallel and open_runs:
                     continue
             time.sleep(WAIT)
@@ -153,7 +156,7 @@ def _launch(
                 standing.done += 1
                 bar.update()
                 bar.write(what_became_of(one.config))
-            standing.running = [how_far(one.config) for one in running]
+            standing.running = [str(looked_at[one.config.output.directory]) for one in running]
             bar.set_postfix_str(", ".join(standing.running), refresh=False)
             bar.update(0)
             if ended:

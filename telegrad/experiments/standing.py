@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from telegrad.experiments.executors import output_of
 from telegrad.files import read_json
@@ -36,12 +37,24 @@ class Standing:
         return f"{said}; under way: {', '.join(self.running)}." if self.running else f"{said}."
 
 
-def how_far(config: Config) -> str:
-    """A run's name, and how much of its work it had made when it last validated."""
-    row = last_row(config.directory.progress)
-    total = config.build_strategy().work_limit or build_schedule(config).work_units
-    part = f" {float(row['work_units']) / total:.0%}" if row else ""
-    return f"{_named(config)}{part}"
+@dataclass(frozen=True)
+class UnderWay:
+    """A run that was started; what doesn't change is made once, since it is looked at often."""
+
+    name: str
+    work_units: float
+    progress: Path
+
+    @classmethod
+    def of(cls, config: Config) -> UnderWay:
+        total = config.build_strategy().work_limit or build_schedule(config).work_units
+        return cls(_named(config), total, config.directory.progress)
+
+    def __str__(self) -> str:
+        """Its name, and how much of its work it had made when it last validated."""
+        row = last_row(self.progress)
+        part = f" {float(row['work_units']) / self.work_units:.0%}" if row else ""
+        return f"{self.name}{part}"
 
 
 def what_became_of(config: Config) -> str:
