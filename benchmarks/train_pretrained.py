@@ -184,7 +184,7 @@ def real_noise(model: Model, folder: Path) -> list[Figure]:
     rows = []
     for file in pairs:
         noisy, clean = (
-            torch.from_numpy(read_rgb(f)).permute(2, 0, 1).double() / 255
+            torch.tensor(read_rgb(f)).permute(2, 0, 1).double() / 255
             for f in (file, file.with_name(file.name.replace("_real", "_mean")))
         )
         restored = restore_image(model, noisy.float()).double()

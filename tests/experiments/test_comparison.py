@@ -230,7 +230,12 @@ def test_networks_losses_optimizers_and_tasks_may_be_the_users_own(
             "'single' of paper_deblurring with ResNet: .*sigma",
         ),
         (
-            {"strategies": {"a": {"strategy": "Auto"}, "b": {"batch_size": 16}}},
+            {
+                "strategies": {
+                    "a": {"strategy": "Auto"},
+                    "b": {"strategy": "Single", "batch_size": 16},
+                }
+            },
             r"differ: 'a' takes 60 work units, 'b' 64, in steps of up to 16\. Give all one larger",
         ),
         (
