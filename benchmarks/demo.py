@@ -132,7 +132,7 @@ def scenes(model: Model, seed: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     task, pieces, clean = model.task, [], []
     for image in Photographs().source().val:
-        pixels = torch.from_numpy(image.open()).permute(2, 0, 1).float() / 255
+        pixels = torch.tensor(image.open()).permute(2, 0, 1).float() / 255
         top, left = ((n - SCENE) // 2 for n in pixels.shape[-2:])
         scene = pixels[:, top : top + SCENE, left : left + SCENE]
         tiles = scene.unfold(1, CROP, CROP).unfold(2, CROP, CROP).permute(1, 2, 0, 3, 4)

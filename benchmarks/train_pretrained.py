@@ -94,7 +94,9 @@ def main(words: Sequence[str] | None = None) -> None:
             continue
         write_whole(target, weights)
         card = card_of(name, config, load_model(target), o)
-        write_whole(FOLDER / f"{name}.json", json.dumps(card.to_dict(), indent=2) + "\n")
+        write_whole(
+            FOLDER / f"{name}.json", json.dumps(card.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        )
         print(card)
 
 
@@ -136,7 +138,7 @@ def card_of(name: str, config: Config, model: Model, o: argparse.Namespace) -> C
     rows = evaluate_folders(model, folders, protocol, shown=True).rows
     measured = f"PSNR, dB, {'Y' if protocol.channel == 'y' else 'RGB'}"
     figures = [
-        Figure(m.set, m.images, m.strength, measured, m.corrupted["psnr"], m.restored["psnr"])
+        _figure(m.set, m.images, m.strength, measured, m.corrupted["psnr"], m.restored["psnr"])
         for m in means(rows)
     ]
     notes = [*made.notes]
@@ -172,6 +174,11 @@ def card_of(name: str, config: Config, model: Model, o: argparse.Namespace) -> C
     )
 
 
+def _figure(*cells: Any) -> Figure:
+    *words, before, after = cells
+    return Figure(*words, round(before, 3), round(after, 3))
+
+
 def _default(network: Any, name: str) -> Any:
     import inspect
 
@@ -192,7 +199,7 @@ def real_noise(model: Model, folder: Path) -> list[Figure]:
     values = torch.tensor(rows, dtype=torch.float64)
     looked_at = torch.arange(len(pairs)) % CHOSEN_BY == 0
     return [
-        Figure("PolyU, real noise", len(of), "", "PSNR, dB, RGB", *of.mean(0).tolist())
+        _figure("PolyU, real noise", len(of), "", "PSNR, dB, RGB", *of.mean(0).tolist())
         for of in (values[~looked_at], values[looked_at])
     ]
 

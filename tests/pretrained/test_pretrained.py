@@ -19,7 +19,7 @@ from telegrad.tasks import JPEG, Denoising, SuperResolution
 @pytest.fixture(scope="module")
 def scene():
     """A part of a photograph, (3, 128, 128) in [0, 1]."""
-    pixels = torch.from_numpy(Photographs().source().val[-1].open()).permute(2, 0, 1)
+    pixels = torch.tensor(Photographs().source().val[-1].open()).permute(2, 0, 1)
     return pixels[:, 100:228, 200:328].float() / 255
 
 
