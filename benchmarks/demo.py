@@ -3,9 +3,9 @@
     python benchmarks/demo.py                       # what `make demo` does: one seed, a picture
     python benchmarks/demo.py --seeds 0 1 2 3 4     # the sentence over seeds, benchmarks/results
 
-The usual way is training on random crops of one size: 64×64 pixels, the size at which it did best.
-The task is chosen: in a minute of processor time `auto` wins in denoising, and loses in the
-inpainting of boxes, where small crops hold more holes. Whole scenes that no training saw are
+The usual way is training on random crops of one size: 32×32 pixels, the size at which it did best,
+eight a step. The task is chosen: in a minute of processor time `auto` is a little ahead in
+denoising, and behind in the inpainting of boxes, where small crops hold more holes. Whole scenes that no training saw are
 restored: 256×256 pixels of each, corrupted piece by piece as crops are in training.
 """
 
@@ -41,10 +41,17 @@ CROP, SCENE = 128, 256
 """Height and width, in pixels, of what is trained on, and of the scenes that are shown."""
 
 WAYS: dict[str, dict[str, object]] = {
-    "usual": {"strategy": "Cascadic", "patches": 1, "decay": 0.3, "learning_rate": 1e-3},
-    "telegrad": {"strategy": "Auto", "learning_rate": 1e-3},
+    "usual": {
+        "strategy": "Cascadic",
+        "patches": 1,
+        "decay": 0.3,
+        "learning_rate": 6e-3,
+        "clip": 0.01,
+    },
+    "telegrad": {"strategy": "Auto", "learning_rate": 6e-3, "clip": 0.01},
 }
-"""Crops of one size are a level of patches, without the others; see `command_of`."""
+"""Crops of one size are a level of patches, without the others; see `command_of`. Both with the
+learning rate and the clipping that are best for such crops, which gain both more than 1 dB."""
 
 
 BY_PROCESSOR = """
@@ -201,9 +208,9 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--network", default="GatedUNet")
     parser.add_argument("--channels", type=int, default=8, help="of the network")
     parser.add_argument("--seconds", type=float, default=80.0, help="of each way")
-    parser.add_argument("--batch", type=int, default=4, help="of the usual way")
+    parser.add_argument("--batch", type=int, default=8, help="of the usual way")
     parser.add_argument(
-        "--crops", type=int, choices=(32, 64), default=64, help="side, of the usual way"
+        "--crops", type=int, choices=(32, 64), default=32, help="side, of the usual way"
     )
     parser.add_argument("--levels", type=int, default=3, help="of auto")
     parser.add_argument(
