@@ -5,8 +5,9 @@
 
 The usual way is training on random crops of one size: 32×32 pixels, the size at which it did best,
 eight a step. The task is chosen: in a minute of processor time `auto` is a little ahead in
-denoising, and behind in the inpainting of boxes, where small crops hold more holes. Whole scenes that no training saw are
-restored: 256×256 pixels of each, corrupted piece by piece as crops are in training.
+denoising, and behind in the inpainting of boxes, where small crops hold more holes. Whole scenes
+that no training saw are restored: 256×256 pixels of each, corrupted piece by piece as crops are in
+training.
 """
 
 from __future__ import annotations
