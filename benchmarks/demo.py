@@ -193,9 +193,9 @@ def sentence(row: dict[str, object], o: argparse.Namespace) -> str:
     """What it came to."""
     times = row["times fewer seconds"]
     to_quality = (
-        f"{times:g} times fewer seconds to the same quality"
+        f"{times:g} times fewer seconds to the same quality on the crops to validate on"
         if times is not None
-        else "it did not reach the quality of the usual way"
+        else "on the crops to validate on it did not reach the best of the usual way"
     )
     return (
         f"{TASKS[o.task][0].upper()}{TASKS[o.task][1:]}: {row['telegrad']:.2f} dB against "
