@@ -130,12 +130,12 @@ class Config:
 
     @property
     def validations(self) -> int:
-        """How many; in a budget of time there may be fewer, see `Pace`."""
+        """How many; in a budget of time maybe fewer, see `ValidationPlan`."""
         return self.validation.times or self.build_strategy().default_validations
 
     @property
     def crops(self) -> int:
-        """How many are validated on; in a budget of time there may be fewer, see `Pace`."""
+        """How many are validated on; in a budget of time maybe fewer, see `ValidationPlan`."""
         return self.validation.images or CROPS
 
     @property

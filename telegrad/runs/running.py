@@ -90,8 +90,8 @@ class Prepared:
     @property
     def validations(self) -> int:
         """How many there are."""
-        pace = self.state.pace
-        return self.config.validations if pace is None else pace.validations
+        chosen = self.state.validation_plan
+        return self.config.validations if chosen is None else chosen.validations
 
     def forecast(self) -> Forecast | None:
         """Seconds of the run; None where timing would cost too much."""
@@ -243,10 +243,13 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     elif strategy.time_limit is not None:
         timing = Timing.of(fabric, state, objective, validation, sets)
         timing = fabric.broadcast(timing)
-        state.pace, state.schedule = within_time(config, state.schedule, timing)
-    if state.pace is not None:
-        again = replace(state.pace, validations=config.validation.times or state.pace.validations)
-        state.pace, validation = again, validation.first(again.images)
+        state.validation_plan, state.schedule = within_time(config, state.schedule, timing)
+    if state.validation_plan is not None:
+        again = replace(
+            state.validation_plan,
+            validations=config.validation.times or state.validation_plan.validations,
+        )
+        state.validation_plan, validation = again, validation.first(again.images)
     notes = (
         *(start.notes if start else ()), *source.notes, *mixing_notes(network, state.schedule)
     )  # fmt: skip

@@ -9,11 +9,11 @@ from telegrad.runs.config import Config
 from telegrad.schedules import Schedule
 from telegrad.tasks import Objective
 from telegrad.training.forecast import Forecast, validation_steps
-from telegrad.training.pace import Pace
 from telegrad.training.sets import SetsValidation
 from telegrad.training.state import TrainingState
 from telegrad.training.timing import seconds_per_step, seconds_per_validation
 from telegrad.training.validation import Validation
+from telegrad.training.validation_plan import ValidationPlan
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -61,7 +61,9 @@ class Timing:
         return Forecast.of(schedule, self.steps, of_validation, validations)
 
 
-def within_time(config: Config, schedule: Schedule, timing: Timing) -> tuple[Pace, Schedule]:
+def within_time(
+    config: Config, schedule: Schedule, timing: Timing
+) -> tuple[ValidationPlan, Schedule]:
     """The run in the budget's seconds: how it validates, and its stages.
 
     Raises:
@@ -71,28 +73,29 @@ def within_time(config: Config, schedule: Schedule, timing: Timing) -> tuple[Pac
     strategy, asked = config.build_strategy(), config.validation
     seconds = strategy.time_limit
     assert seconds is not None
-    pace = Pace.within(
-        *(seconds, timing.image, len(schedule.stages), Pace(config.validations, timing.images)),
+    wanted = ValidationPlan(config.validations, timing.images)
+    chosen = ValidationPlan.within(
+        *(seconds, timing.image, len(schedule.stages), wanted),
         times_open=asked.times is None,
         images_open=asked.images is None,
     )
-    measured = 1 + (pace.validations // timing.sets_every if timing.sets_every else 0)
+    measured = 1 + (chosen.validations // timing.sets_every if timing.sets_every else 0)
     of_sets = timing.sets * measured
-    one, ends = pace.images * timing.image, len(schedule.stages)
-    if one * (pace.validations + ends) + of_sets > seconds / 2 and _was_asked_for(config):
+    one, ends = chosen.images * timing.image, len(schedule.stages)
+    if one * (chosen.validations + ends) + of_sets > seconds / 2 and _was_asked_for(config):
         in_sets = f" (whole images {of_sets:.2g} s: --validation.sets, --validation.sets_every)"
         raise ValueError(
-            f"budget={strategy.budget}: its {pace.validations} validations alone take "
-            f"{one * (pace.validations + ends) + of_sets:.2g} s{in_sets if of_sets else ''}, more "
-            f"than half of it; use fewer validations (--validation.times) or images "
+            f"budget={strategy.budget}: its {chosen.validations} validations alone take "
+            f"{one * (chosen.validations + ends) + of_sets:.2g} s{in_sets if of_sets else ''}, "
+            f"more than half of it; use fewer validations (--validation.times) or images "
             f"(--validation.images), or a larger budget."
         )
-    number = pace.validations + ends
+    number = chosen.validations + ends
     for _ in range(2):  # each stage ends with a validation, which may be one of the others
         left = max(seconds - one * number - of_sets, seconds / 2)
         schedule = schedule.with_seconds(left, timing.steps, strategy.stage_shares)
-        number = len(validation_steps(schedule, pace.validations))
-    return pace, schedule
+        number = len(validation_steps(schedule, chosen.validations))
+    return chosen, schedule
 
 
 def _was_asked_for(config: Config) -> bool:

@@ -19,7 +19,7 @@ from telegrad.schedules import (
     Update,
     is_schedule_free,
 )
-from telegrad.training.pace import Pace
+from telegrad.training.validation_plan import ValidationPlan
 
 
 @dataclass
@@ -60,7 +60,7 @@ class TrainingState:
         early_stop: ends stages early, if there is one.
         adaptation: chooses batch sizes anew, if there is one.
         update: how a gradient is made, and what of it the optimizer is given.
-        pace: how often the run validates and on how many images; None for as was asked for.
+        validation_plan: how often the run validates, on how many images; None for as was asked.
     """
 
     network: nn.Module
@@ -73,7 +73,7 @@ class TrainingState:
     early_stop: EarlyStop | None = None
     adaptation: Adaptation | None = None
     update: Update = field(default_factory=Update)
-    pace: Pace | None = None
+    validation_plan: ValidationPlan | None = None
 
     def train(self) -> None:
         """Before steps: dropout is on, and the weights are those that gradients are taken at."""
@@ -105,7 +105,7 @@ class TrainingState:
             "average": None if self.average is None else self.average.state_dict(),
             "controller": None if self.early_stop is None else asdict(self.early_stop),
             "probes": None if self.adaptation is None else self.adaptation.spent,
-            "pace": None if self.pace is None else asdict(self.pace),
+            "validation_plan": self.validation_plan and asdict(self.validation_plan),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -120,8 +120,8 @@ class TrainingState:
             self.early_stop = EarlyStop(**state["controller"])
         if self.adaptation is not None:
             self.adaptation.spent = state["probes"]
-        if state.get("pace") is not None:
-            self.pace = Pace(**state["pace"])
+        if state.get("validation_plan") is not None:
+            self.validation_plan = ValidationPlan(**state["validation_plan"])
 
 
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:

@@ -13,13 +13,13 @@ from telegrad.bars import Bar
 from telegrad.runs.planning import plan
 from telegrad.runs.running import run
 from telegrad.training import loop
-from telegrad.training.pace import FEWEST, SHARE, Pace
+from telegrad.training.validation_plan import FEWEST, SHARE, ValidationPlan
 
-WANTED = Pace(40, 64)
+WANTED = ValidationPlan(40, 64)
 
 
 def within(seconds, per_image, stages=4, times_open=True, images_open=True):
-    return Pace.within(
+    return ValidationPlan.within(
         *(seconds, per_image, stages, WANTED), times_open=times_open, images_open=images_open
     )
 
@@ -27,12 +27,12 @@ def within(seconds, per_image, stages=4, times_open=True, images_open=True):
 @pytest.mark.parametrize("seconds", [10.0, 180.0, 7200.0])
 @pytest.mark.parametrize("per_image", [1e-4, 3e-3, 0.05, 0.4])
 def test_what_is_left_open_fits_into_its_share_of_the_time(seconds, per_image):
-    pace = within(seconds, per_image)
-    cost = pace.images * per_image * (pace.validations + 3)
-    assert cost <= SHARE * seconds or pace == Pace(1, 1)
-    assert pace.validations >= min(FEWEST, 40) or pace.images == 1
+    chosen = within(seconds, per_image)
+    cost = chosen.images * per_image * (chosen.validations + 3)
+    assert cost <= SHARE * seconds or chosen == ValidationPlan(1, 1)
+    assert chosen.validations >= min(FEWEST, 40) or chosen.images == 1
     if WANTED.images * per_image * 43 <= SHARE * seconds:
-        assert pace == WANTED
+        assert chosen == WANTED
 
 
 def test_what_was_asked_for_stays():

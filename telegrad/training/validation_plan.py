@@ -12,7 +12,7 @@ FEWEST = 5
 
 
 @dataclass(frozen=True)
-class Pace:
+class ValidationPlan:
     """What a run validates.
 
     Attributes:
@@ -29,19 +29,20 @@ class Pace:
         seconds: float,
         per_image: float,
         stages: int,
-        most: Pace,
+        most: ValidationPlan,
         *,
         times_open: bool,
         images_open: bool,
-    ) -> Pace:
+    ) -> ValidationPlan:
         """As much as `most`, or as fits into `SHARE` of the time: fewer times, then fewer images.
 
-        A pace that is not open stays, whatever it costs.
+        What is not open stays, whatever it costs.
 
-        >>> Pace.within(180, 0.02, 4, Pace(40, 64), times_open=True, images_open=True)
-        Pace(validations=11, images=64)
-        >>> Pace.within(180, 0.2, 4, Pace(40, 64), times_open=True, images_open=True)
-        Pace(validations=5, images=11)
+        >>> both = {"times_open": True, "images_open": True}
+        >>> ValidationPlan.within(180, 0.02, 4, ValidationPlan(40, 64), **both)
+        ValidationPlan(validations=11, images=64)
+        >>> ValidationPlan.within(180, 0.2, 4, ValidationPlan(40, 64), **both)
+        ValidationPlan(validations=5, images=11)
 
         Args:
             seconds: of the whole run.
