@@ -12,22 +12,28 @@ from telegrad.cli.arguments import Command
 from telegrad.cli.guard import guarded
 from telegrad.cli.network_option import model_of
 from telegrad.inference.demo_page import demo_page, restored_upload, serve
-from telegrad.options import NEEDED, option
+from telegrad.options import option
+from telegrad.pretrained import cards as pretrained
 from telegrad.training.interruptions import Interruptions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demo(Command):
     positional: ClassVar[tuple[str, ...]] = ("model",)
-    usage: ClassVar[str] = "telegrad demo MODEL [options]"
+    usage: ClassVar[str] = "telegrad demo [MODEL] [options]"
     description: ClassVar[str] = (
         "Serve a page to this machine that restores a picture you give it, as `telegrad restore` "
         "does, and shows it before and after with a slider. Nothing leaves the machine. Ctrl-C "
         "ends it. Needs pip install 'telegrad[demo]'."
     )
-    example: ClassVar[str] = "telegrad demo results/models/NAME_best.pt"
+    example: ClassVar[str] = "telegrad demo --open_browser"
 
-    model: str = option(NEEDED, "a run's models/…_best.pt, or its directory", path=True)
+    model: str = option(
+        pretrained.ORDER[0],
+        "one that comes along (telegrad models), denoise by default; or a run's models/…_best.pt, "
+        "or its directory",
+        path=True,
+    )
     port: int | None = option(None, "of the page; else the first that is free from 7860 on",
                               least=1, most=2**16 - 1)  # fmt: skip
     open_browser: bool = option(False, "open the page in the browser")

@@ -34,7 +34,7 @@ class Evaluate(Command):
     example: ClassVar[str] = "telegrad evaluate results/models/NAME_best.pt CBSD68 Kodak24"
 
     model: str = option(
-        NEEDED, "a run's models/…_best.pt; or one that comes along: denoise, jpeg, x2", path=True
+        NEEDED, "a run's models/…_best.pt; or one that comes along: telegrad models", path=True
     )
     folders: list[str] | None = option(None, "of images, each a set", path=True)
     data: str | None = option(

@@ -29,7 +29,7 @@ class Export(Command):
     )
 
     model: str = option(
-        NEEDED, "a run's models/…_best.pt; or one that comes along: denoise, jpeg, x2", path=True
+        NEEDED, "a run's models/…_best.pt; or one that comes along: telegrad models", path=True
     )
     to: Literal["safetensors", "spandrel", "onnx", "torch"] = option(
         NEEDED, "safetensors, spandrel, onnx or torch"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 
 def guarded(name: str, command: Callable[[], int]) -> int:
     """The command's exit code; errors as one line under its name, which is said once."""
     try:
-        code = command()
+        with plain_warnings():
+            code = command()
         sys.stdout.flush()
         return code
     except KeyboardInterrupt as stop:
@@ -31,6 +33,17 @@ def guarded(name: str, command: Callable[[], int]) -> int:
     except (ArithmeticError, MemoryError) as error:
         print(f"{name}: {_without(name, error)}", file=sys.stderr)
         return 1
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Warnings as a line for users, without the place in the source."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"Warning: {message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def _without(name: str, error: Exception) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from telegrad import pretrained
+from telegrad.files import expanded
 from telegrad.inference.model import Model, load_model
 from telegrad.runs.component import Component, resolve
 from telegrad.runs.compose import arguments_of
@@ -26,6 +27,11 @@ def model_of(checkpoint: str, device: str, options: Mapping[str, str]) -> Model:
     if not options and checkpoint in pretrained.names() and not Path(checkpoint).exists():
         return pretrained.load(checkpoint, device)
     if not options:
+        if not Path(expanded(checkpoint)).exists():
+            raise FileNotFoundError(
+                f"{checkpoint}: no such file; needs a run's _best.pt, or one that comes along: "
+                f"{', '.join(pretrained.names())}."
+            )
         return load_model(Path(checkpoint), device)
     if "network" not in options:
         raise ValueError(f"--{next(iter(options))} needs --network beside it.")

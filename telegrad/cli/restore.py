@@ -31,8 +31,8 @@ class Restore(Command):
 
     model: str = option(
         pretrained.ORDER[0],
-        "denoise, jpeg or x2, which come along; or a run's models/…_best.pt, which may also stand "
-        "before the images",
+        "one that comes along (telegrad models), denoise by default; or a run's models/…_best.pt, "
+        "which may also stand before the images",
         path=True,
     )
     source: str = option(NEEDED, "an image, or a folder of images", path=True)

@@ -12,8 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
+from telegrad.bars import Bar
 from telegrad.experiments.comparison import Comparison
 from telegrad.experiments.executors import Executor, Running, config_there, last_words
 from telegrad.experiments.standing import Standing, UnderWay, what_became_of
@@ -133,7 +132,7 @@ def _launch(
     standing.done += len(configs) - len(open_runs)
     failures: list[Failure] = []
     looked_at: dict[str, UnderWay] = {}
-    bar = tqdm(
+    bar = Bar(
         total=standing.total, initial=standing.done, desc="runs", unit="run", smoothing=0,
         mininterval=1,
     )  # fmt: skip
