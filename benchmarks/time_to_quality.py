@@ -37,7 +37,7 @@ class Runs:
 
     def __init__(self, o: argparse.Namespace, place: Place, choices: str) -> None:
         self.file, self.place, self.choices = RESULTS / f"{o.name}_runs.csv", place, choices
-        self.paces = Paces(f"{o.name}_paces")
+        self.paces = Paces(o.name)
         self.pool = multiprocessing.get_context("spawn").Pool(o.processes, maxtasksperchild=8)
         self.testsets = Path(o.testsets)
 

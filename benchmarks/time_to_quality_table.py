@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from contenders import CONTENDERS, LARGEST, PROBLEMS
 from table import RESULTS, as_markdown, publish
 from timed_runs import rows
@@ -53,6 +54,11 @@ class Curve:
                 part = (quality - lower) / (reached - lower)
                 return before * (seconds / before) ** part, ""
         return points[-1][0], "> "
+
+    def pixels_in(self, seconds: float) -> float:
+        """Megapixels seen in so many seconds, between two budgets in logarithms."""
+        points = [(math.log(s), math.log(p)) for s, p in sorted(self.megapixels.items())]
+        return math.exp(float(np.interp(math.log(seconds), *zip(*points, strict=True))))
 
 
 def curves_of(problem: str, name: str) -> list[Curve]:
@@ -161,8 +167,7 @@ def _lead(ours: Curve, best: Curve, targets: list[float]) -> str:
         sign = "< " if any(x == "> " for _, x in times) else ""
         sign = sign or ("≥ " if any(x == "≤ " for _, x in times) else "")
         factors = sorted(seconds / t for t, _ in times)
-        rate = ours.megapixels[ours.seconds[-1]] / ours.seconds[-1]
-        pixels = sorted(best.megapixels[seconds] / (t * rate) for t, _ in times)
+        pixels = sorted(best.megapixels[seconds] / ours.pixels_in(t) for t, _ in times)
         gains = [
             ours.quality[s][seconds] - best.quality[s][seconds]
             for s in seeds

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import hashlib
 import json
 import statistics
 import sys
@@ -27,10 +28,11 @@ from telegrad.evaluation import Protocol, image_sets, means, measured
 from telegrad.inference import load_model
 from telegrad.records import NoRecords, RunDirectory
 from telegrad.runs.build import build_schedule
+from telegrad.runs.component import resolve
 from telegrad.runs.compose import compose
 from telegrad.runs.config import Config
 from telegrad.runs.running import carry_on, prepare
-from telegrad.schedules import Schedule, Stage
+from telegrad.schedules import Schedule, Stage, Strategy
 from telegrad.training.loop import take_step
 from telegrad.training.timing import seconds_per_validation
 
@@ -86,11 +88,16 @@ class Job:
         size = knobs.get("size", contender.size)
         return cls(problem, name, contender.strategy, knobs, size, *rest)
 
+    @property
+    def validations(self) -> int:
+        """One, at the end; or as many as a strategy that stops early by them likes."""
+        strategy = resolve("strategy", self.strategy["strategy"], functions=False)
+        return strategy.default_validations if strategy.early_stop is not Strategy.early_stop else 1
+
     def config(self, place: Place) -> Config:
         """What is run, and written into a folder of its own."""
         problem = PROBLEMS[self.problem]
-        folder = "_".join(self.key.values()).replace("/", "-")
-        digest = f"{abs(hash(folder)):x}" if len(folder) > 200 else folder
+        folder = hashlib.sha256(json.dumps(self.key).encode()).hexdigest()[:16]
         return compose(
             {
                 **task_of(problem, self.size),
@@ -103,15 +110,18 @@ class Job:
                 "budget": f"{self.seconds:g}s",
                 "optimizer.lr": self.learning_rate,
                 "update.clip": CLIP,
-                "validation.times": 1,
-                "validation.images": 4,
+                "validation.times": self.validations,
+                "validation.images": VALIDATED,
                 "seed": self.seed,
                 "device": place.device,
                 "runtime.precision": place.precision,
-                "out": str(place.work / digest.translate({ord(c): "-" for c in ' "{}[]:,()'})),
+                "out": str(place.work / "runs" / folder),
             }
         )
 
+
+VALIDATED = 8
+"""Crops of a validation."""
 
 Shape = tuple[int, int]
 """Images of a step, and their height and width in pixels."""
@@ -168,6 +178,7 @@ def measured_paces(problem: str, shapes: Sequence[Shape], place: Place) -> dict[
     """Seconds of a step of each shape: crops, passes, update; the least of `ROUNDS`."""
     any_strategy: Options = {"strategy": "Single", "strategy.levels": 1}
     job = Job(problem, "any", any_strategy, {}, FULL, 1e-3, 3600.0, 0)
+    torch.set_num_threads(1)
     with quiet():
         prepared = prepare(job.config(place))
     state, unwritten = prepared.state, NoRecords(RunDirectory("", ""))
@@ -206,10 +217,10 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
         if not resumes:
             fresh = build_schedule(config)
             seconds = paces.of(job.problem, fresh, place)
-            times = config.build_strategy().default_validations if _stops_early(config) else 0
             one = seconds_per_validation(prepared.validation, prepared.state.evaluated)
             shares = config.build_strategy().stage_shares
-            prepared.state.schedule = fresh.with_seconds(job.seconds - times * one, seconds, shares)
+            spent = one * (job.validations - 1)  # that at the end is no one's advantage
+            prepared.state.schedule = fresh.with_seconds(job.seconds - spent, seconds, shares)
         lengths = prepared.state.schedule.lengths
         started = time.perf_counter()
         config.directory.path.mkdir(parents=True, exist_ok=True)
@@ -223,10 +234,6 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
         "wall": f"{wall:.0f}",
         **quality,
     }
-
-
-def _stops_early(config: Config) -> bool:
-    return config.build_strategy().early_stop() is not None
 
 
 def _measured(job: Job, best: Path, sets: list[str]) -> dict[str, str]:

@@ -30,8 +30,9 @@ from telegrad.training.checkpoint import read_checkpoint
 from telegrad.training.forecast import Forecast, progress_bar
 from telegrad.training.interruptions import Interrupted
 from telegrad.training.loop import train
+from telegrad.training.moving_average import MovingAverage
 from telegrad.training.sets import SetsValidation
-from telegrad.training.state import Progress, TrainingState, moving_average
+from telegrad.training.state import Progress, TrainingState
 from telegrad.training.timing import forecast, peak_memory
 from telegrad.training.validation import Quality, Validation
 
@@ -217,7 +218,7 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     optimizer = build.build_optimizer(config, network, learning_rate.highest)
     network.to(memory_format=torch.channels_last)
     ema = config.ema
-    average = None if ema is None else moving_average(network, ema).to(fabric.device)
+    average = None if ema is None else MovingAverage(network, ema).to(fabric.device)
     if config.runtime.compile:
         compile_every_shape(network)
     model, optimizer = fabric.setup(network, optimizer)

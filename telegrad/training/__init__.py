@@ -4,7 +4,8 @@ from telegrad.training.checkpoint import read_checkpoint, read_state, write_chec
 from telegrad.training.forecast import Forecast, ProgressBar, progress_bar
 from telegrad.training.interruptions import Interrupted, Interruptions
 from telegrad.training.loop import train
-from telegrad.training.state import Progress, TrainingState, moving_average
+from telegrad.training.moving_average import MovingAverage
+from telegrad.training.state import Progress, TrainingState
 from telegrad.training.timing import peak_memory, seconds_per_step, seconds_per_validation
 from telegrad.training.validation import Quality, Validation
 
@@ -12,12 +13,12 @@ __all__ = [
     "Forecast",
     "Interrupted",
     "Interruptions",
+    "MovingAverage",
     "Progress",
     "ProgressBar",
     "Quality",
     "TrainingState",
     "Validation",
-    "moving_average",
     "peak_memory",
     "progress_bar",
     "read_checkpoint",

@@ -120,7 +120,7 @@ def take_step(
         clip(fabric, state)
         state.optimizer.step()
         if state.average is not None:
-            state.average.update_parameters(state.network)
+            state.average.update_parameters()
     else:
         progress.skipped += 1
         what = _not_finite(state, estimate, position)

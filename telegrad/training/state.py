@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from telegrad.data.stream import CropStream
 from telegrad.schedules import (
@@ -19,6 +18,7 @@ from telegrad.schedules import (
     Update,
     is_schedule_free,
 )
+from telegrad.training.moving_average import MovingAverage
 from telegrad.training.validation_plan import ValidationPlan
 
 
@@ -69,7 +69,7 @@ class TrainingState:
     schedule: Schedule
     stream: CropStream
     progress: Progress
-    average: AveragedModel | None = None
+    average: MovingAverage | None = None
     early_stop: EarlyStop | None = None
     adaptation: Adaptation | None = None
     update: Update = field(default_factory=Update)
@@ -122,19 +122,3 @@ class TrainingState:
             self.adaptation.spent = state["probes"]
         if state.get("validation_plan") is not None:
             self.validation_plan = ValidationPlan(**state["validation_plan"])
-
-
-def moving_average(network: nn.Module, decay: float) -> AveragedModel:
-    """An exponential moving average of the weights, over a tenth of all updates at most.
-
-    After n updates the decay is min(decay, (1 + n)/(10 + n)), so that short runs forget their
-    initial weights too.
-
-    Source: the rule of TensorFlow's `ExponentialMovingAverage`.
-    """
-
-    def update(averages: Any, weights: Any, updates: Any) -> None:
-        n = int(updates)
-        torch._foreach_lerp_(averages, weights, 1 - min(decay, (1 + n) / (10 + n)))
-
-    return AveragedModel(network, multi_avg_fn=update)

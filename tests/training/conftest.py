@@ -12,10 +12,10 @@ from telegrad.records import Records, RunDirectory
 from telegrad.schedules import LearningRate, fullmultiscale
 from telegrad.tasks import Objective, PaperDenoising
 from telegrad.training import (
+    MovingAverage,
     Progress,
     TrainingState,
     Validation,
-    moving_average,
     progress_bar,
     train,
 )
@@ -60,7 +60,7 @@ def a_run(tmp_path):
         fabric = Fabric(accelerator="cpu", devices=1)
         torch.manual_seed(0)
         network = SmallNetwork()
-        average = None if ema is None else moving_average(network, ema)
+        average = None if ema is None else MovingAverage(network, ema)
         model, optimizer = fabric.setup(network, torch.optim.Adam(network.parameters(), lr=1e-2))
         stream = CropStream(in_memory(schedule.grids), seed=3)
         rate = LearningRate(1e-2)
