@@ -152,7 +152,12 @@ CONTENDERS = {
     "growing patches (Fischer et al.)": Contender(
         {"strategy": "GrowingPatches", **LATE},
         tuple(
-            {"size": size, "strategy.levels": 3, "strategy.batch_size": n, "strategy.ratio": ratio}
+            {
+                "size": size,
+                "strategy.levels": 3 if size == LARGEST else 2,
+                "strategy.batch_size": n,
+                "strategy.ratio": ratio,
+            }
             for size, n, ratio in ((128, 2, 1), (128, 2, 2), (128, 1, 4), (64, 4, 2), (64, 8, 1))
         ),
     ),

@@ -36,7 +36,7 @@ from telegrad.schedules import Schedule, Stage, Strategy
 from telegrad.training.loop import take_step
 from telegrad.training.timing import seconds_per_validation
 
-ROUNDS, ANCHORS = 6, 4
+ROUNDS, ANCHORS = 15, 4
 """Steps of each shape that are timed, and known shapes that are timed again beside missing ones."""
 
 
