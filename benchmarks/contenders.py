@@ -102,13 +102,15 @@ class Contender:
         strategy: options of a run.
         knobs: options beyond them that are tried, each at the same learning rate first.
         size: of the crops, where no knob says it.
-        first_rate: of the learning rates, the place of the one that knobs are tried at.
+        rates: highest learning rates that are tried.
+        first_rate: of them, the place of the one that knobs are tried at.
         ours: whether it is no baseline.
     """
 
     strategy: Options
     knobs: tuple[Options, ...]
     size: int = LARGEST
+    rates: tuple[float, ...] = RATES
     first_rate: int = 2
     ours: bool = field(default=False, kw_only=True)
 
@@ -183,6 +185,7 @@ CONTENDERS = {
         {"strategy": "Single", **LATE}, _batches(1, 2), size=FULL, first_rate=1
     ),
     "auto": Contender({"strategy": "Auto"}, ({},), ours=True),
+    "race": Contender({"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True),
 }
 
 

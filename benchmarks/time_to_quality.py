@@ -23,7 +23,7 @@ import multiprocessing
 from collections.abc import Iterable
 from pathlib import Path
 
-from contenders import CONTENDERS, PROBLEMS, RATES, Contender, contenders_of
+from contenders import CONTENDERS, PROBLEMS, Contender, contenders_of
 from table import RESULTS
 from time_to_quality_table import publish_tables
 from timed_runs import Job, Paces, Place, append, locked, rows, shapes_of, train
@@ -58,7 +58,7 @@ class Runs:
         shapes = set()
         for name, c in contenders_of(PROBLEMS[problem]).items():
             for knobs in c.knobs:
-                job = Job.of(problem, name, c, knobs, RATES[0], o.seconds, o.seeds[0])
+                job = Job.of(problem, name, c, knobs, c.rates[0], o.seconds, o.seeds[0])
                 shapes |= shapes_of(job.config(self.place))
         self.paces.known(problem, shapes, self.place)
 
@@ -82,10 +82,10 @@ def _train(task: tuple[Job, Place, Paces, list[str]]) -> dict[str, str]:
 def tuned(problem: str, name: str, c: Contender, o: argparse.Namespace, runs: Runs) -> Job:
     """The job at an eighth of the seconds with the best knobs and learning rate."""
     seconds, seed = o.seconds / PARTS[0], o.seeds[0]
-    middle = RATES[c.first_rate]
+    middle = c.rates[c.first_rate]
     tried = [Job.of(problem, name, c, knobs, middle, seconds, seed) for knobs in c.knobs]
     best = _best(tried, runs(tried))
-    more = [Job.of(problem, name, c, best.knobs, rate, seconds, seed) for rate in RATES]
+    more = [Job.of(problem, name, c, best.knobs, rate, seconds, seed) for rate in c.rates]
     return _best(more, runs(more))
 
 

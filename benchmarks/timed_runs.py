@@ -94,6 +94,11 @@ class Job:
         strategy = resolve("strategy", self.strategy["strategy"], functions=False)
         return strategy.default_validations if strategy.early_stop is not Strategy.early_stop else 1
 
+    def paid_validations(self, schedule: Schedule) -> int:
+        """Those that cost time: not that at the end, nor those of stages that no one looks at."""
+        heats = sum(stage.heat is not None for stage in schedule.stages)
+        return heats + self.validations - 1
+
     def config(self, place: Place) -> Config:
         """What is run, and written into a folder of its own."""
         problem = PROBLEMS[self.problem]
@@ -219,7 +224,9 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
             seconds = paces.of(job.problem, fresh, place)
             one = seconds_per_validation(prepared.validation, prepared.state.evaluated)
             shares = config.build_strategy().stage_shares
-            spent = one * (job.validations - 1)  # that at the end is no one's advantage
+            spent = one * job.paid_validations(fresh)
+            if prepared.state.heats is not None:
+                prepared.state.heats.take_costs(fresh, seconds)
             prepared.state.schedule = fresh.with_seconds(job.seconds - spent, seconds, shares)
         lengths = prepared.state.schedule.lengths
         started = time.perf_counter()

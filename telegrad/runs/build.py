@@ -29,7 +29,7 @@ from telegrad.runs.magnitude import check_magnitude
 from telegrad.runs.network import needs_for, network_arguments
 from telegrad.runs.pairing import check_pairs
 from telegrad.runs.trial import black_draw, check_draws
-from telegrad.schedules import LearningRate, Problem, Schedule, is_schedule_free
+from telegrad.schedules import LearningRate, Problem, Schedule, Update, is_schedule_free
 from telegrad.tasks import Objective, Task
 from telegrad.training.draws import NETWORK, seed_of
 from telegrad.training.sets import SetsValidation
@@ -71,6 +71,14 @@ def build_learning_rate(config: Config) -> LearningRate:
     """Its course over the run; for an optimizer that needs no decay, none."""
     rate = config.build_strategy().learning_rate(config.optimizer.init_args.get("lr"))
     return replace(rate, decay=0.0) if is_schedule_free(config.optimizer.factory) else rate
+
+
+def build_update(config: Config) -> Update:
+    """How gradients are made; clipped as the strategy likes it, where nothing is said."""
+    asked = config.update
+    return (
+        replace(asked, clip=config.build_strategy().default_clip) if asked.clip is None else asked
+    )
 
 
 def build_objective(config: Config) -> Objective:

@@ -228,8 +228,9 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         *(model, optimizer, learning_rate, schedule, stream, Progress()),
         average=average,
         early_stop=strategy.early_stop(),
+        heats=strategy.heats(schedule),
         adaptation=strategy.adaptation(schedule),
-        update=config.update,
+        update=build.build_update(config),
     )
     events: list[str] = []
     if saved is not None:
@@ -244,6 +245,8 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     elif strategy.time_limit is not None:
         timing = Timing.of(fabric, state, objective, validation, sets)
         timing = fabric.broadcast(timing)
+        if state.heats is not None:
+            state.heats.take_costs(state.schedule, timing.steps)
         state.validation_plan, state.schedule = within_time(config, state.schedule, timing)
     if state.validation_plan is not None:
         again = replace(

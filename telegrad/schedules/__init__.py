@@ -10,10 +10,12 @@ from telegrad.schedules.cascadic import Cascadic, cascadic
 from telegrad.schedules.early_stop import EarlyStop
 from telegrad.schedules.fullmultiscale import FullMultiscale, fullmultiscale
 from telegrad.schedules.growing_patches import GrowingPatches, growing_patches
+from telegrad.schedules.heats import Heats
 from telegrad.schedules.learning_rate import LearningRate
 from telegrad.schedules.multiscale import Multiscale, multiscale
 from telegrad.schedules.progressive_patches import ProgressivePatches, progressive_patches
 from telegrad.schedules.progressive_resizing import ProgressiveResizing, progressive_resizing
+from telegrad.schedules.race import Race, race
 from telegrad.schedules.random_patches import RandomPatches, random_patches
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.schedule_free import is_schedule_free
@@ -29,11 +31,13 @@ __all__ = [
     "EarlyStop",
     "FullMultiscale",
     "GrowingPatches",
+    "Heats",
     "LearningRate",
     "Multiscale",
     "Problem",
     "ProgressivePatches",
     "ProgressiveResizing",
+    "Race",
     "RandomPatches",
     "Schedule",
     "Single",
@@ -48,6 +52,7 @@ __all__ = [
     "multiscale",
     "progressive_patches",
     "progressive_resizing",
+    "race",
     "random_patches",
     "single",
 ]

@@ -294,6 +294,10 @@ class Schedule:
         stages = (stage for stage, share in zip(self.stages, shares, strict=True) if share)
         return replace(self, stages=tuple(stages))
 
+    def without_heats(self) -> Schedule:
+        """The same stages, each of which just follows the one before."""
+        return replace(self, stages=tuple(replace(stage, heat=None) for stage in self.stages))
+
     @property
     def lengths(self) -> tuple[int, ...]:
         """Steps of each stage."""

@@ -15,7 +15,9 @@ class Stage:
     the coefficients `alphas`, one for each pair of levels, coarsest first; 1 by default. With
     `random_level` each step is ordinary training on one of these levels, drawn at random. With
     `shape`, such as (height, width) in pixels, images of the one level are resized to it; patches
-    are cut in it.
+    are cut in it. The learning rate is `rate` times that of the run. A stage that is one of the
+    `heat`s of a round, by its number, begins with the weights that the round began with, and the
+    run goes on from the best.
     """
 
     steps: int
@@ -24,6 +26,8 @@ class Stage:
     alphas: tuple[float, ...] | None = None
     random_level: bool = False
     shape: tuple[int, ...] | None = None
+    rate: float = 1.0
+    heat: int | None = None
 
     def __post_init__(self) -> None:
         if not (is_whole(self.steps) and is_whole(self.finest)):
@@ -34,6 +38,8 @@ class Stage:
             raise TypeError(
                 f"Stage: batch_sizes={self.batch_sizes!r}; needs a tuple of whole numbers."
             )
+        if not (is_number(self.rate) and self.rate > 0):
+            raise ValueError(f"Stage: rate={self.rate!r}; needs a positive number.")
         if self.alphas is not None:
             pairs = len(self.batch_sizes) - 1
             several = isinstance(self.alphas, (tuple, list)) and len(self.alphas) == pairs
@@ -49,4 +55,5 @@ class Stage:
 
     def on_level(self, level: int) -> Stage:
         """The same steps on one of its levels alone."""
-        return Stage(self.steps, level, (self.batch_sizes[level - self.coarsest],))
+        one = (self.batch_sizes[level - self.coarsest],)
+        return Stage(self.steps, level, one, rate=self.rate, heat=self.heat)

@@ -12,6 +12,7 @@ from telegrad.mge.weights import check_batch_sizes, geometric_batch_sizes
 from telegrad.options import check_options, option
 from telegrad.schedules.adaptation import Adaptation
 from telegrad.schedules.early_stop import EarlyStop
+from telegrad.schedules.heats import Heats
 from telegrad.schedules.learning_rate import LearningRate
 from telegrad.schedules.length import in_units
 from telegrad.schedules.schedule import Schedule
@@ -56,6 +57,7 @@ class Strategy(ABC):
         default_batch_size: on the finest level.
         default_ratio: of a level's batch size to the next finer one's.
         default_learning_rate, default_decay: see `LearningRate`.
+        default_clip: largest norm of a gradient; see `Update`.
         default_validations: of a run.
     """
 
@@ -66,6 +68,7 @@ class Strategy(ABC):
     default_ratio: ClassVar[int] = 2
     default_learning_rate: ClassVar[float] = 5e-4
     default_decay: ClassVar[float | None] = None
+    default_clip: ClassVar[float | None] = None
     default_validations: ClassVar[int] = 20
 
     steps: int | None = option(
@@ -135,6 +138,10 @@ class Strategy(ABC):
 
     def early_stop(self) -> EarlyStop | None:
         """What ends stages early by validations, if anything does."""
+        return None
+
+    def heats(self, schedule: Schedule) -> Heats | None:
+        """What decides which heats are gone on from, if the schedule has any."""
         return None
 
     def adaptation(self, schedule: Schedule) -> Adaptation | None:

@@ -84,7 +84,8 @@ class Inpainting(SizedTask, RestorationTask):
     level_rule: LevelRule | None = option(
         None,
         "boxes and masks on a coarse level: physical: they cover the same part of the scene; "
-        "pixel: they have the same size in pixels, about the same centers",
+        "pixel: they have the same size in pixels, and there are as many fewer boxes as the image "
+        "is smaller, one at least",
     )
 
     def __post_init__(self) -> None:
@@ -183,12 +184,15 @@ class Inpainting(SizedTask, RestorationTask):
         if self.holes == "folder":
             check_draw("Inpainting.observe", draw, piece=(n, 1, *self.finest_size))
             return self._on_level(draw["piece"], h, w)
-        numbers = (n, self.boxes or 3, 2)
-        check_draw("Inpainting.observe", draw, centers=numbers, sides=numbers)
-        enlarged = 1.0, 1.0
-        if self.rule == "pixel":
-            enlarged = self.finest_size[0] / h, self.finest_size[1] / w
-        return outside_boxes(draw["centers"], draw["sides"], (h, w), enlarged)
+        boxes = self.boxes or 3
+        check_draw("Inpainting.observe", draw, centers=(n, boxes, 2), sides=(n, boxes, 2))
+        if self.rule == "physical":
+            return outside_boxes(draw["centers"], draw["sides"], (h, w), (1.0, 1.0))
+        height, width = self.finest_size
+        kept = max(1, round(boxes * min(h * w / (height * width), 1)))
+        return outside_boxes(
+            draw["centers"][:, :kept], draw["sides"][:, :kept], (h, w), (height / h, width / w)
+        )
 
     def _on_level(self, piece: Tensor, h: int, w: int) -> Tensor:
         """A piece on the level of h×w pixels: by injection, or the middle of it."""

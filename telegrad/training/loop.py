@@ -18,6 +18,7 @@ from telegrad.training.adapt import adapt
 from telegrad.training.checkpoint import save_best, write_state
 from telegrad.training.forecast import ProgressBar, validation_steps
 from telegrad.training.gradient import clip, gradient, gradient_norm
+from telegrad.training.heats import run_heats
 from telegrad.training.interruptions import Interrupted, Interruptions
 from telegrad.training.sets import SetsValidation
 from telegrad.training.state import TrainingState
@@ -73,6 +74,8 @@ def train(
     looks_at = saved + FIRST_LOOK
     validate_after = validation_steps(state.schedule, validations)
     state.train()
+    if progress.iteration == 0:
+        run_heats(state, records, None)
     with Interruptions() as interruptions:
         while progress.iteration < state.schedule.steps:
             step, before = progress.iteration, progress.work_units
@@ -85,8 +88,9 @@ def train(
                 valid_loss = validate(fabric, state, validation, records, bar, loss)
                 measure_sets(fabric, state, sets, records)
                 state.train()
-                ended = next_stage(state, records, valid_loss)
-                if adapt(fabric, state, objective, records) or ended:
+                changed = next_stage(state, records, valid_loss)
+                changed |= run_heats(state, records, valid_loss)
+                if adapt(fabric, state, objective, records) or changed:
                     validate_after = validation_steps(state.schedule, validations)
                     bar.follow(state.schedule)
             if not bar.shows_quality and time.perf_counter() > looks_at:
@@ -112,8 +116,9 @@ def take_step(
     """Gradient and update of one step, and the state's progress; returns the step's loss."""
     progress, position, started = state.progress, state.stream.position, time.perf_counter()
     rate = state.learning_rate.at(state.schedule, progress.iteration, progress.work_units)
+    _, stage = state.schedule.at(progress.iteration)
     for group in state.optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * stage.rate
     estimate = gradient(fabric, state, objective)
     loss, norm = torch.stack([estimate.loss, gradient_norm(state)]).tolist()  # a sync point
     if math.isfinite(loss) and math.isfinite(norm):

@@ -13,6 +13,7 @@ from telegrad.data.stream import CropStream
 from telegrad.schedules import (
     Adaptation,
     EarlyStop,
+    Heats,
     LearningRate,
     Schedule,
     Update,
@@ -58,6 +59,9 @@ class TrainingState:
         progress: how far the run is.
         average: exponential moving average of the weights, which is then what is evaluated.
         early_stop: ends stages early, if there is one.
+        heats: decides which heats are gone on from, if there are any.
+        before_heat, leading: copies of weights, optimizer and average, while a round of heats runs:
+            those that each begins with, and those of the best until now.
         adaptation: chooses batch sizes anew, if there is one.
         update: how a gradient is made, and what of it the optimizer is given.
         validation_plan: how often the run validates, on how many images; None for as was asked.
@@ -71,6 +75,9 @@ class TrainingState:
     progress: Progress
     average: MovingAverage | None = None
     early_stop: EarlyStop | None = None
+    heats: Heats | None = None
+    before_heat: dict[str, Any] | None = None
+    leading: dict[str, Any] | None = None
     adaptation: Adaptation | None = None
     update: Update = field(default_factory=Update)
     validation_plan: ValidationPlan | None = None
@@ -104,6 +111,9 @@ class TrainingState:
             "progress": asdict(self.progress),
             "average": None if self.average is None else self.average.state_dict(),
             "controller": None if self.early_stop is None else asdict(self.early_stop),
+            "heats": self.heats and asdict(self.heats),
+            "before_heat": self.before_heat,
+            "leading": self.leading,
             "probes": None if self.adaptation is None else self.adaptation.spent,
             "validation_plan": self.validation_plan and asdict(self.validation_plan),
         }
@@ -118,6 +128,9 @@ class TrainingState:
             self.average.load_state_dict(state["average"])
         if self.early_stop is not None:
             self.early_stop = EarlyStop(**state["controller"])
+        if self.heats is not None:
+            self.heats = Heats(**state["heats"])
+            self.before_heat, self.leading = state["before_heat"], state["leading"]
         if self.adaptation is not None:
             self.adaptation.spent = state["probes"]
         if state.get("validation_plan") is not None:

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from telegrad.records import NoRecords, RunDirectory
+from telegrad.schedules import Stage
 from telegrad.tasks import Objective
 from telegrad.training.forecast import Forecast
 from telegrad.training.loop import take_step
@@ -80,17 +81,18 @@ def seconds_per_step(
     unwritten, any_number = NoRecords(RunDirectory("", "")), sys.maxsize
     step = partial(take_step, fabric, state, objective, unwritten)
     before, whole = copy.deepcopy(state.state_dict()), state.schedule
-    seconds = []
+    alike = [replace(stage, steps=any_number, rate=1.0, heat=None) for stage in whole.stages]
+    seconds: dict[Stage, float] = {}
     state.train()
     try:
-        for stage in whole.stages:
-            state.schedule = replace(whole, stages=(replace(stage, steps=any_number),))
-            seconds.append(median_seconds(partial(step, skips=any_number), rounds))
+        for stage in dict.fromkeys(alike):
+            state.schedule = replace(whole, stages=(stage,))
+            seconds[stage] = median_seconds(partial(step, skips=any_number), rounds)
     finally:
         state.optimizer.zero_grad(set_to_none=True)
         state.load_state_dict(before)
         state.schedule = whole
-    return seconds
+    return [seconds[stage] for stage in alike]
 
 
 def seconds_per_validation(validation: Validation, network: nn.Module, rounds: int = 3) -> float:

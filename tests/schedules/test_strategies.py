@@ -15,6 +15,7 @@ from telegrad.schedules import (
     Problem,
     ProgressivePatches,
     ProgressiveResizing,
+    Race,
     RandomPatches,
     Schedule,
     Single,
@@ -26,7 +27,7 @@ from telegrad.schedules import (
 PROBLEM = Problem(size=128)
 ALL = [
     *(Single, Multiscale, FullMultiscale, Cascadic, Auto),
-    *(ProgressiveResizing, ProgressivePatches, GrowingPatches, RandomPatches),
+    *(ProgressiveResizing, ProgressivePatches, GrowingPatches, RandomPatches, Race),
 ]
 
 

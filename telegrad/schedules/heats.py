@@ -1,0 +1,98 @@
+"""Heats: stages that all begin with the same weights; the run goes on from the best of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from telegrad.schedules.schedule import Schedule
+
+
+@dataclass
+class Heats:
+    """Decides which of the heats of a round is gone on from, and what the later stages become.
+
+    A round is heats with the same number in a row (`Stage.heat`). All later stages take the level
+    and the learning rate of its winner; those of later heats are relative to them. Stages keep
+    their part of the budget.
+
+    Attributes:
+        rounds: for each heat of each round how many levels finer than the level until then it is,
+            and what it multiplies the learning rate until then by.
+        batch_sizes: on each level.
+        costs: of a step on each level, in what the budget is in: work units or seconds.
+        losses: of the heats of the round until now, on validation crops, by the number of stage.
+    """
+
+    rounds: list[list[tuple[int, float]]]
+    batch_sizes: list[int]
+    costs: list[float]
+    losses: dict[int, float] = field(default_factory=dict)
+
+    def take_costs(self, schedule: Schedule, of_stages: Sequence[float]) -> None:
+        """Says what a step costs in each stage, where that is measured."""
+        levels = [stage.finest for stage in schedule.stages]
+        self.costs = [of_stages[levels.index(level)] for level in range(len(self.costs))]
+
+    def heat_that_ends(self, schedule: Schedule, done: int) -> int | None:
+        """The number of the stage that ends after so many steps, if it is a heat."""
+        number, stage = schedule.at(done - 1)
+        ends = done == sum(schedule.lengths[: number + 1])
+        return number if ends and stage.heat is not None else None
+
+    def round_begins(self, schedule: Schedule, done: int) -> bool:
+        """Whether the next step is the first of a round."""
+        if done >= schedule.steps:
+            return False
+        number, stage = schedule.at(done)
+        at_first = done == sum(schedule.lengths[:number])
+        return at_first and stage.heat is not None and self.begins_round(schedule, number)
+
+    def begins_round(self, schedule: Schedule, number: int) -> bool:
+        """Whether a heat is the first of its round."""
+        return number == 0 or schedule.stages[number - 1].heat != schedule.stages[number].heat
+
+    def ends_round(self, schedule: Schedule, number: int) -> bool:
+        """Whether a heat is the last of its round; a stage that is none follows the last round."""
+        return self.begins_round(schedule, number + 1)
+
+    def leads(self, schedule: Schedule, number: int, loss: float) -> bool:
+        """Takes the loss of a heat; whether it is the lowest of its round until now."""
+        if self.begins_round(schedule, number):
+            self.losses = {}
+        self.losses[number] = loss if math.isfinite(loss) else math.inf
+        return self.winner == number
+
+    @property
+    def winner(self) -> int:
+        """The stage with the lowest loss; the first of several."""
+        return min(self.losses, key=lambda number: self.losses[number])
+
+    def settled(self, schedule: Schedule) -> Schedule:
+        """The schedule after a round."""
+        best, last = schedule.stages[self.winner], max(self.losses)
+        later = iter(schedule.stages[last + 1 :])
+        stages = list(schedule.stages[: last + 1])
+        for stage in later:
+            finer, times = 0, 1.0
+            if stage.heat is not None:
+                place = sum(earlier.heat == stage.heat for earlier in stages)
+                finer, times = self.rounds[stage.heat][place]
+            level = min(best.finest + finer, len(self.costs) - 1)
+            steps = max(1, round(stage.steps * self.costs[stage.finest] / self.costs[level]))
+            sizes, rate = (self.batch_sizes[level],), best.rate * times
+            stages.append(replace(stage, steps=steps, finest=level, batch_sizes=sizes, rate=rate))
+        return replace(schedule, stages=tuple(stages))
+
+    def reason(self, schedule: Schedule) -> str:
+        """The round in words."""
+        stages = {number: schedule.stages[number] for number in self.losses}
+        of_rates = len({stage.rate for stage in stages.values()}) > 1
+        words = []
+        for number, stage in stages.items():
+            height, width = schedule.grids.shape(stage.finest)
+            what = f"learning rate ×{stage.rate:g}" if of_rates else f"{height}×{width}"
+            best = " (best)" if number == self.winner else ""
+            words.append(f"{what} {self.losses[number]:.4g}{best}")
+        return f"loss after heats: {'; '.join(words)}"

@@ -1,0 +1,135 @@
+"""Heats: which is gone on from, and what the later stages become."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from telegrad.mge import GridHierarchy
+from telegrad.schedules import Heats, Problem, Race, Schedule, Stage
+
+PROBLEM = Problem(size=128)
+
+
+def a_race(**options):
+    strategy = Race(**options)
+    schedule = strategy.schedule(PROBLEM)
+    return schedule, strategy.heats(schedule)
+
+
+def run_rounds(schedule, heats, loss_of):
+    """The stages that a run goes through, by what the loss of each heat would be."""
+    done = 0
+    while done < schedule.steps:
+        done += 1
+        number = heats.heat_that_ends(schedule, done)
+        if number is not None:
+            heats.leads(schedule, number, loss_of(schedule.stages[number]))
+            if heats.ends_round(schedule, number):
+                schedule = heats.settled(schedule)
+    return schedule
+
+
+def test_heats_are_of_one_length_and_the_race_fills_its_budget():
+    schedule, heats = a_race(work_units=8000.0)
+    assert schedule.work_units == pytest.approx(8000, abs=1)
+    assert {stage.steps for stage in schedule.stages if stage.heat is not None} == {80}
+    assert [len(round_) for round_ in heats.rounds] == [3, 3, 3, 2, 2]
+    rounds = [stage.heat for stage in schedule.stages]
+    assert rounds == [0] * 3 + [1] * 3 + [None] + [2] * 3 + [None] + [3] * 2 + [None] + [4] * 2 + [
+        None
+    ]
+    assert [stage.rate for stage in schedule.stages[:3]] == [1, 2, 4]
+    assert [stage.finest for stage in schedule.stages[3:6]] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("length", "part"), [(8000, 0.01), (2000, 0.02), (200, 0.03)])
+def test_heats_of_short_runs_are_a_larger_part(length, part):
+    for options in ({"steps": length}, {"work_units": float(length)}):
+        schedule, _ = a_race(**options)
+        heats = [stage for stage in schedule.stages if stage.heat is not None]
+        assert heats[0].steps == pytest.approx(part * length, abs=1)
+    seconds = 40.0 * length / 640
+    schedule, _ = a_race(budget=f"{seconds}s")
+    in_time = schedule.with_seconds(seconds, [1e-3] * len(schedule.stages))
+    assert in_time.stages[0].steps == pytest.approx(1e3 * seconds * part, rel=0.02)
+
+
+def test_later_stages_take_level_and_rate_of_the_best_heats():
+    schedule, heats = a_race(work_units=8000.0)
+    losses = {(0, 1.0): 3, (0, 2.0): 2, (0, 4.0): 4, (1, 2.0): 1, (2, 2.0): 5}
+    losses |= {(1, 1.0): 0.5, (1, 4.0): 9, (2, 1.0): 0.1}  # of later rounds: half the rate, larger
+    ran = run_rounds(schedule, heats, lambda s: losses[s.finest, s.rate])
+    assert [(s.finest, s.rate) for s in ran.stages] == [
+        *((0, 1.0), (0, 2.0), (0, 4.0)),
+        *((0, 2.0), (1, 2.0), (2, 2.0)),
+        (1, 2.0),
+        *((1, 2.0), (1, 1.0), (1, 4.0)),
+        (1, 1.0),
+        *((1, 1.0), (2, 1.0)),
+        (2, 1.0),
+        *((2, 1.0), (2, 1.0)),  # there is no larger one
+        (2, 1.0),
+    ]
+    assert [stage.batch_sizes for stage in ran.stages[3:6]] == [(16,), (4,), (1,)]
+    assert ran.stages[-1].batch_sizes == (1,)
+
+
+def test_stages_keep_their_part_of_the_budget_where_steps_cost_otherwise():
+    schedule, heats = a_race(work_units=8000.0, batch_size=4, ratio=2)
+    ran = run_rounds(schedule, heats, lambda stage: -stage.finest)  # the largest crops always win
+    assert ran.work_units == pytest.approx(schedule.work_units, rel=0.01)
+    assert ran.steps < schedule.steps
+    heats.take_costs(schedule, [2.0 - stage.finest / 2 for stage in schedule.stages])
+    assert heats.costs == [2.0, 1.5, 1.0]
+
+
+def test_a_number_of_steps_is_kept_whatever_wins():
+    schedule, heats = a_race(steps=500, ratio=2, batch_size=2)
+    assert run_rounds(schedule, heats, lambda stage: -stage.finest).steps == 500
+
+
+def test_a_heat_that_diverged_does_not_win_and_of_equals_the_first_does():
+    grids = GridHierarchy((8, 8), levels=1)
+    stages = tuple(Stage(2, 0, (1,), rate=rate, heat=0) for rate in (1.0, 2.0, 4.0))
+    schedule = Schedule(grids, (*stages, Stage(10, 0, (1,))), patches=1.0)
+    heats = Heats([[(0, 1.0), (0, 2.0), (0, 4.0)]], [1], [1.0])
+    for number, loss in enumerate((0.5, math.nan, 0.5)):
+        heats.leads(schedule, number, loss)
+    assert heats.winner == 0
+    words = heats.reason(schedule)
+    assert words == (
+        "loss after heats: learning rate ×1 0.5 (best); learning rate ×2 inf; learning rate ×4 0.5"
+    )
+
+
+def test_what_is_not_asked_about_has_no_heats():
+    schedule, heats = a_race(steps=100, rates=[1.0], levels=1)
+    assert heats is None
+    assert schedule.lengths == (100,)
+    schedule, heats = a_race(steps=1000, rates=[1.0])
+    assert {stage.rate for stage in schedule.stages} == {1.0}
+    assert [len(round_) for round_ in heats.rounds] == [3, 2, 2]
+    schedule, heats = a_race(steps=1000, levels=1)
+    assert {stage.finest for stage in schedule.stages} == {0}
+    assert [len(round_) for round_ in heats.rounds] == [3, 3]
+
+
+def test_the_smallest_crops_are_of_32_pixels_or_what_the_task_needs():
+    assert Race().grids(PROBLEM).shape(0) == (32, 32)
+    assert Race().grids(replace(PROBLEM, smallest=50)).shape(0) == (64, 64)
+    assert Race().grids(Problem(size=48)).levels == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rates": [3.0]}, "several positive numbers, or 1 alone"),
+        ({"rates": [1.0, -1.0]}, "rates"),
+        ({"heat": 0.05, "rates": [1.0] * 30}, "heats of 0.05 of the steps leave nothing"),
+        ({"shares": [1.0, 2.0], "work_units": 100.0}, "heats have their own shares"),
+    ],
+)
+def test_what_can_t_be_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Race(**options).schedule(PROBLEM)

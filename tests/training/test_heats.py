@@ -1,0 +1,94 @@
+"""Heats in a run: they begin with the same weights, and the run goes on from the best."""
+
+import copy
+import signal
+
+import pytest
+import torch
+
+from telegrad.mge import GridHierarchy
+from telegrad.records import NoRecords, Records
+from telegrad.schedules import Heats, Schedule, Stage
+from telegrad.tasks import Denoising
+from telegrad.training.checkpoint import checksum, read_state
+from telegrad.training.heats import run_heats, weights_of
+from telegrad.training.interruptions import Interrupted
+from telegrad.training.loop import take_step
+
+ROUND = [(0, 1.0), (0, 2.0), (0, 4.0)]
+
+
+def schedule_of(steps=4):
+    heats = tuple(Stage(steps, 0, (2,), rate=rate, heat=0) for _, rate in ROUND)
+    return Schedule(GridHierarchy((16, 16), levels=1), (*heats, Stage(8, 0, (2,))), patches=1.0)
+
+
+def heats_of():
+    return Heats([ROUND], [2], [2.0])
+
+
+def same(a, b):
+    return checksum(a) == checksum(b)
+
+
+def test_each_heat_begins_alike_and_the_rest_as_the_best_ended(a_run):
+    run = a_run(schedule=schedule_of(), heats=heats_of())
+    state, unwritten = run.state, NoRecords(run.files)
+    take_step(run.fabric, state, run.objective, unwritten)  # the optimizer has moments by now
+    state.progress.iteration = 0
+    run_heats(state, unwritten, None)
+    first, ends = weights_of(state), []
+    for loss in (0.5, 0.3, 0.4):
+        assert same(weights_of(state), first)
+        for _ in range(4):
+            take_step(run.fabric, state, run.objective, unwritten)
+        ends.append(weights_of(state))
+        changed = run_heats(state, unwritten, loss)
+        assert changed == (loss == 0.4)
+    assert not same(ends[0], ends[1])
+    assert same(weights_of(state), ends[1])
+    assert [stage.rate for stage in state.schedule.stages] == [1.0, 2.0, 4.0, 2.0]
+    assert state.before_heat is state.leading is None
+
+
+def test_the_rate_of_a_stage_multiplies_the_run_s(a_run):
+    run = a_run(schedule=schedule_of(1))
+    rates = []
+    for _ in range(4):
+        take_step(run.fabric, run.state, run.objective, NoRecords(run.files))
+        rates.append(run.state.optimizer.param_groups[0]["lr"])
+    assert rates[1] / rates[0] == pytest.approx(2, rel=0.1)  # both fall along the cosine
+    assert rates[2] / rates[0] == pytest.approx(4, rel=0.1)
+
+
+@pytest.mark.parametrize("after", [2, 4, 6, 12, 15])
+def test_stopped_within_heats_and_gone_on_it_is_the_same_run(after, a_run, monkeypatch):
+    def parts(name, **options):
+        task = Denoising(sigma=25)
+        return a_run(name, schedule=schedule_of(), heats=heats_of(), task=task, **options)
+
+    whole = parts("whole").go()
+    assert "loss after heats" in whole.files.events.read_text()
+    trained = Records.trained
+
+    def interrupted(self, iteration, *row):
+        trained(self, iteration, *row)
+        if iteration == after:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as context:
+        context.setattr(Records, "trained", interrupted)
+        with pytest.raises(Interrupted, match=f"stopped after iteration {after}"):
+            parts("stopped").go()
+    again = parts("stopped", keep=True)
+    saved = read_state(again.files.last, again.files.previous)
+    again.state.load_state_dict(copy.deepcopy(saved))
+    again.state.schedule = Schedule(
+        again.state.schedule.grids, tuple(Stage(**s) for s in saved["stages"]), patches=1.0
+    )
+    again.go()
+    ends = [read_state(r.files.last, r.files.previous) for r in (whole, again)]
+    for end in ends:
+        end["progress"].pop("seconds")
+    assert same(*ends)
+    assert torch.equal(*(next(r.state.evaluated.parameters()) for r in (whole, again)))
