@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from telegrad.schedules.schedule import Schedule
 
+MARGIN = 0.005
+"""Part by which the loss of a heat must be lower than that of one before it, to be the better."""
+
 
 @dataclass
 class Heats:
@@ -58,7 +61,7 @@ class Heats:
         return self.begins_round(schedule, number + 1)
 
     def leads(self, schedule: Schedule, number: int, loss: float) -> bool:
-        """Takes the loss of a heat; whether it is the lowest of its round until now."""
+        """Takes the loss of a heat; whether it is the best of its round until now."""
         if self.begins_round(schedule, number):
             self.losses = {}
         self.losses[number] = loss if math.isfinite(loss) else math.inf
@@ -66,8 +69,12 @@ class Heats:
 
     @property
     def winner(self) -> int:
-        """The stage with the lowest loss; the first of several."""
-        return min(self.losses, key=lambda number: self.losses[number])
+        """The stage of the best heat until now; the first of those that can't be told apart."""
+        best, *others = self.losses
+        for number in others:
+            if self.losses[number] < (1 - MARGIN) * self.losses[best]:
+                best = number
+        return best
 
     def settled(self, schedule: Schedule) -> Schedule:
         """The schedule after a round."""

@@ -57,16 +57,16 @@ def race(
     >>> race(GridHierarchy((64, 64), levels=2), steps=5000, rates=[1, 4])
     Schedule: 5,000 steps, 5,000 work units, patches
     stage    steps     levels           batch sizes  per step  work units
-        0       50          0                     4         1          50
-        1       50          0                     4         1          50
-        2       50          0                     4         1          50
-        3       50          1                     1         1          50
+        0       50          0                     4         1          50  heat
+        1       50          0                     4         1          50  heat  rate ×4
+        2       50          0                     4         1          50  heat
+        3       50          1                     1         1          50  heat
         4    1,300          0                     4         1       1,300
-        5       50          0                     4         1          50
-        6       50          1                     1         1          50
+        5       50          0                     4         1          50  heat
+        6       50          1                     1         1          50  heat
         7    1,400          0                     4         1       1,400
-        8       50          0                     4         1          50
-        9       50          1                     1         1          50
+        8       50          0                     4         1          50  heat
+        9       50          1                     1         1          50  heat
        10    1,900          0                     4         1       1,900
 
     Raises:

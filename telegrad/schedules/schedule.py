@@ -336,7 +336,7 @@ class Schedule:
                 f"{number:>5}{stage.steps:>9,}{levels:>11}"
                 f"{('|' if stage.random_level else '/').join(map(str, stage.batch_sizes)):>22}"
                 f" {cost:>9.6g}"
-                f"{_number(stage.steps * cost):>12}"
+                f"{_number(stage.steps * cost):>12}{stage.remarks}"
             )
         return "\n".join(lines)
 
