@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from telegrad.mge.grids import GridHierarchy
-from telegrad.mge.weights import geometric_batch_sizes
 from telegrad.options import option
 from telegrad.schedules.heats import Heats
 from telegrad.schedules.schedule import Schedule
@@ -20,6 +20,9 @@ SMALLEST = 32
 
 RATES = (1.0, 2.0, 4.0)
 """What the learning rate is multiplied by in the heats of the first round."""
+
+PIXELS = 128 * 128
+"""Of a step, where nothing is said."""
 
 AGAIN = (0.3, 0.6)
 """Parts of the steps after which heats ask again about the size. About the rate they can't: a lower
@@ -47,32 +50,33 @@ def race(
     Args:
         grids: their levels have the sizes that are tried.
         steps: in all.
-        batch_sizes: crops a step in each size; by default so many that steps have as many pixels, 1
-            of the largest.
+        batch_sizes: crops a step in each size; by default so many that steps have as many pixels as
+            one crop of 128×128, or one crop.
         rates: what the learning rate is multiplied by in the heats of the first round; one alone
             is not asked about.
         heat: part of the steps that a heat takes; by default 0.01, or 0.03 where that is less than
             40 steps.
 
-    >>> race(GridHierarchy((64, 64), levels=2), steps=5000, rates=[1, 4])
+    >>> race(GridHierarchy((128, 128), levels=3), steps=5000, rates=[1, 4])
     Schedule: 5,000 steps, 5,000 work units, patches
     stage    steps     levels           batch sizes  per step  work units
-        0       50          0                     4         1          50  heat
-        1       50          0                     4         1          50  heat  rate ×4
-        2       50          0                     4         1          50  heat
-        3       50          1                     1         1          50  heat
-        4    1,300          0                     4         1       1,300
-        5       50          0                     4         1          50  heat
-        6       50          1                     1         1          50  heat
-        7    1,400          0                     4         1       1,400
-        8       50          0                     4         1          50  heat
-        9       50          1                     1         1          50  heat
-       10    1,900          0                     4         1       1,900
+        0       50     heat 0                    16         1          50
+        1       50  heat 0 ×4                    16         1          50
+        2       50     heat 0                    16         1          50
+        3       50     heat 1                     4         1          50
+        4       50     heat 2                     1         1          50
+        5    1,250          0                    16         1       1,250
+        6       50     heat 0                    16         1          50
+        7       50     heat 1                     4         1          50
+        8    1,400          0                    16         1       1,400
+        9       50     heat 0                    16         1          50
+       10       50     heat 1                     4         1          50
+       11    1,900          0                    16         1       1,900
 
     Raises:
         ValueError: for rates that aren't positive, or heats that leave nothing for the rest.
     """
-    sizes = sizes_of_levels(grids, batch_sizes or geometric_batch_sizes(grids.levels, 1, ratio=4))
+    sizes = sizes_of_levels(grids, batch_sizes or _batch_sizes(grids))
     if not rates or min(rates) <= 0 or len(rates) == 1 != rates[0]:
         raise ValueError(f"race: rates={list(rates)}; needs several positive numbers, or 1 alone.")
     heat = heat or min(max(HEAT, ENOUGH_STEPS / steps), LONGEST)
@@ -94,6 +98,10 @@ def race(
         raise ValueError(f"race: heats of {heat:g} of the steps leave nothing; needs shorter ones.")
     add(1 - done)
     return Schedule(grids, tuple(stages), patches=1.0).with_steps(steps)
+
+
+def _batch_sizes(grids: GridHierarchy) -> list[int]:
+    return [max(1, round(PIXELS / math.prod(grids.shape(k)))) for k in range(grids.levels)]
 
 
 def _rounds(levels: int, rates: Sequence[float]) -> list[tuple[float, list[tuple[int, float]]]]:
@@ -135,16 +143,21 @@ class Race(Strategy):
         if self.shares is not None:
             raise ValueError("race: its heats have their own shares; leave shares out.")
 
+    def _batches(self, grids: GridHierarchy) -> Sequence[int]:
+        is_said = self.batch_size or self.ratio or self.batch_sizes
+        return self._sizes(grids.levels) if is_said else _batch_sizes(grids)
+
     def stages(self, grids: GridHierarchy, batch_sizes: Sequence[int]) -> Schedule:
+        sizes = self._batches(grids)
         enough = 0.0
         if self.time_limit is not None:
             enough = ENOUGH_SECONDS / self.time_limit
         elif self.work_limit is not None:
-            enough = ENOUGH_STEPS * batch_sizes[-1] / self.work_limit
+            enough = ENOUGH_STEPS * sizes[0] * grids.cost(0) / self.work_limit
         elif self.steps is not None:
             enough = ENOUGH_STEPS / self.steps
         heat = self.heat or min(max(HEAT, enough), LONGEST)
-        return race(grids, batch_sizes=batch_sizes, rates=self.rates or RATES, heat=heat)
+        return race(grids, batch_sizes=sizes, rates=self.rates or RATES, heat=heat)
 
     def patch_share(self, problem: Problem) -> float:
         return 1.0
@@ -155,7 +168,7 @@ class Race(Strategy):
     def heats(self, schedule: Schedule) -> Heats | None:
         grids = schedule.grids
         rounds = [heats for _, heats in _rounds(grids.levels, self.rates or RATES)]
-        sizes = list(self._sizes(grids.levels))
+        sizes = list(self._batches(grids))
         costs = [n * cost for n, cost in zip(sizes, grids.costs, strict=True)]
         if self.steps is not None:  # their number is what the run is given
             costs = [1.0] * grids.levels

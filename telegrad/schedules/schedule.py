@@ -331,12 +331,16 @@ class Schedule:
             levels = f"{stage.finest}" if one_level else f"{stage.coarsest}..{stage.finest}"
             if stage.shape is not None:
                 levels = sized(stage.shape)
+            if stage.heat is not None:
+                levels = f"heat {levels}"
+            if stage.rate != 1:
+                levels += f" ×{stage.rate:g}"
             cost = self.step_cost(stage)
             lines.append(
                 f"{number:>5}{stage.steps:>9,}{levels:>11}"
                 f"{('|' if stage.random_level else '/').join(map(str, stage.batch_sizes)):>22}"
                 f" {cost:>9.6g}"
-                f"{_number(stage.steps * cost):>12}{stage.remarks}"
+                f"{_number(stage.steps * cost):>12}"
             )
         return "\n".join(lines)
 

@@ -53,12 +53,6 @@ class Stage:
     def coarsest(self) -> int:
         return self.finest - len(self.batch_sizes) + 1
 
-    @property
-    def remarks(self) -> str:
-        """What a table of stages says after the numbers."""
-        rate = "" if self.rate == 1 else f"  rate ×{self.rate:g}"
-        return rate if self.heat is None else f"  heat{rate}"
-
     def on_level(self, level: int) -> Stage:
         """The same steps on one of its levels alone."""
         one = (self.batch_sizes[level - self.coarsest],)
