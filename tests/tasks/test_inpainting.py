@@ -163,6 +163,16 @@ def test_without_a_size_masks_can_not_be_cut(folder, images):
         small.observe(small.draw(images, seeded()))
 
 
+@pytest.mark.parametrize(("size", "boxes"), [(64, 8), (32, 2), (16, 1)])
+def test_patches_have_boxes_of_the_same_pixels_and_as_many_fewer_as_they_are_smaller(size, boxes):
+    task = Inpainting(boxes=8, sides=(0.25, 0.25)).at_size(SIZE).for_patches()
+    draw = task.draw(torch.ones(20, 3, size, size), seeded())
+    kept = {"centers": draw["centers"][:, :boxes], "sides": draw["sides"][:, :boxes] * 64 / size}
+    alone = Inpainting(boxes=boxes, sides=(0.25, 0.25)).known({"clean": draw["clean"], **kept})
+    assert torch.equal(task.known(draw), alone)
+    assert (~alone).sum((1, 2, 3)).max() <= boxes * 16**2
+
+
 def test_patches_pose_the_same_problem_where_pixels_are_missing():
     assert Inpainting(holes="pixels").pixelwise
     assert not Inpainting().pixelwise
