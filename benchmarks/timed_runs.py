@@ -223,7 +223,7 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
             fresh = build_schedule(config)
             seconds = paces.of(job.problem, fresh, place)
             one = seconds_per_validation(prepared.validation, prepared.state.evaluated)
-            shares = config.build_strategy().stage_shares
+            shares = config.build_strategy().shares_of(fresh)
             spent = one * job.paid_validations(fresh)
             if prepared.state.heats is not None:
                 prepared.state.heats.take_costs(fresh, seconds)

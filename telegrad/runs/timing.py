@@ -90,10 +90,10 @@ def within_time(
             f"more than half of it; use fewer validations (--validation.times) or images "
             f"(--validation.images), or a larger budget."
         )
-    number = chosen.validations + ends
+    number, shares = chosen.validations + ends, strategy.shares_of(schedule)
     for _ in range(2):  # each stage ends with a validation, which may be one of the others
         left = max(seconds - one * number - of_sets, seconds / 2)
-        schedule = schedule.with_seconds(left, timing.steps, strategy.stage_shares)
+        schedule = schedule.with_seconds(left, timing.steps, shares)
         number = len(validation_steps(schedule, chosen.validations))
     return chosen, schedule
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from telegrad.schedules.schedule import Schedule
+from telegrad.schedules.stage import Stage
 
 MARGIN = 0.005
 """Part by which the loss of a heat must be lower than that of one before it, to be the better."""
@@ -16,27 +17,27 @@ MARGIN = 0.005
 class Heats:
     """Decides which of the heats of a round is gone on from, and what the later stages become.
 
-    A round is heats with the same number in a row (`Stage.heat`). All later stages take the level
-    and the learning rate of its winner; those of later heats are relative to them. Stages keep
+    A round is heats with the same number in a row (`Stage.heat`). All later stages take the kind of
+    step and the learning rate of its winner; those of later heats are relative to them. Stages keep
     their part of the budget.
 
     Attributes:
-        rounds: for each heat of each round how many levels finer than the level until then it is,
+        rounds: for each heat of each round how many kinds further than the kind until then it is,
             and what it multiplies the learning rate until then by.
-        batch_sizes: on each level.
-        costs: of a step on each level, in what the budget is in: work units or seconds.
+        kinds: of steps: level, and batch size.
+        costs: of a step of each kind, in what the budget is in: work units or seconds.
         losses: of the heats of the round until now, on validation crops, by the number of stage.
     """
 
     rounds: list[list[tuple[int, float]]]
-    batch_sizes: list[int]
+    kinds: list[tuple[int, int]]
     costs: list[float]
     losses: dict[int, float] = field(default_factory=dict)
 
     def take_costs(self, schedule: Schedule, of_stages: Sequence[float]) -> None:
         """Says what a step costs in each stage, where that is measured."""
-        levels = [stage.finest for stage in schedule.stages]
-        self.costs = [of_stages[levels.index(level)] for level in range(len(self.costs))]
+        kinds = [_kind(stage) for stage in schedule.stages]
+        self.costs = [of_stages[kinds.index(kind)] for kind in self.kinds]
 
     def heat_that_ends(self, schedule: Schedule, done: int) -> int | None:
         """The number of the stage that ends after so many steps, if it is a heat."""
@@ -82,14 +83,17 @@ class Heats:
         later = iter(schedule.stages[last + 1 :])
         stages = list(schedule.stages[: last + 1])
         for stage in later:
-            finer, times = 0, 1.0
+            further, times = 0, 1.0
             if stage.heat is not None:
                 place = sum(earlier.heat == stage.heat for earlier in stages)
-                finer, times = self.rounds[stage.heat][place]
-            level = min(best.finest + finer, len(self.costs) - 1)
-            steps = max(1, round(stage.steps * self.costs[stage.finest] / self.costs[level]))
-            sizes, rate = (self.batch_sizes[level],), best.rate * times
-            stages.append(replace(stage, steps=steps, finest=level, batch_sizes=sizes, rate=rate))
+                further, times = self.rounds[stage.heat][place]
+            old = self.kinds.index(_kind(stage))
+            new = min(self.kinds.index(_kind(best)) + further, len(self.kinds) - 1)
+            steps = max(1, round(stage.steps * self.costs[old] / self.costs[new]))
+            level, n = self.kinds[new]
+            stages.append(
+                replace(stage, steps=steps, finest=level, batch_sizes=(n,), rate=best.rate * times)
+            )
         return replace(schedule, stages=tuple(stages))
 
     def reason(self, schedule: Schedule) -> str:
@@ -99,7 +103,12 @@ class Heats:
         words = []
         for number, stage in stages.items():
             height, width = schedule.grids.shape(stage.finest)
-            what = f"learning rate ×{stage.rate:g}" if of_rates else f"{height}×{width}"
+            kind = f"{stage.batch_sizes[0]} of {height}×{width}"
+            what = f"learning rate ×{stage.rate:g}" if of_rates else kind
             best = " (best)" if number == self.winner else ""
             words.append(f"{what} {self.losses[number]:.4g}{best}")
         return f"loss after heats: {'; '.join(words)}"
+
+
+def _kind(stage: Stage) -> tuple[int, int]:
+    return stage.finest, stage.batch_sizes[-1]

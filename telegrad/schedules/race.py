@@ -21,11 +21,11 @@ SMALLEST = 32
 RATES = (1.0, 2.0, 4.0)
 """What the learning rate is multiplied by in the heats of the first round."""
 
-PIXELS = 128 * 128
-"""Of a step, where nothing is said."""
+FEWEST_PIXELS, PIXELS = 64 * 64, 128 * 128
+"""Of a step, where nothing is said: at first, on the smallest crops, and in general."""
 
-AGAIN = (0.3, 0.6)
-"""Parts of the steps after which heats ask again about the size. About the rate they can't: a lower
+AGAIN = (0.2, 0.4, 0.6)
+"""Parts of the budget after which heats ask again about the crops. About the rate they can't: a lower
 one always lowers the loss at once, and the run's own decay at the end does that better."""
 
 HEAT, LONGEST = 0.01, 0.03
@@ -42,73 +42,85 @@ def race(
     rates: Sequence[float] = RATES,
     heat: float | None = None,
 ) -> Schedule:
-    """Random crops in the sizes of the levels; heats choose the learning rate and the size.
+    """Random crops in the sizes of the levels; heats choose the learning rate and the kind of step.
 
-    The run must put the weights back before each heat and go on from the best, as that of the
-    strategy `Race` does; a loop of one's own can't.
+    Kinds are, by default, crops of the smallest size with 64×64 pixels in all, and of each size with
+    128×128, or one crop. The run must put the weights back before each heat and go on from the
+    best, as that of the strategy `Race` does; a loop of one's own can't.
 
     Args:
         grids: their levels have the sizes that are tried.
-        steps: in all.
-        batch_sizes: crops a step in each size; by default so many that steps have as many pixels as
-            one crop of 128×128, or one crop.
+        steps: in all, before heats change the kind.
+        batch_sizes: crops a step in each size, one kind each.
         rates: what the learning rate is multiplied by in the heats of the first round; one alone
             is not asked about.
-        heat: part of the steps that a heat takes; by default 0.01, or 0.03 where that is less than
+        heat: part of the work that a heat takes; by default 0.01, or 0.03 where that is less than
             40 steps.
 
-    >>> race(GridHierarchy((128, 128), levels=3), steps=5000, rates=[1, 4])
-    Schedule: 5,000 steps, 5,000 work units, patches
+    >>> race(GridHierarchy((128, 128), levels=3), steps=20_000, rates=[1, 4])
+    Schedule: 20,000 steps, 5,234.8 work units, patches
     stage    steps     levels           batch sizes  per step  work units
-        0       50     heat 0                    16         1          50
-        1       50  heat 0 ×4                    16         1          50
-        2       50     heat 0                    16         1          50
-        3       50     heat 1                     4         1          50
-        4       50     heat 2                     1         1          50
-        5    1,250          0                    16         1       1,250
-        6       50     heat 0                    16         1          50
-        7       50     heat 1                     4         1          50
-        8    1,400          0                    16         1       1,400
-        9       50     heat 0                    16         1          50
-       10       50     heat 1                     4         1          50
-       11    1,900          0                    16         1       1,900
+        0      209     heat 0                     4      0.25        52.2
+        1      210  heat 0 ×4                     4      0.25        52.5
+        2      209     heat 0                     4      0.25        52.2
+        3       53     heat 0                    16         1          53
+        4       52     heat 1                     4         1          52
+        5       52     heat 2                     1         1          52
+        6    2,932          0                     4      0.25         733
+        7      210     heat 0                     4      0.25        52.5
+        8       52     heat 0                    16         1          52
+        9    3,770          0                     4      0.25       942.5
+       10      209     heat 0                     4      0.25        52.2
+       11       52     heat 0                    16         1          52
+       12    3,770          0                     4      0.25       942.5
+       13      210     heat 0                     4      0.25        52.5
+       14       52     heat 0                    16         1          52
+       15    7,958          0                     4      0.25     1,989.5
 
     Raises:
         ValueError: for rates that aren't positive, or heats that leave nothing for the rest.
     """
-    sizes = sizes_of_levels(grids, batch_sizes or _batch_sizes(grids))
+    kinds = _kinds(grids, batch_sizes)
     if not rates or min(rates) <= 0 or len(rates) == 1 != rates[0]:
         raise ValueError(f"race: rates={list(rates)}; needs several positive numbers, or 1 alone.")
     heat = heat or min(max(HEAT, ENOUGH_STEPS / steps), LONGEST)
+    costs = [n * grids.cost(level) for level, n in kinds]
     stages: list[Stage] = []
     done = 0.0
 
-    def add(part: float, level: int = 0, rate: float = 1.0, heat: int | None = None) -> None:
+    def add(part: float, kind: int = 0, rate: float = 1.0, heat: int | None = None) -> None:
         nonlocal done
         done += part
-        length = max(1, round(part * steps))
-        stages.append(Stage(length, level, (sizes[level],), rate=rate, heat=heat))
+        level, n = kinds[kind]
+        length = max(1, round(part * steps * costs[0] / costs[kind]))
+        stages.append(Stage(length, level, (n,), rate=rate, heat=heat))
 
-    for number, (begins, heats) in enumerate(_rounds(grids.levels, rates)):
+    for number, (begins, heats) in enumerate(_rounds(len(kinds), rates)):
         if begins > done:
             add(begins - done)
-        for level, rate in heats:
-            add(heat, level, rate, number)
+        for kind, rate in heats:
+            add(heat, kind, rate, number)
     if done >= 1:
-        raise ValueError(f"race: heats of {heat:g} of the steps leave nothing; needs shorter ones.")
+        raise ValueError(f"race: heats of {heat:g} of the work leave nothing; needs shorter ones.")
     add(1 - done)
     return Schedule(grids, tuple(stages), patches=1.0).with_steps(steps)
 
 
-def _batch_sizes(grids: GridHierarchy) -> list[int]:
-    return [max(1, round(PIXELS / math.prod(grids.shape(k)))) for k in range(grids.levels)]
+def _kinds(grids: GridHierarchy, batch_sizes: Sequence[int] | None) -> list[tuple[int, int]]:
+    """Level and batch size of each kind of step."""
+    if batch_sizes is not None:
+        return list(enumerate(sizes_of_levels(grids, batch_sizes)))
+    areas = [math.prod(grids.shape(level)) for level in range(grids.levels)]
+    general = [(level, max(1, round(PIXELS / area))) for level, area in enumerate(areas)]
+    first = 0, max(1, round(FEWEST_PIXELS / areas[0]))
+    return list(dict.fromkeys([first, *general]))
 
 
-def _rounds(levels: int, rates: Sequence[float]) -> list[tuple[float, list[tuple[int, float]]]]:
-    """When each round begins, as a part of the steps, and its heats; see `Heats.rounds`."""
-    of_sizes = [(level, 1.0) for level in range(levels)]
-    again = [(at, of_sizes[:2]) for at in AGAIN]
-    rounds = [(0.0, [(0, rate) for rate in rates]), (0.0, of_sizes), *again]
+def _rounds(kinds: int, rates: Sequence[float]) -> list[tuple[float, list[tuple[int, float]]]]:
+    """When each round begins, as a part of the work, and its heats; see `Heats.rounds`."""
+    of_kinds = [(kind, 1.0) for kind in range(kinds)]
+    again = [(at, of_kinds[:2]) for at in AGAIN]
+    rounds = [(0.0, [(0, rate) for rate in rates]), (0.0, of_kinds), *again]
     return [(begins, heats) for begins, heats in rounds if len(heats) > 1]
 
 
@@ -143,21 +155,22 @@ class Race(Strategy):
         if self.shares is not None:
             raise ValueError("race: its heats have their own shares; leave shares out.")
 
-    def _batches(self, grids: GridHierarchy) -> Sequence[int]:
-        is_said = self.batch_size or self.ratio or self.batch_sizes
-        return self._sizes(grids.levels) if is_said else _batch_sizes(grids)
-
     def stages(self, grids: GridHierarchy, batch_sizes: Sequence[int]) -> Schedule:
-        sizes = self._batches(grids)
+        sizes = self._said_sizes(grids)
+        level, n = _kinds(grids, sizes)[0]
         enough = 0.0
         if self.time_limit is not None:
             enough = ENOUGH_SECONDS / self.time_limit
         elif self.work_limit is not None:
-            enough = ENOUGH_STEPS * sizes[0] * grids.cost(0) / self.work_limit
+            enough = ENOUGH_STEPS * n * grids.cost(level) / self.work_limit
         elif self.steps is not None:
             enough = ENOUGH_STEPS / self.steps
         heat = self.heat or min(max(HEAT, enough), LONGEST)
-        return race(grids, batch_sizes=sizes, rates=self.rates or RATES, heat=heat)
+        steps = 1_000_000 if enough else 10_000  # finely divided, where a budget follows
+        return race(grids, steps, sizes, self.rates or RATES, heat)
+
+    def shares_of(self, schedule: Schedule) -> list[float]:
+        return [stage.steps * schedule.step_cost(stage) for stage in schedule.stages]
 
     def patch_share(self, problem: Problem) -> float:
         return 1.0
@@ -167,9 +180,13 @@ class Race(Strategy):
 
     def heats(self, schedule: Schedule) -> Heats | None:
         grids = schedule.grids
-        rounds = [heats for _, heats in _rounds(grids.levels, self.rates or RATES)]
-        sizes = list(self._batches(grids))
-        costs = [n * cost for n, cost in zip(sizes, grids.costs, strict=True)]
+        kinds = _kinds(grids, self._said_sizes(grids))
+        rounds = [heats for _, heats in _rounds(len(kinds), self.rates or RATES)]
+        costs = [n * grids.cost(level) for level, n in kinds]
         if self.steps is not None:  # their number is what the run is given
-            costs = [1.0] * grids.levels
-        return Heats(rounds, sizes, costs) if rounds else None
+            costs = [1.0] * len(kinds)
+        return Heats(rounds, kinds, costs) if rounds else None
+
+    def _said_sizes(self, grids: GridHierarchy) -> Sequence[int] | None:
+        is_said = self.batch_size or self.ratio or self.batch_sizes
+        return self._sizes(grids.levels) if is_said else None

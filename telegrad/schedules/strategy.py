@@ -216,6 +216,10 @@ class Strategy(ABC):
         """Of the budget, for each stage that there is."""
         return None if self.shares is None else [share for share in self.shares if share]
 
+    def shares_of(self, schedule: Schedule) -> list[float] | None:
+        """Of a budget of time, for each stage; None: as their steps keep their proportions."""
+        return self.stage_shares
+
     def _sizes(self, levels: int) -> tuple[int, ...]:
         sizes: Sequence[int] | None = self.batch_sizes
         if sizes is None:

@@ -26,11 +26,11 @@ from telegrad.training.checkpoint import read_checkpoint, read_state
 # --- kill -9 --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["fullmultiscale", "auto"])
+@pytest.mark.parametrize("mode", ["fullmultiscale", "race"])
 def test_a_run_killed_at_random_instants_ends_as_if_it_had_not_been(mode, tmp_path):
     """`benchmarks/soak.py` does it hundreds of times, with every strategy."""
     whole = recipe(tmp_path / "whole", strategy=mode, ema=0.9)
-    assert set(kill_and_resume(whole, tmp_path / "killed", some(mode), 2)) == {(0.0, 0)}
+    assert set(kill_and_resume(whole, tmp_path / "killed", some(mode), 1)) == {(0.0, 0)}
 
 
 # --- checkpoints ----------------------------------------------------------------------------------
@@ -166,10 +166,10 @@ def test_more_work_is_possible_and_recorded_and_less_is_refused(tmp_path):
 
 
 def test_another_budget_of_time_is_refused_and_more_work_is_not(tmp_path):
-    first = recipe(tmp_path, strategy="single", work_units=None, budget="5s", validations=1)
+    first = recipe(tmp_path, strategy="single", work_units=None, budget="2s", validations=1)
     steps = run(first).progress.iteration
     with pytest.raises(
-        ValueError, match=r"strategy.budget: 5s then, 10s now\); a budget of time is counted"
+        ValueError, match=r"strategy.budget: 2s then, 10s now\); a budget of time is counted"
     ):
         run(changed(first, budget="10s"), resume=True)
     assert run(first, resume=True).progress.iteration == steps  # the same one is met

@@ -24,7 +24,7 @@ def schedule_of(steps=4):
 
 
 def heats_of():
-    return Heats([ROUND], [2], [2.0])
+    return Heats([ROUND], [(0, 2)], [2.0])
 
 
 def same(a, b):

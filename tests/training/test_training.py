@@ -139,6 +139,7 @@ def recipe_dir(recipe):
 
 
 def test_results_of_an_earlier_run_are_not_replaced_unasked(recipe):
+    recipe = changed(recipe, strategy="single", levels=1, batch_size=1, work_units=8)
     run(recipe)
     before = {p: p.read_bytes() for p in recipe_dir(recipe).rglob("*") if p.is_file()}
     with pytest.raises(FileExistsError, match=r"there already .* Use another run_id"):
