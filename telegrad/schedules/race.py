@@ -21,12 +21,12 @@ SMALLEST = 32
 RATES = (1.0, 2.0, 4.0)
 """What the learning rate is multiplied by in the heats of the first round."""
 
-FEWEST_PIXELS, PIXELS = 64 * 64, 128 * 128
-"""Of a step, where nothing is said: at first, on the smallest crops, and in general."""
+FEWEST_PIXELS, PIXELS = 8 * 32 * 32, 128 * 128
+"""Of a step, where nothing is said: on the smallest crops, and on others."""
 
 AGAIN = (0.2, 0.4, 0.6)
-"""Parts of the budget after which heats ask again about the crops. About the rate they can't: a lower
-one always lowers the loss at once, and the run's own decay at the end does that better."""
+"""Parts of the budget after which heats ask again about the crops. About the rate they can't: a
+lower one always lowers the loss at once, and the run's own decay at the end does that better."""
 
 HEAT, LONGEST = 0.01, 0.03
 """Part of the budget that a heat takes, and may take to be long enough."""
@@ -44,38 +44,37 @@ def race(
 ) -> Schedule:
     """Random crops in the sizes of the levels; heats choose the learning rate and the kind of step.
 
-    Kinds are, by default, crops of the smallest size with 64×64 pixels in all, and of each size with
-    128×128, or one crop. The run must put the weights back before each heat and go on from the
-    best, as that of the strategy `Race` does; a loop of one's own can't.
+    The run must put the weights back before each heat and go on from the best, as that of the
+    strategy `Race` does; a loop of one's own can't.
 
     Args:
         grids: their levels have the sizes that are tried.
         steps: in all, before heats change the kind.
-        batch_sizes: crops a step in each size, one kind each.
+        batch_sizes: crops a step in each size; by default so many that a step has as many pixels as
+            8 crops of 32×32 in the smallest size, and of 128×128 in others; one at least.
         rates: what the learning rate is multiplied by in the heats of the first round; one alone
             is not asked about.
         heat: part of the work that a heat takes; by default 0.01, or 0.03 where that is less than
             40 steps.
 
     >>> race(GridHierarchy((128, 128), levels=3), steps=20_000, rates=[1, 4])
-    Schedule: 20,000 steps, 5,234.8 work units, patches
+    Schedule: 20,000 steps, 10,256 work units, patches
     stage    steps     levels           batch sizes  per step  work units
-        0      209     heat 0                     4      0.25        52.2
-        1      210  heat 0 ×4                     4      0.25        52.5
-        2      209     heat 0                     4      0.25        52.2
-        3       53     heat 0                    16         1          53
-        4       52     heat 1                     4         1          52
-        5       52     heat 2                     1         1          52
-        6    2,932          0                     4      0.25         733
-        7      210     heat 0                     4      0.25        52.5
-        8       52     heat 0                    16         1          52
-        9    3,770          0                     4      0.25       942.5
-       10      209     heat 0                     4      0.25        52.2
-       11       52     heat 0                    16         1          52
-       12    3,770          0                     4      0.25       942.5
-       13      210     heat 0                     4      0.25        52.5
-       14       52     heat 0                    16         1          52
-       15    7,958          0                     4      0.25     1,989.5
+        0      205     heat 0                     8       0.5       102.5
+        1      205  heat 0 ×4                     8       0.5       102.5
+        2      205     heat 0                     8       0.5       102.5
+        3      103     heat 1                     4         1         103
+        4      103     heat 2                     1         1         103
+        5    3,076          0                     8       0.5       1,538
+        6      206     heat 0                     8       0.5         103
+        7      102     heat 1                     4         1         102
+        8    3,692          0                     8       0.5       1,846
+        9      206     heat 0                     8       0.5         103
+       10      102     heat 1                     4         1         102
+       11    3,692          0                     8       0.5       1,846
+       12      206     heat 0                     8       0.5         103
+       13      102     heat 1                     4         1         102
+       14    7,795          0                     8       0.5     3,897.5
 
     Raises:
         ValueError: for rates that aren't positive, or heats that leave nothing for the rest.
@@ -110,10 +109,11 @@ def _kinds(grids: GridHierarchy, batch_sizes: Sequence[int] | None) -> list[tupl
     """Level and batch size of each kind of step."""
     if batch_sizes is not None:
         return list(enumerate(sizes_of_levels(grids, batch_sizes)))
+    pixels = [FEWEST_PIXELS, *[PIXELS] * (grids.levels - 1)]
     areas = [math.prod(grids.shape(level)) for level in range(grids.levels)]
-    general = [(level, max(1, round(PIXELS / area))) for level, area in enumerate(areas)]
-    first = 0, max(1, round(FEWEST_PIXELS / areas[0]))
-    return list(dict.fromkeys([first, *general]))
+    return [
+        (k, max(1, round(n / area))) for k, (n, area) in enumerate(zip(pixels, areas, strict=True))
+    ]
 
 
 def _rounds(kinds: int, rates: Sequence[float]) -> list[tuple[float, list[tuple[int, float]]]]:
