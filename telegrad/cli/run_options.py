@@ -17,7 +17,7 @@ HEAD = {
     "data": "folder of images; or a dataset: Photographs (the default), CIFAR10, …",
     "size": "height and width of the crops on the finest level, in pixels",
     "network": "GatedUNet, PlainCNN, UNet, ResNet, …, or a dotted path: spandrel's, yours",
-    "strategy": "Auto (the default), Single, Multiscale, FullMultiscale, Cascadic, …, or your own",
+    "strategy": "Race (the default), Auto, Single, FullMultiscale, Cascadic, …, or your own",
     "budget": "of work or time: 5000wu, 90s, 10min, 2h; 3min by default",
     "steps": "optimizer steps, instead, then by Single where no strategy is named; or --work_units",
     "batch_sizes": "samples on every level, coarsest first: 8,4,2,1",

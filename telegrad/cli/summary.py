@@ -15,7 +15,7 @@ def announcement(config: Config) -> str:
 
     >>> from telegrad.runs.compose import compose
     >>> announcement(compose({"task": "denoising"})).partition(";")[0]
-    'denoising (σ 25): GatedUNet, strategy auto, 3 minutes'
+    'denoising (σ 25): GatedUNet, strategy race, 3 minutes'
     """
     task, data, strategy = config.build_task(), config.build_data(), config.build_strategy()
     return (

@@ -35,6 +35,9 @@ HEAT, LONGEST = 0.01, 0.03
 ENOUGH_STEPS, ENOUGH_SECONDS = 40, 2.5
 """Of a heat: shorter ones prefer low learning rates."""
 
+TOO_SHORT = 0.25
+"""Part of the budget that a heat of enough steps takes where the run is too short for any."""
+
 
 def race(
     grids: GridHierarchy,
@@ -124,7 +127,10 @@ def _rounds(kinds: int, rates: Sequence[float]) -> list[tuple[float, list[tuple[
 
 @dataclass(frozen=True, kw_only=True)
 class Race(Strategy):
-    """Crops, whose size and learning rate the run itself finds out by short heats."""
+    """Crops, whose size and learning rate the run itself finds out by short heats.
+
+    A run that is too short for heats, of less than 10 seconds or 160 steps, has none.
+    """
 
     name: ClassVar[str] = "race"
     one_level: ClassVar[bool] = True
@@ -163,6 +169,10 @@ class Race(Strategy):
             enough = ENOUGH_STEPS * n * grids.cost(level) / self.work_limit
         elif self.steps is not None:
             enough = ENOUGH_STEPS / self.steps
+        if enough > TOO_SHORT and self.heat is None:
+            return Schedule(
+                grids, (Stage(1, level, (n,), rate=(self.rates or RATES)[0]),), patches=1.0
+            )
         heat = self.heat or min(max(HEAT, enough), LONGEST)
         steps = 1_000_000 if enough else 10_000  # finely divided, where a budget follows
         return race(grids, steps, sizes, self.rates or RATES, heat)
@@ -183,7 +193,8 @@ class Race(Strategy):
         costs = [n * grids.cost(level) for level, n in kinds]
         if self.steps is not None:  # their number is what the run is given
             costs = [1.0] * len(kinds)
-        return Heats(rounds, kinds, costs) if rounds else None
+        has_heats = any(stage.heat is not None for stage in schedule.stages)
+        return Heats(rounds, kinds, costs) if has_heats else None
 
     def _said_sizes(self, grids: GridHierarchy) -> Sequence[int] | None:
         is_said = self.batch_size or self.ratio or self.batch_sizes

@@ -83,7 +83,7 @@ class Task(ABC):
     default_ema: ClassVar[float | None] = 0.999
     default_network: ClassVar[str] = "GatedUNet"
     default_data: ClassVar[str] = "Photographs"
-    default_strategy: ClassVar[str] = "Auto"
+    default_strategy: ClassVar[str] = "Race"
     default_budget: ClassVar[str | None] = "3min"
 
     restriction: ImageRule = option(

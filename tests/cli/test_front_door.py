@@ -18,15 +18,15 @@ SMALL = "--network.channels 4 --network.halvings 1 --size 32 --levels 2 --device
 def test_a_task_alone_is_a_run_that_says_what_it_is():
     config = compose({"task": "denoising"})
     assert announcement(config).startswith(
-        "denoising (σ 25): GatedUNet, strategy auto, 3 minutes; photographs, crops of 64×64."
+        "denoising (σ 25): GatedUNet, strategy race, 3 minutes; photographs, crops of 64×64."
     )
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"task": "jpeg", "budget": "90s"}, "jpeg (quality 10..90): GatedUNet, strategy auto, 90 seconds"),
-        ({"task": "inpainting", "work_units": 500}, "inpainting (boxes): GatedUNet, strategy auto, 500 work"),
+        ({"task": "jpeg", "budget": "90s"}, "jpeg (quality 10..90): GatedUNet, strategy race, 90 seconds"),
+        ({"task": "inpainting", "work_units": 500}, "inpainting (boxes): GatedUNet, strategy race, 500 work"),
         ({"task": "denoising", "steps": 40}, "denoising (σ 25): GatedUNet, strategy single, 40 steps"),
         ({"task": "paper_denoising"}, "denoising: UNet, strategy single, 2,000 steps"),
     ],
@@ -39,7 +39,7 @@ def test_the_first_line_of_training_says_what_is_trained(tmp_path, capsys):
     words = ["train", "denoising", *SMALL, "--work_units", "8", "--out", str(tmp_path)]
     assert main([*words, "--validation.images", "2"]) == 0
     first, *_ = capsys.readouterr().out.splitlines()
-    assert first.startswith("denoising (σ 25): GatedUNet, strategy auto, 8 work units; ")
+    assert first.startswith("denoising (σ 25): GatedUNet, strategy race, 8 work units; ")
 
 
 def test_a_stopped_run_leaves_the_picture_and_the_model_of_what_there_is(
@@ -54,6 +54,7 @@ def test_a_stopped_run_leaves_the_picture_and_the_model_of_what_there_is(
 
     monkeypatch.setattr(Records, "trained", interrupted)
     words = ["train", "denoising", *SMALL, "--work_units", "40", "--out", str(tmp_path)]
+    words += ["--strategy", "Auto"]
     assert main([*words, "--validation.images", "2", "--validation.times", "8"]) == 130
     said = capsys.readouterr().err
     for word, kind in (("Picture", "png"), ("Model", "pt")):

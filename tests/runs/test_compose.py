@@ -10,19 +10,19 @@ from telegrad.runs.component import Component
 from telegrad.runs.compose import compose
 from telegrad.runs.config import Config, parts_from_file
 from telegrad.runs.settings import Output
-from telegrad.schedules import Auto
+from telegrad.schedules import Auto, Race
 from telegrad.tasks import PaperDenoising
 
 
 def test_a_run_of_nothing_is_the_default():
     config = compose({})
     assert config == Config()
-    assert config.name == "denoising_s25_photographs_gatedunet_auto_run1"
+    assert config.name == "denoising_s25_photographs_gatedunet_race_run1"
 
 
 def test_what_is_not_said_is_the_task_s_own():
-    assert compose({"task": "jpeg"}).build_strategy() == Auto(budget="3min")
-    assert compose({"work_units": 50}).build_strategy() == Auto(work_units=50.0)
+    assert compose({"task": "jpeg"}).build_strategy() == Race(budget="3min")
+    assert compose({"work_units": 50}).build_strategy() == Race(work_units=50.0)
     assert compose({"steps": 50}).strategy.short_name == "Single"
     paper = compose({"task": "paper_denoising"})
     assert (paper.strategy.short_name, paper.data.short_name) == ("Single", "EightPhotographs")

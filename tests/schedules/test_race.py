@@ -126,6 +126,15 @@ def test_what_is_not_asked_about_has_no_heats():
     assert [len(round_) for round_ in heats.rounds] == [3]
 
 
+@pytest.mark.parametrize(
+    "length", [{"work_units": 8.0}, {"steps": 12}, {"budget": "5s"}, {"budget": "3wu"}]
+)
+def test_a_run_that_is_too_short_for_heats_has_none(length):
+    schedule, heats = a_race(**length)
+    assert heats is None
+    assert [stage.batch_sizes for stage in schedule.stages] == [(8,)]
+
+
 def test_the_smallest_crops_are_of_32_pixels_or_what_the_task_needs():
     assert Race().grids(PROBLEM).shape(0) == (32, 32)
     assert Race().grids(replace(PROBLEM, smallest=50)).shape(0) == (64, 64)
