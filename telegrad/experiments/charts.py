@@ -21,6 +21,19 @@ class Curve:
     name: str
     runs: Sequence[tuple[Sequence[float], Sequence[float]]]
 
+    def drawable(self) -> list[Curve]:
+        """The curve; or one of each run, where the runs have no cost in common."""
+        if not self.runs:
+            return []
+        try:
+            self.on_a_grid(2)
+        except ValueError:
+            if len(self.runs) == 1:
+                return []
+            apart = [Curve(f"{self.name}, run {k}", [run]) for k, run in enumerate(self.runs, 1)]
+            return [curve for one in apart for curve in one.drawable()]
+        return [self]
+
     def on_a_grid(self, points: int = 80) -> tuple[np.ndarray, np.ndarray]:
         """Costs (points,), and losses (runs, points) between the first and the last that all have.
 

@@ -148,11 +148,9 @@ class _Shown:
             courses = [Course.read(self.root / path) for path in c.runs]
             try:
                 runs = [(x.column(cost), x.column("valid_loss")) for x in courses if x.rows]
-                curve = Curve(c.strategy, runs)
-                curve.on_a_grid(2)
             except (KeyError, ValueError):
                 continue
-            curves.append(curve)
+            curves += Curve(c.strategy, runs).drawable()
         if not curves:
             return "<p>No run has a readable progress.csv, so there is no curve.</p>"
         several = any(len(curve.runs) > 1 for curve in curves)

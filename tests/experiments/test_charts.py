@@ -18,6 +18,15 @@ def test_curves_cross_the_costs_that_all_runs_have():
         Curve("b", [([1, 2], [1, 1]), ([5, 6], [1, 1])]).on_a_grid()
 
 
+def test_runs_without_a_common_cost_are_curves_of_their_own():
+    together = Curve("a", [([1, 4], [0.4, 0.2]), ([2, 8], [0.5, 0.1])])
+    assert together.drawable() == [together]
+    apart = Curve("b", [([1, 2], [1, 0.5]), ([5, 6], [1, 0.5])]).drawable()
+    assert [curve.name for curve in apart] == ["b, run 1", "b, run 2"]
+    assert "b, run 2 ends at 0.5" in loss_chart(apart, "seconds")
+    assert Curve("c", []).drawable() == Curve("d", [([0], [1])]).drawable() == []
+
+
 def test_charts_have_lines_in_place_and_words_for_those_who_can_not_see_them():
     curves = [Curve("a <b>", [([1, 100], [0.4, 0.2]), ([1, 100], [0.4, 0.1])]), Curve("c", [([1, 100], [0.3, 0.3])])]  # fmt: skip
     chart = loss_chart(curves, "work units")
