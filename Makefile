@@ -10,7 +10,7 @@ demo: $(VENV)/ready
 	$(BIN)/python benchmarks/demo.py
 
 test: $(VENV)/ready lint
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check
