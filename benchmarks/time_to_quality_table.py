@@ -19,7 +19,7 @@ STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 
 @dataclass(frozen=True)
 class Curve:
-    """A contender's runs with the knobs that are best for it.
+    """A contender's runs with knobs and a learning rate that were best for it.
 
     Attributes:
         name: of the contender.
@@ -62,25 +62,26 @@ class Curve:
 
 
 def curves_of(problem: str, name: str) -> list[Curve]:
-    """Of each contender that has runs with test sets."""
+    """Of each contender's settings that have runs with test sets."""
     of_problem = [r for r in rows(RESULTS / f"{name}_runs.csv") if r["problem"] == problem]
     first = PROBLEMS[problem].sets[0]
     found = []
-    for contender in CONTENDERS:
-        tested = [r for r in of_problem if r["contender"] == contender and r.get(first)]
-        if not tested:
-            continue
+    tested = [r for r in of_problem if r.get(first)]
+    for contender, knobs, rate in dict.fromkeys(
+        (r["contender"], r["knobs"], r["learning_rate"]) for r in tested
+    ):
         quality: dict[int, dict[float, float]] = {}
         chosen: dict[int, dict[float, float]] = {}
         pixels: dict[float, float] = {}
+        side = json.loads(knobs).get("size", CONTENDERS[contender].size)
         for r in tested:
-            seed, seconds = int(r["seed"]), float(r["seconds"])
-            quality.setdefault(seed, {})[seconds] = float(r[first])
-            chosen.setdefault(seed, {})[seconds] = float(r["choices"])
-            size = json.loads(r["knobs"]).get("size", CONTENDERS[contender].size)
-            pixels[seconds] = float(r["work_units"]) * size**2 / 1e6
-        settings = f"{_said(tested[0]['knobs'])}, lr {tested[0]['learning_rate']}"
-        found.append(Curve(contender, settings.lstrip(", "), quality, chosen, pixels))
+            if (r["contender"], r["knobs"], r["learning_rate"]) == (contender, knobs, rate):
+                seed, seconds = int(r["seed"]), float(r["seconds"])
+                quality.setdefault(seed, {})[seconds] = float(r[first])
+                chosen.setdefault(seed, {})[seconds] = float(r["choices"])
+                pixels[seconds] = float(r["work_units"]) * side**2 / 1e6
+        settings = f"{_said(knobs)}, lr {rate}".lstrip(", ")
+        found.append(Curve(contender, settings, quality, chosen, pixels))
     return found
 
 
