@@ -49,12 +49,14 @@ models = {
 }
 
 # %%
-# Crops of the two photographs that neither run has trained on, each corrupted in the same way.
+# Crops of the four photographs that neither run has trained on, each corrupted in the same way.
 
 task = models["the usual way"].task
-photos = [torch.from_numpy(image.open()).permute(2, 0, 1) for image in data.source().val]
-corners = (0, 40, 130), (0, 150, 200), (1, 60, 260), (1, 280, 250)
-crops = torch.stack([photos[k][:, i : i + 128, j : j + 128] for k, i, j in corners])
+photos = [torch.tensor(image.open()).permute(2, 0, 1) for image in data.source().val]
+middles = [[(n - 128) // 2 for n in photo.shape[-2:]] for photo in photos]
+crops = torch.stack(
+    [p[:, i : i + 128, j : j + 128] for p, (i, j) in zip(photos, middles, strict=True)]
+)
 draw = task.draw(**task.images({"clean": crops}), generator=torch.Generator().manual_seed(3))
 with torch.no_grad():
     columns = {"corrupted": task.observe(draw)}
