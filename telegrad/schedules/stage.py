@@ -15,9 +15,9 @@ class Stage:
     the coefficients `alphas`, one for each pair of levels, coarsest first; 1 by default. With
     `random_level` each step is ordinary training on one of these levels, drawn at random. With
     `shape`, such as (height, width) in pixels, images of the one level are resized to it; patches
-    are cut in it. The learning rate is `rate` times that of the run. A stage that is one of the
-    `heat`s of a round, by its number, begins with the weights that the round began with, and the
-    run goes on from the best.
+    are cut in it. The learning rate is `rate` times that of the run. Stages in a row with the same
+    number `heat` are a round of heats: each begins with the weights that the round began with, and
+    the run goes on from the best.
     """
 
     steps: int
