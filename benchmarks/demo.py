@@ -181,11 +181,12 @@ def pair(seed: int, o: argparse.Namespace) -> tuple[dict[str, object], dict[str,
 def sentence(row: dict[str, object], o: argparse.Namespace) -> str:
     """What it came to."""
     times = row["times fewer seconds"]
-    to_quality = (
-        f"{times:g} times fewer seconds to the same quality on the crops to validate on"
-        if times is not None
-        else "on the crops to validate on it did not reach the best of the usual way"
-    )
+    if times is None:
+        to_quality = "on the crops to validate on it did not reach the best of the usual way"
+    elif float(str(times)) < 1.05:
+        to_quality = "as many to the same quality on the crops to validate on"
+    else:
+        to_quality = f"{times:g} times fewer to the same quality on the crops to validate on"
     return (
         f"{TASKS[o.task][0].upper()}{TASKS[o.task][1:]}: {row['telegrad']:.2f} dB against "
         f"{row['usual']:.2f} dB in the same {o.seconds:g} s; {to_quality}."
@@ -217,7 +218,7 @@ def main(words: Sequence[str] | None = None) -> None:
         rows.append(row)
         print(sentence(row, o), flush=True)
         if seed == o.seeds[0]:
-            pictures = [o.picture, *([ROOT / "docs/images/demo.png"] if o.docs else [])]
+            pictures = [o.picture, *([ROOT / "docs/images/demo.jpg"] if o.docs else [])]
             for path in pictures:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 save_comparison(path, columns, title=sentence(row, o))
