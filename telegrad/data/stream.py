@@ -77,7 +77,7 @@ class CropStream:
         if self._loader is None or self._next != asked:
             self._loader = ScheduledLoader(
                 self.pyramid,
-                schedule.without_heats(),  # the run's affair
+                schedule.of_batches(),  # the rest is the run's affair
                 draws=NumpyDraws(self.seed),
                 rank=rank,
                 world=world,

@@ -101,10 +101,11 @@ class ScheduledLoader:
                 f"ScheduledLoader: seed={seed!r}, crops_per_sample={crops_per_sample!r}; needs "
                 f"whole numbers, the second 1 or more."
             )
-        if any(stage.heat is not None for stage in schedule.stages):
+        if schedule.needs_a_run:
             raise ValueError(
-                "ScheduledLoader: the schedule has heats, before which weights are put back, and a "
-                "loader has no weights. Train with the strategy Race, or use a schedule without."
+                "ScheduledLoader: the schedule has heats or stages with a learning rate of their "
+                "own, and a loader has neither weights to put back nor a rate. Train with the "
+                "strategy that made it, such as Race, or use a schedule without."
             )
         self.schedule, self.seed = schedule, seed
         self.restriction = rules_for(dataset, restriction)

@@ -58,8 +58,8 @@ class Heats:
         return number == 0 or schedule.stages[number - 1].heat != schedule.stages[number].heat
 
     def ends_round(self, schedule: Schedule, number: int) -> bool:
-        """Whether a heat is the last of its round; a stage that is none follows the last round."""
-        return self.begins_round(schedule, number + 1)
+        """Whether a heat is the last of its round."""
+        return number + 1 == len(schedule.stages) or self.begins_round(schedule, number + 1)
 
     def leads(self, schedule: Schedule, number: int, loss: float) -> bool:
         """Takes the loss of a heat; whether it is the best of its round until now."""
@@ -80,9 +80,8 @@ class Heats:
     def settled(self, schedule: Schedule) -> Schedule:
         """The schedule after a round."""
         best, last = schedule.stages[self.winner], max(self.losses)
-        later = iter(schedule.stages[last + 1 :])
         stages = list(schedule.stages[: last + 1])
-        for stage in later:
+        for stage in schedule.stages[last + 1 :]:
             further, times = 0, 1.0
             if stage.heat is not None:
                 place = sum(earlier.heat == stage.heat for earlier in stages)

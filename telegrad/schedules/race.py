@@ -44,7 +44,7 @@ def race(
     steps: int = 10_000,
     batch_sizes: Sequence[int] | None = None,
     rates: Sequence[float] = RATES,
-    heat: float | None = None,
+    heat: float = HEAT,
 ) -> Schedule:
     """Random crops in the sizes of the levels; heats choose the learning rate and the kind of step.
 
@@ -58,8 +58,7 @@ def race(
             8 crops of 32×32 in the smallest size, and of 128×128 in others; one at least.
         rates: what the learning rate is multiplied by in the heats of the first round; one alone
             is not asked about.
-        heat: part of the work that a heat takes; by default 0.01, or 0.03 where that is less than
-            40 steps.
+        heat: part of the work that a heat takes.
 
     >>> race(GridHierarchy((128, 128), levels=3), steps=20_000, rates=[1, 4])
     Schedule: 20,000 steps, 10,204 work units, patches
@@ -83,7 +82,6 @@ def race(
     kinds = _kinds(grids, batch_sizes)
     if not rates or min(rates) <= 0 or len(rates) == 1 != rates[0]:
         raise ValueError(f"race: rates={list(rates)}; needs several positive numbers, or 1 alone.")
-    heat = heat or min(max(HEAT, ENOUGH_STEPS / steps), LONGEST)
     costs = [n * grids.cost(level) for level, n in kinds]
     stages: list[Stage] = []
     done = 0.0

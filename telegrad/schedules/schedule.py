@@ -294,9 +294,15 @@ class Schedule:
         stages = (stage for stage, share in zip(self.stages, shares, strict=True) if share)
         return replace(self, stages=tuple(stages))
 
-    def without_heats(self) -> Schedule:
-        """The same stages, each of which just follows the one before."""
-        return replace(self, stages=tuple(replace(stage, heat=None) for stage in self.stages))
+    @property
+    def needs_a_run(self) -> bool:
+        """Whether stages have rates of their own, or are heats: what batches alone can't bring."""
+        return any(stage.heat is not None or stage.rate != 1 for stage in self.stages)
+
+    def of_batches(self) -> Schedule:
+        """The same batches, without rates and heats."""
+        plain = (replace(stage, rate=1.0, heat=None) for stage in self.stages)
+        return replace(self, stages=tuple(plain))
 
     @property
     def lengths(self) -> tuple[int, ...]:

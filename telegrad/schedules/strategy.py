@@ -141,7 +141,16 @@ class Strategy(ABC):
         return None
 
     def heats(self, schedule: Schedule) -> Heats | None:
-        """What decides which heats are gone on from, if the schedule has any."""
+        """What decides which heats are gone on from, if the schedule has any.
+
+        Raises:
+            ValueError: for heats that this strategy says nothing of.
+        """
+        if any(stage.heat is not None for stage in schedule.stages):
+            raise ValueError(
+                f"{self.name}: its schedule has heats; needs the method heats, which returns the "
+                f"Heats that decide between them."
+            )
         return None
 
     def adaptation(self, schedule: Schedule) -> Adaptation | None:

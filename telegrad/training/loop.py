@@ -127,11 +127,13 @@ def take_step(
         if state.average is not None:
             state.average.update_parameters()
     else:
-        progress.skipped += 1
         what = _not_finite(state, estimate, position)
         records.event(what)
-        if progress.skipped > skips:
-            raise FloatingPointError(what)
+        tries_a_higher_rate = stage.heat is not None and stage.rate > 1
+        if not tries_a_higher_rate:  # which loses if it diverges, and is no reason to stop
+            progress.skipped += 1
+            if progress.skipped > skips:
+                raise FloatingPointError(what)
     progress.iteration += 1
     progress.seconds += time.perf_counter() - started
     progress.work_units += estimate.work_units

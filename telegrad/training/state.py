@@ -128,9 +128,9 @@ class TrainingState:
             self.average.load_state_dict(state["average"])
         if self.early_stop is not None:
             self.early_stop = EarlyStop(**state["controller"])
-        if self.heats is not None:
-            self.heats = Heats(**state["heats"])
-            self.before_heat, self.leading = state["before_heat"], state["leading"]
+        heats = state.get("heats")  # none where the run began too short for any
+        self.heats = None if heats is None else Heats(**heats)
+        self.before_heat, self.leading = state.get("before_heat"), state.get("leading")
         if self.adaptation is not None:
             self.adaptation.spent = state["probes"]
         if state.get("validation_plan") is not None:

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import Dataset, TensorDataset
 
 from telegrad import GridHierarchy, Schedule, ScheduledLoader, Stage, restrict
-from telegrad.schedules import auto, cascadic, fullmultiscale, growing_patches, race, random_patches
+from telegrad.schedules import auto, cascadic, fullmultiscale, growing_patches, random_patches
 
 GRIDS = GridHierarchy(finest=(16, 16), levels=3)
 
@@ -203,11 +203,6 @@ def test_it_goes_on_in_the_middle_of_a_stage_with_the_same_samples(workers):
         len(second) == len(first) == 9
     )  # as trainers want it that compare it with a step's number
     assert same(seen + content(second), whole)
-
-
-def test_heats_are_refused_since_a_loader_has_no_weights_to_put_back():
-    with pytest.raises(ValueError, match=r"has heats, .* Train with the strategy Race"):
-        ScheduledLoader(photos(), race(GRIDS, 200))
 
 
 @pytest.mark.parametrize(

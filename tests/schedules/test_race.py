@@ -4,9 +4,11 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
 
+from telegrad import ScheduledLoader
 from telegrad.mge import GridHierarchy
-from telegrad.schedules import Heats, Problem, Race, Schedule, Stage
+from telegrad.schedules import Heats, Problem, Race, Schedule, Single, Stage, race
 
 PROBLEM = Problem(size=128)
 
@@ -153,3 +155,21 @@ def test_the_smallest_crops_are_of_32_pixels_or_what_the_task_needs():
 def test_what_can_t_be_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Race(**options).schedule(PROBLEM)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        race(GridHierarchy((64, 64), levels=2), 200),
+        Schedule(GridHierarchy((64, 64), levels=1), (Stage(2, 0, (1,), rate=2.0),)),
+    ],
+)
+def test_a_loader_refuses_what_batches_alone_can_t_bring(schedule):
+    assert schedule.needs_a_run and not schedule.of_batches().needs_a_run
+    with pytest.raises(ValueError, match=r"heats or stages with a learning rate .* Race"):
+        ScheduledLoader(torch.zeros(4, 3, 64, 64), schedule)
+
+
+def test_a_strategy_that_says_nothing_of_its_heats_is_refused():
+    with pytest.raises(ValueError, match="single: its schedule has heats; needs the method heats"):
+        Single().heats(race(GridHierarchy((64, 64), levels=2), 200))

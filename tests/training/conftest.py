@@ -1,3 +1,4 @@
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +20,7 @@ from telegrad.training import (
     progress_bar,
     train,
 )
+from telegrad.training.interruptions import Interrupted
 
 
 class SmallNetwork(torch.nn.Module):
@@ -45,6 +47,26 @@ def in_memory(grids, number=5):
             level.insert(0, blocks.round().astype(np.uint8))
         levels.append({"clean": level})
     return Pyramid(grids, levels)
+
+
+@pytest.fixture
+def stopped_after(monkeypatch):
+    """Runs what is given, with a SIGINT after the step of that number."""
+
+    def stop(after, go):
+        trained = Records.trained
+
+        def interrupted(self, iteration, *row):
+            trained(self, iteration, *row)
+            if iteration == after:
+                signal.raise_signal(signal.SIGINT)
+
+        with monkeypatch.context() as context:
+            context.setattr(Records, "trained", interrupted)
+            with pytest.raises(Interrupted, match=f"stopped after iteration {after}"):
+                go()
+
+    return stop
 
 
 @pytest.fixture

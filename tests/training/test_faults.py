@@ -26,7 +26,7 @@ from telegrad.training.checkpoint import read_checkpoint, read_state
 # --- kill -9 --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["fullmultiscale", "race"])
+@pytest.mark.parametrize("mode", ["fullmultiscale", "auto", "race"])
 def test_a_run_killed_at_random_instants_ends_as_if_it_had_not_been(mode, tmp_path):
     """`benchmarks/soak.py` does it hundreds of times, with every strategy."""
     whole = recipe(tmp_path / "whole", strategy=mode, ema=0.9)

@@ -1,18 +1,17 @@
 """Heats in a run: they begin with the same weights, and the run goes on from the best."""
 
 import copy
-import signal
+import math
 
 import pytest
 import torch
 
 from telegrad.mge import GridHierarchy
-from telegrad.records import NoRecords, Records
+from telegrad.records import NoRecords
 from telegrad.schedules import Heats, Schedule, Stage
 from telegrad.tasks import Denoising
 from telegrad.training.checkpoint import checksum, read_state
 from telegrad.training.heats import run_heats, weights_of
-from telegrad.training.interruptions import Interrupted
 from telegrad.training.loop import take_step
 
 ROUND = [(0, 1.0), (0, 2.0), (0, 4.0)]
@@ -51,6 +50,50 @@ def test_each_heat_begins_alike_and_the_rest_as_the_best_ended(a_run):
     assert state.before_heat is state.leading is None
 
 
+def diverging(monkeypatch, *iterations):
+    """Losses that are not finite in these steps, counted from 1; each step has one pass."""
+    healthy, calls = Denoising.losses, []
+
+    def losses(self, network, *more):
+        calls.extend([1] * network.training)
+        values = healthy(self, network, *more)
+        return values * math.inf if network.training and len(calls) in iterations else values
+
+    monkeypatch.setattr(Denoising, "losses", losses)
+
+
+def a_denoising_run(a_run, name="run1", **options):
+    task = Denoising(sigma=25)
+    return a_run(name, schedule=schedule_of(), heats=heats_of(), task=task, **options)
+
+
+def test_a_higher_rate_that_diverges_is_noted_and_stops_nothing(a_run, monkeypatch):
+    diverging(monkeypatch, 6, 7, 11)
+    run = a_denoising_run(a_run).go()
+    assert run.state.progress.iteration == run.state.schedule.steps
+    assert run.state.progress.skipped == 0
+    assert run.files.events.read_text().count("not finite") == 3
+
+
+@pytest.mark.parametrize("iteration", [2, 13])
+def test_at_the_run_s_own_rate_and_after_the_heats_it_stops(iteration, a_run, monkeypatch):
+    diverging(monkeypatch, iteration)
+    with pytest.raises(FloatingPointError, match=f"not finite at iteration {iteration}"):
+        a_denoising_run(a_run).go()
+
+
+def test_the_last_stage_may_be_a_heat(a_run):
+    schedule = Schedule(GridHierarchy((16, 16), levels=1), schedule_of().stages[:-1], patches=1.0)
+    run = a_run(schedule=schedule, heats=heats_of(), task=Denoising(sigma=25)).go()
+    assert "(best)" in run.files.events.read_text()
+
+
+def test_a_state_of_a_run_without_heats_is_taken_up_without(a_run):
+    short, longer = a_run("short"), a_run("longer", heats=heats_of())
+    longer.state.load_state_dict(short.state.state_dict())
+    assert longer.state.heats is None
+
+
 def test_the_rate_of_a_stage_multiplies_the_run_s(a_run):
     run = a_run(schedule=schedule_of(1))
     rates = []
@@ -62,25 +105,11 @@ def test_the_rate_of_a_stage_multiplies_the_run_s(a_run):
 
 
 @pytest.mark.parametrize("after", [2, 4, 6, 12, 15])
-def test_stopped_within_heats_and_gone_on_it_is_the_same_run(after, a_run, monkeypatch):
-    def parts(name, **options):
-        task = Denoising(sigma=25)
-        return a_run(name, schedule=schedule_of(), heats=heats_of(), task=task, **options)
-
-    whole = parts("whole").go()
+def test_stopped_within_heats_and_gone_on_it_is_the_same_run(after, a_run, stopped_after):
+    whole = a_denoising_run(a_run, "whole").go()
     assert "loss after heats" in whole.files.events.read_text()
-    trained = Records.trained
-
-    def interrupted(self, iteration, *row):
-        trained(self, iteration, *row)
-        if iteration == after:
-            signal.raise_signal(signal.SIGINT)
-
-    with monkeypatch.context() as context:
-        context.setattr(Records, "trained", interrupted)
-        with pytest.raises(Interrupted, match=f"stopped after iteration {after}"):
-            parts("stopped").go()
-    again = parts("stopped", keep=True)
+    stopped_after(after, a_denoising_run(a_run, "stopped").go)
+    again = a_denoising_run(a_run, "stopped", keep=True)
     saved = read_state(again.files.last, again.files.previous)
     again.state.load_state_dict(copy.deepcopy(saved))
     again.state.schedule = Schedule(

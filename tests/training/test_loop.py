@@ -2,17 +2,15 @@
 
 import csv
 import math
-import signal
 
 import pytest
 import torch
 
 from telegrad.mge import GridHierarchy
-from telegrad.records import NoRecords, Records
+from telegrad.records import NoRecords
 from telegrad.schedules import Adaptation, EarlyStop, Schedule, Stage, cascadic
 from telegrad.tasks import PaperDenoising
 from telegrad.training.checkpoint import checksum, read_checkpoint, read_state
-from telegrad.training.interruptions import Interrupted
 from telegrad.training.timing import forecast, seconds_per_step
 
 
@@ -62,19 +60,9 @@ def test_the_learning_rate_falls_along_its_curve(a_run):
 
 
 @pytest.mark.parametrize("after", [1, 5, 8, 9, 13])
-def test_a_run_that_was_stopped_and_goes_on_is_the_run_that_was_not(after, a_run, monkeypatch):
+def test_a_run_that_was_stopped_and_goes_on_is_the_run_that_was_not(after, a_run, stopped_after):
     whole = a_run().go()
-    trained = Records.trained
-
-    def interrupted(self, iteration, *row):
-        trained(self, iteration, *row)
-        if iteration == after:
-            signal.raise_signal(signal.SIGINT)
-
-    with monkeypatch.context() as context:
-        context.setattr(Records, "trained", interrupted)
-        with pytest.raises(Interrupted, match=f"stopped after iteration {after}"):
-            a_run("stopped").go()
+    stopped_after(after, a_run("stopped").go)
     again = a_run("stopped", keep=True)
     saved = read_state(again.files.last, again.files.previous)
     assert saved["progress"]["iteration"] == after

@@ -2,17 +2,15 @@
 
 import copy
 import math
-import signal
 
 import pytest
 import torch
 from schedulefree import AdamWScheduleFree, SGDScheduleFree
 
-from telegrad.records import NoRecords, Records
+from telegrad.records import NoRecords
 from telegrad.schedules import LearningRate, Update, is_schedule_free
 from telegrad.training.checkpoint import checksum, read_checkpoint, read_state
 from telegrad.training.gradient import clip, gradient, gradient_norm
-from telegrad.training.interruptions import Interrupted
 from telegrad.training.loop import take_step
 
 
@@ -124,18 +122,9 @@ def test_the_best_model_has_the_averaged_weights(averaging):
 
 
 @pytest.mark.parametrize("after", [5, 8, 13])
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(averaging, after, monkeypatch):
-    whole, trained = averaging().go(), Records.trained
-
-    def interrupted(self, iteration, *row):
-        trained(self, iteration, *row)
-        if iteration == after:
-            signal.raise_signal(signal.SIGINT)
-
-    with monkeypatch.context() as context:
-        context.setattr(Records, "trained", interrupted)
-        with pytest.raises(Interrupted):
-            averaging("stopped").go()
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(averaging, after, stopped_after):
+    whole = averaging().go()
+    stopped_after(after, averaging("stopped").go)
     again = averaging("stopped", keep=True)
     again.state.load_state_dict(read_state(again.files.last, again.files.previous))
     again.go()
