@@ -5,9 +5,8 @@
 
 The usual way is training on random crops of one size: 32×32 pixels, the size at which it did best,
 eight a step, with the learning rate that did best: both were tuned, by a dozen runs that no one's
-seconds here count. `race` finds size and rate within its seconds. Whole scenes
-that no training saw are restored: 256×256 pixels of each, corrupted piece by piece as crops are in
-training.
+seconds here count. `race` finds size and rate within its seconds. Whole scenes that no training saw
+are restored: 256×256 pixels of each, corrupted piece by piece as crops are in training.
 """
 
 from __future__ import annotations
