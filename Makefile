@@ -1,4 +1,4 @@
-# For a new checkout: `make demo` trains one network in two ways, in two minutes, `make test` passes
+# For a new checkout: `make demo` trains one network in three ways, in two minutes, `make test` passes
 # all tests, `make docs` builds the site into docs/_build/html.
 PYTHON ?= python3
 VENV ?= .venv
