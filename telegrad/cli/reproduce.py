@@ -33,6 +33,9 @@ class Reproduce(Command):
     networks: list[str] | None = option(None, "for super-resolution, SRNet takes UNet's place")
     seeds: list[int] | None = option(None, "one is the paper's; three or more are better", least=0)
     own_datasets: bool = option(False, "each task on the dataset of the authors' script")
+    beyond: bool = option(
+        False, "also tuned random crops, `auto` and `race`, for a tenth and all of the least work"
+    )
     out: str = option("reproduction", "all runs and the report go here", path=True)
     parallel: int | None = option(None, "runs at a time; else as many as cores", least=1)
     threads: int | None = option(None, "of each run; else the cores divided among them", least=1)

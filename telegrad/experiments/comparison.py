@@ -40,6 +40,9 @@ BASELINES: dict[str, Options] = {
 }
 """The library's strategies, and what one would train with instead."""
 
+RATE = ", rate "
+"""What stands in a run's label between its strategy and a learning rate that is tried."""
+
 EQUAL = 0.02
 """By what part the work of runs may differ that are said to have an equal budget."""
 
@@ -160,7 +163,7 @@ class Comparison:
         if (contestant, rate) not in self._composed:
             self._composed[contestant, rate] = self._compose(contestant, rate)
         config = self._composed[contestant, rate]
-        label = strategy if rate is None else f"{strategy}, rate {rate:g}"
+        label = strategy if rate is None else f"{strategy}{RATE}{rate:g}"
         problem = f"{_as_file_name(task)}_{_as_file_name(network)}"
         place = directory / problem / _as_file_name(label) / f"seed{seed}"
         cache_dir = config.runtime.cache_dir or str(directory / "cache")  # one for all runs

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from telegrad.experiments.comparison import Comparison
+from telegrad.experiments.comparison import RATE, Comparison
 from telegrad.experiments.run_files import RunSummary
 from telegrad.experiments.summary import Summary
 from telegrad.runs.compose import EVERYDAY, LENGTHS
@@ -29,6 +32,22 @@ OF_TASK: dict[str, dict[str, Any]] = {"superresolution": {"learning_rate": 1e-3,
 """Super-resolution has a rate of its own in the authors' script, and its coarsest of four levels
 must be 16×16 for the window of SSIM."""
 
+BEYOND: dict[str, dict[str, Any]] = {
+    "random crops": {"strategy": "ProgressivePatches", "batch_sizes": [16], "decay": 0.3},
+    "auto": {"strategy": "Auto"},
+    "race": {"strategy": "Race"},
+}
+"""What the paper's tables lack: crops of half the images' height and width, and ours."""
+
+TENTH = ", a tenth"
+"""What the name of a strategy ends in that has a tenth of that work."""
+
+RATES = [5e-4, 1e-3, 2e-3, 4e-3]
+"""Learning rates that these are tuned over: the paper's, and higher ones."""
+
+WORK = 28_750
+"""Work units of the paper's full multiscale."""
+
 DATASETS = {
     "denoising": "CIFAR10",
     "deblurring": "STL10",
@@ -44,6 +63,7 @@ def reproduction(
     networks: Sequence[str] = ("UNet", "ResNet"),
     seeds: Sequence[int] = (42,),
     own_datasets: bool = False,
+    beyond: bool = False,
     **options: Any,
 ) -> list[Comparison]:
     """Four tasks, two networks each, three modes with the paper's batch sizes and steps.
@@ -59,10 +79,13 @@ def reproduction(
         seeds: one is the paper's; three or more tell differences from chance.
         own_datasets: whether each task has the dataset of the authors' script, instead of the one
             in the options.
+        beyond: whether random crops, `auto` and `race` are made too, each for the work of full
+            multiscale and for a tenth of it, and tuned over `RATES`.
         options: of all runs, such as size, network.channels, validation.images.
 
     Returns:
-        one comparison for super-resolution and one for the other tasks.
+        one comparison for super-resolution and one for the other tasks; and, `beyond` the paper,
+        another for each.
 
     Raises:
         ValueError: for a task that is not the paper's; a length of the runs; a scale outside
@@ -87,7 +110,7 @@ def reproduction(
         ([task for task in tasks if task != "superresolution"], list(networks)),
         ([task for task in tasks if task == "superresolution"], timeless),
     ]
-    return [
+    grid = [
         Comparison(
             tasks=[f"paper_{task}" for task in of_group],
             networks=of_networks,
@@ -104,11 +127,25 @@ def reproduction(
         for of_group, of_networks in groups
         if of_group
     ]
+    return [*grid, *(_beyond(comparison, scale) for comparison in grid if beyond)]
+
+
+def _beyond(paper: Comparison, scale: float) -> Comparison:
+    """The same problems by what the paper lacks."""
+    size = paper.config(Path(), paper.contestants[0], paper.seeds[0]).build_data().crop
+    work = {"": WORK * scale, TENTH: WORK * scale / 10}
+    crops = {"random crops": {"sizes": [size // 2]}}
+    strategies = {
+        name + part: {**own, **crops.get(name, {}), "work_units": round(units)}
+        for name, own in BEYOND.items()
+        for part, units in work.items()
+    }
+    return replace(paper, strategies=strategies, learning_rates=RATES)
 
 
 def paper_table(summary: Summary) -> str:
     """Strategy, work units and metric of each task and network, as in the paper's tables; and what
-    these lack, seconds and peak memory. Markdown; means over seeds."""
+    these lack, seconds and peak memory. Markdown; means over seeds, what is tuned at its best."""
     lines = [
         "| task | network | strategy | work units | of single | MSE | PSNR, dB | SSIM | seconds "
         "| peak memory, MiB |",
@@ -118,17 +155,37 @@ def paper_table(summary: Summary) -> str:
     problems = dict.fromkeys((run.task, run.network) for run in finished)
     for task, network in problems:
         runs = [run for run in finished if (run.task, run.network) == (task, network)]
-        single = _mean(runs, "single", "work_units")
-        for mode in MODES:
-            work = _mean(runs, mode, "work_units")
+        rows = {mode: [run for run in runs if run.mode == mode] for mode in MODES}
+        rows |= dict(_tuned(runs))
+        single = _mean(rows["single"], "work_units")
+        for strategy, of_strategy in rows.items():
+            work = _mean(of_strategy, "work_units")
             if work is None:
                 continue
             part = "–" if single is None else f"1 / {single / work:.1f}"
-            cells = [_shown(_mean(runs, mode, name), form) for name, form in _COLUMNS]
+            cells = [_shown(_mean(of_strategy, name), form) for name, form in _COLUMNS]
             lines.append(
-                "| " + " | ".join([task, network, mode, f"{work:,.0f}", part, *cells]) + " |"
+                "| " + " | ".join([task, network, strategy, f"{work:,.0f}", part, *cells]) + " |"
             )
     return "\n".join(lines)
+
+
+def _tuned(runs: Sequence[RunSummary]) -> Iterator[tuple[str, list[RunSummary]]]:
+    """Of each strategy beyond the paper the runs with the learning rate that has most seeds, and of
+    several the least loss; named with that rate."""
+    by_rate: dict[str, dict[str, list[RunSummary]]] = {}
+    for run in runs:
+        name, _, rate = run.strategy.rpartition(RATE)
+        by_rate.setdefault(name, {}).setdefault(rate, []).append(run)
+    names = [name + part for name in BEYOND for part in ("", TENTH)]
+    for name, rates in ((name, by_rate[name]) for name in names if name in by_rate):
+        rate = min(rates, key=lambda rate: (-len(rates[rate]), _loss(rates[rate])))
+        yield name + RATE + rate, rates[rate]
+
+
+def _loss(runs: Sequence[RunSummary]) -> float:
+    loss = _mean(runs, "valid_loss")
+    return math.inf if loss is None else loss
 
 
 _COLUMNS = (
@@ -137,8 +194,8 @@ _COLUMNS = (
 )
 
 
-def _mean(runs: Sequence[RunSummary], mode: str, what: str) -> float | None:
-    values = [getattr(run, what) for run in runs if run.mode == mode]
+def _mean(runs: Sequence[RunSummary], what: str) -> float | None:
+    values = [getattr(run, what) for run in runs]
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known and len(known) == len(values) else None
 

@@ -1,12 +1,14 @@
 """The paper's experiments: their grid and their cost, and a small part of them, made."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from telegrad.cli.main import main
-from telegrad.experiments.reproduce import paper_table, reproduction
-from telegrad.experiments.summary import summarize
+from telegrad.experiments.reproduce import RATES, paper_table, reproduction
+from telegrad.experiments.run_files import RunSummary
+from telegrad.experiments.summary import Summary, summarize
 from telegrad.runs.build import build_learning_rate, build_schedule
 
 
@@ -57,6 +59,50 @@ def test_a_part_keeps_the_proportions_and_own_datasets_are_the_scripts():
         "inpainting": "celeba",
         "superresolution": "urban100",
     }
+
+
+def test_beyond_the_paper_crops_and_ours_have_the_work_of_full_multiscale_and_a_tenth():
+    *papers, plain, timeless = reproduction(beyond=True)
+    assert len(papers) == 2
+    for comparison, side in ((plain, 32), (timeless, 64)):
+        assert comparison.tasks and comparison.learning_rates == RATES
+        for task, network, strategy in comparison.contestants:
+            run = comparison.config(Path(), (task, network, strategy), 42, RATES[-1])
+            work = 2_875 if strategy.endswith(", a tenth") else 28_750
+            assert build_schedule(run).work_units == pytest.approx(work, rel=0.01)
+            assert build_learning_rate(run).highest == RATES[-1]
+            if strategy.startswith("random crops"):
+                stage, *others = build_schedule(run).stages
+                assert (stage.shape, stage.batch_sizes, others) == ((side, side), (16,), [])
+    names = list(plain.options_of_strategies)
+    assert [n for n in names if not n.endswith(", a tenth")] == ["random crops", "auto", "race"]
+
+
+def run(strategy, seed=0, loss=1.0, rate=None):
+    """A finished run, as a report has it."""
+    mode = strategy if strategy in ("single", "multiscale", "fullmultiscale") else "any"
+    label = strategy if rate is None else f"{strategy}, rate {rate:g}"
+    known = {"task": "denoising", "network": "resnet", "strategy": label, "mode": mode}
+    known |= {"seed": seed, "valid_loss": loss, "mse": loss, "status": "finished"}
+    known |= {"work_units": 480.0 if strategy == "single" else 30.0, "learning_rate": rate}
+    return RunSummary(**{field.name: known.get(field.name) for field in fields(RunSummary)})
+
+
+def test_what_is_tuned_is_tabled_at_its_best_rate_which_more_seeds_say_better():
+    runs = [
+        *(run("single", seed) for seed in (0, 1)),
+        *(run("auto", 0, loss, rate) for loss, rate in ((0.3, 0.001), (0.2, 0.002), (0.4, 0.004))),
+        *(run("random crops", seed, 0.5, 0.002) for seed in (0, 1)),
+        run("random crops", 0, 0.1, 0.004),
+        run("auto, a tenth", 0, 0.6, 0.001),
+    ]
+    rows = [line.split(" | ") for line in paper_table(Summary(runs, [])).splitlines()[2:]]
+    assert [(row[2], row[4], row[5]) for row in rows] == [
+        ("single", "1 / 1.0", "1.00000"),
+        ("random crops, rate 0.002", "1 / 16.0", "0.50000"),
+        ("auto, rate 0.002", "1 / 16.0", "0.20000"),
+        ("auto, a tenth, rate 0.001", "1 / 16.0", "0.60000"),
+    ]
 
 
 def test_a_small_part_is_made_and_tabled(tmp_path, capsys):
