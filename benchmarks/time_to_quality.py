@@ -7,8 +7,10 @@
 BSDS500 holds `train` and `val`, TESTSETS a folder for each standard set; the images of `val` that
 CBSD68 has too are left out, and the rest is what everything is chosen by. Each contender is tuned
 at an eighth of the seconds: each of its knobs at one learning rate, then the best at the others.
-The best baselines and `auto` then run for an eighth, a quarter, half and all of the seconds, with
-each seed; the others only for all of them, with the first. Test sets are measured at the end.
+What is best there may be too high later: for the largest budget lower rates are tried as long as
+they gain. The best baselines, with both rates, and ours then run for an eighth, a quarter, half and
+all of the seconds, with each seed; the others only for all of them, with the first. Test sets are
+measured at the end.
 
 Seconds are those that steps take on a quiet machine (see timed_runs.py), without start-up; `auto`
 also pays for the validations that it needs. Every finished run is a row of
@@ -19,8 +21,10 @@ makes the tables of the rows that there are.
 from __future__ import annotations
 
 import argparse
+import math
 import multiprocessing
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from contenders import CONTENDERS, PROBLEMS, Contender, contenders_of
@@ -94,11 +98,15 @@ def _best(jobs: list[Job], found: list[dict[str, str]]) -> Job:
     return jobs[quality.index(max(quality))]
 
 
-def with_(job: Job, seconds: float, seed: int) -> Job:
-    return Job(
-        *(job.problem, job.contender, job.strategy, job.knobs, job.size, job.learning_rate),
-        *(seconds, seed),
-    )
+def tuned_again(job: Job, c: Contender, seconds: float, runs: Runs) -> Job:
+    """The job for so many seconds, with the rate below which no other gains."""
+    best = replace(job, seconds=seconds)
+    for rate in sorted((r for r in c.rates if r < job.learning_rate), reverse=True):
+        pair = [best, replace(best, learning_rate=rate)]
+        if _best(pair, runs(pair)) is best:
+            break
+        best = pair[1]
+    return best
 
 
 def compare(problem: str, o: argparse.Namespace, runs: Runs) -> None:
@@ -115,15 +123,17 @@ def compare(problem: str, o: argparse.Namespace, runs: Runs) -> None:
         (name for name in best if not CONTENDERS[name].ours), key=lambda name: -quality[name]
     )
     finalists = [*baselines[: o.finalists], *(name for name in best if CONTENDERS[name].ours)]
-    budgets = [o.seconds / part for part in PARTS]
+    budgets = [s for part in PARTS if (s := o.seconds / part) <= o.most]
+    last = {name: tuned_again(best[name], CONTENDERS[name], budgets[-1], runs) for name in best}
+    settings = {name: {j.learning_rate: j for j in (best[name], last[name])} for name in finalists}
     jobs = [
-        with_(best[name], seconds, seed)
+        replace(job, seconds=seconds, seed=seed)
         for seed in o.seeds
         for seconds in budgets
         for name in finalists
+        for job in ([last[name]] if seconds == budgets[-1] else settings[name].values())
     ]
-    others = [with_(best[name], o.seconds, o.seeds[0]) for name in baselines[o.finalists :]]
-    runs([*jobs, *others], tested=True)
+    runs([*jobs, *(last[name] for name in baselines[o.finalists :])], tested=True)
 
 
 def photographs_of(folder: Path, testsets: Path, work: Path) -> Path:
@@ -146,6 +156,7 @@ def main() -> None:
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS)[:4])
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS)
     parser.add_argument("--seconds", type=float, default=600.0, help="the largest budget")
+    parser.add_argument("--most", type=float, default=math.inf, help="no budget above so much")
     parser.add_argument("--finalists", type=int, default=2, help="baselines with every seed")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--processes", type=int, default=2, help="runs at a time")

@@ -19,11 +19,11 @@ STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
 
 @dataclass(frozen=True)
 class Curve:
-    """A contender's runs with knobs and a learning rate that were best for it.
+    """A contender's runs with knobs that were best for it, each budget with its best rate.
 
     Attributes:
         name: of the contender.
-        settings: knobs and learning rate.
+        settings: knobs, and the learning rate of each budget.
         quality: PSNR by seed and seconds, of the set that is reported first.
         chosen: PSNR of the images that everything is chosen by, likewise.
         megapixels: seen in a run, by seconds.
@@ -62,27 +62,48 @@ class Curve:
 
 
 def curves_of(problem: str, name: str) -> list[Curve]:
-    """Of each contender's settings that have runs with test sets."""
-    of_problem = [r for r in rows(RESULTS / f"{name}_runs.csv") if r["problem"] == problem]
+    """Of each contender's knobs that have runs with test sets."""
     first = PROBLEMS[problem].sets[0]
-    found = []
+    of_problem = [r for r in rows(RESULTS / f"{name}_runs.csv") if r["problem"] == problem]
     tested = [r for r in of_problem if r.get(first)]
-    for contender, knobs, rate in dict.fromkeys(
-        (r["contender"], r["knobs"], r["learning_rate"]) for r in tested
-    ):
+    found = []
+    for contender, knobs in dict.fromkeys((r["contender"], r["knobs"]) for r in tested):
+        side = json.loads(knobs).get("size", CONTENDERS[contender].size)
+        own = [r for r in tested if (r["contender"], r["knobs"]) == (contender, knobs)]
+        rates: dict[float, str] = {}
         quality: dict[int, dict[float, float]] = {}
         chosen: dict[int, dict[float, float]] = {}
         pixels: dict[float, float] = {}
-        side = json.loads(knobs).get("size", CONTENDERS[contender].size)
-        for r in tested:
-            if (r["contender"], r["knobs"], r["learning_rate"]) == (contender, knobs, rate):
-                seed, seconds = int(r["seed"]), float(r["seconds"])
-                quality.setdefault(seed, {})[seconds] = float(r[first])
-                chosen.setdefault(seed, {})[seconds] = float(r["choices"])
+        for seconds in sorted({float(r["seconds"]) for r in own}):
+            runs = _at_its_best_rate([r for r in own if float(r["seconds"]) == seconds])
+            rates[seconds] = runs[0]["learning_rate"]
+            for r in runs:
+                quality.setdefault(int(r["seed"]), {})[seconds] = float(r[first])
+                chosen.setdefault(int(r["seed"]), {})[seconds] = float(r["choices"])
                 pixels[seconds] = float(r["work_units"]) * side**2 / 1e6
-        settings = f"{_said(knobs)}, lr {rate}".lstrip(", ")
+        settings = f"{_said(knobs)}, {_rates_said(rates)}".lstrip(", ")
         found.append(Curve(contender, settings, quality, chosen, pixels))
     return found
+
+
+def _at_its_best_rate(runs: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Of runs of one contender and budget those with the rate that has most seeds, then quality."""
+    by_rate: dict[str, list[dict[str, str]]] = {}
+    for r in runs:
+        by_rate.setdefault(r["learning_rate"], []).append(r)
+    return max(
+        by_rate.values(), key=lambda of: (len(of), statistics.mean(float(r["choices"]) for r in of))
+    )
+
+
+def _rates_said(rates: dict[float, str]) -> str:
+    """Learning rates of budgets, each where it is another than before."""
+    said, before = [], ""
+    for seconds, rate in rates.items():
+        if rate != before:
+            said.append(f"{rate} from {seconds:g} s" if before else f"lr {rate}")
+        before = rate
+    return ", ".join(said)
 
 
 def _said(knobs: str) -> str:
