@@ -32,18 +32,22 @@ OF_TASK: dict[str, dict[str, Any]] = {"superresolution": {"learning_rate": 1e-3,
 """Super-resolution has a rate of its own in the authors' script, and its coarsest of four levels
 must be 16×16 for the window of SSIM."""
 
-BEYOND: dict[str, dict[str, Any]] = {
+CROPS: dict[str, dict[str, Any]] = {
     "random crops": {"strategy": "ProgressivePatches", "batch_sizes": [16], "decay": 0.3},
-    "auto": {"strategy": "Auto"},
-    "race": {"strategy": "Race"},
 }
-"""What the paper's tables lack: crops of half the images' height and width, and ours."""
-
-TENTH = ", a tenth"
-"""What the name of a strategy ends in that has a tenth of that work."""
+"""What the paper's tables lack: crops of half the images' height and width, tuned over `RATES`."""
 
 RATES = [5e-4, 1e-3, 2e-3, 4e-3]
-"""Learning rates that these are tuned over: the paper's, and higher ones."""
+"""Learning rates: the paper's, and higher ones."""
+
+OURS: dict[str, dict[str, Any]] = {
+    "auto": {"strategy": "Auto", "learning_rate": 2e-3},
+    "race": {"strategy": "Race", "learning_rate": 2e-3},
+}
+"""What they lack too; nothing of these is tuned."""
+
+TENTH = ", a tenth"
+"""What the name of a strategy ends in that has a tenth of `WORK`."""
 
 WORK = 28_750
 """Work units of the paper's full multiscale."""
@@ -79,13 +83,13 @@ def reproduction(
         seeds: one is the paper's; three or more tell differences from chance.
         own_datasets: whether each task has the dataset of the authors' script, instead of the one
             in the options.
-        beyond: whether random crops, `auto` and `race` are made too, each for the work of full
-            multiscale and for a tenth of it, and tuned over `RATES`.
+        beyond: whether random crops, tuned over `RATES`, `auto` and `race` are made too, each for
+            the work of full multiscale and for a tenth of it.
         options: of all runs, such as size, network.channels, validation.images.
 
     Returns:
         one comparison for super-resolution and one for the other tasks; and, `beyond` the paper,
-        another for each.
+        two others for each: the crops, and ours.
 
     Raises:
         ValueError: for a task that is not the paper's; a length of the runs; a scale outside
@@ -127,20 +131,21 @@ def reproduction(
         for of_group, of_networks in groups
         if of_group
     ]
-    return [*grid, *(_beyond(comparison, scale) for comparison in grid if beyond)]
+    return [*grid, *(more for paper in grid if beyond for more in _beyond(paper, scale))]
 
 
-def _beyond(paper: Comparison, scale: float) -> Comparison:
+def _beyond(paper: Comparison, scale: float) -> Iterator[Comparison]:
     """The same problems by what the paper lacks."""
     size = paper.config(Path(), paper.contestants[0], paper.seeds[0]).build_data().crop
-    work = {"": WORK * scale, TENTH: WORK * scale / 10}
-    crops = {"random crops": {"sizes": [size // 2]}}
-    strategies = {
-        name + part: {**own, **crops.get(name, {}), "work_units": round(units)}
-        for name, own in BEYOND.items()
-        for part, units in work.items()
-    }
-    return replace(paper, strategies=strategies, learning_rates=RATES)
+    work = {"": round(WORK * scale), TENTH: round(WORK * scale / 10)}
+    of_crops = {"sizes": [size // 2]}
+    for named, more, rates in ((CROPS, of_crops, RATES), (OURS, {}, None)):
+        strategies = {
+            name + part: {**own, **more, "work_units": units}
+            for name, own in named.items()
+            for part, units in work.items()
+        }
+        yield replace(paper, strategies=strategies, learning_rates=rates)
 
 
 def paper_table(summary: Summary) -> str:
@@ -172,15 +177,15 @@ def paper_table(summary: Summary) -> str:
 
 def _tuned(runs: Sequence[RunSummary]) -> Iterator[tuple[str, list[RunSummary]]]:
     """Of each strategy beyond the paper the runs with the learning rate that has most seeds, and of
-    several the least loss; named with that rate."""
+    several the least loss; named with that rate, where several were tried."""
     by_rate: dict[str, dict[str, list[RunSummary]]] = {}
     for run in runs:
-        name, _, rate = run.strategy.rpartition(RATE)
+        name, _, rate = run.strategy.partition(RATE)
         by_rate.setdefault(name, {}).setdefault(rate, []).append(run)
-    names = [name + part for name in BEYOND for part in ("", TENTH)]
+    names = [name + part for name in (*CROPS, *OURS) for part in ("", TENTH)]
     for name, rates in ((name, by_rate[name]) for name in names if name in by_rate):
         rate = min(rates, key=lambda rate: (-len(rates[rate]), _loss(rates[rate])))
-        yield name + RATE + rate, rates[rate]
+        yield name + (RATE + rate if rate else ""), rates[rate]
 
 
 def _loss(runs: Sequence[RunSummary]) -> float:
