@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import PIL
 import png
 import tifffile
 import torch
@@ -228,6 +229,8 @@ def tiff8(stem, rng):
         stem.with_suffix(".tif"),
         rng.choice(["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB"]),
     )
+    if mode == "YCbCr" and int(PIL.__version__.partition(".")[0]) < 13:
+        mode = "RGB"  # Pillow 12 can't read the YCbCr that it writes
     values = pixels(rng, {"L": 1, "1": 1, "LA": 2, "RGBA": 4}.get(mode, 3))
     image = pillow(values).quantize(9) if mode == "P" else pillow(values)
     image = (
