@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.stage import Stage
 
-MARGIN = 0.005
+MARGIN = 0.01
 """Part by which the loss of a heat must be lower than that of one before it, to be the better."""
 
 

@@ -24,10 +24,10 @@ RATES = (1.0, 2.0, 4.0)
 FEWEST_PIXELS, PIXELS = 8 * 32 * 32, 128 * 128
 """Of a step, where nothing is said: on the smallest crops, and on others."""
 
-AGAIN = (0.5, 0.7)
-"""Parts of the budget after which heats ask again about the crops: late, since those that are most
-like what is validated lower the loss at once. About the rate they can't ask for that reason: a
-lower one always does, and the run's own decay at the end does it better."""
+ASKED = (0.5, 0.7)
+"""Parts of the budget after which heats ask about the crops: of all sizes, and of the next. Late,
+since larger ones lower the loss at once where smaller ones lead in the end. About the rate they
+can't ask then: a lower one always lowers the loss, and the run's own decay does it better."""
 
 HEAT, LONGEST = 0.01, 0.03
 """Part of the budget that a heat takes, and may take to be long enough."""
@@ -61,20 +61,18 @@ def race(
         heat: part of the work that a heat takes.
 
     >>> race(GridHierarchy((128, 128), levels=3), steps=20_000, rates=[1, 4])
-    Schedule: 20,000 steps, 10,204 work units, patches
+    Schedule: 20,000 steps, 10,152.5 work units, patches
     stage    steps     levels           batch sizes  per step  work units
-        0      204     heat 0                     8       0.5         102
-        1      204  heat 0 ×4                     8       0.5         102
-        2      204     heat 0                     8       0.5         102
-        3      102     heat 1                     4         1         102
-        4      102     heat 2                     1         1         102
-        5    9,184          0                     8       0.5       4,592
-        6      204     heat 0                     8       0.5         102
-        7      102     heat 1                     4         1         102
-        8    3,674          0                     8       0.5       1,837
-        9      204     heat 0                     8       0.5         102
-       10      102     heat 1                     4         1         102
-       11    5,714          0                     8       0.5       2,857
+        0      203     heat 0                     8       0.5       101.5
+        1      203  heat 0 ×4                     8       0.5       101.5
+        2    9,746          0                     8       0.5       4,873
+        3      203     heat 0                     8       0.5       101.5
+        4      102     heat 1                     4         1         102
+        5      101     heat 2                     1         1         101
+        6    3,452          0                     8       0.5       1,726
+        7      203     heat 0                     8       0.5       101.5
+        8      102     heat 1                     4         1         102
+        9    5,685          0                     8       0.5     2,842.5
 
     Raises:
         ValueError: for rates that aren't positive, or heats that leave nothing for the rest.
@@ -118,8 +116,8 @@ def _kinds(grids: GridHierarchy, batch_sizes: Sequence[int] | None) -> list[tupl
 def _rounds(kinds: int, rates: Sequence[float]) -> list[tuple[float, list[tuple[int, float]]]]:
     """When each round begins, as a part of the work, and its heats; see `Heats.rounds`."""
     of_kinds = [(kind, 1.0) for kind in range(kinds)]
-    again = [(at, of_kinds[:2]) for at in AGAIN]
-    rounds = [(0.0, [(0, rate) for rate in rates]), (0.0, of_kinds), *again]
+    first, second = ASKED
+    rounds = [(0.0, [(0, rate) for rate in rates]), (first, of_kinds), (second, of_kinds[:2])]
     return [(begins, heats) for begins, heats in rounds if len(heats) > 1]
 
 
