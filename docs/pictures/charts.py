@@ -17,6 +17,7 @@ sys.path.append(str(ROOT / "benchmarks"))
 import figures  # noqa: E402
 
 Rows = list[dict[str, str]]
+OURS = ("auto", "race")
 
 
 def table(source: str) -> str:
@@ -190,6 +191,29 @@ def resolution(name: str, source: str) -> None:
     left.set(title="seconds a work unit / finest pass", xlabel="height and width, pixels", ylim=0)
     right.set(title="memory of a step / finest pass", xlabel="height and width, pixels", ylim=0)
     left.legend(frameon=False)
+    save(figure, name, digest(source))
+
+
+def quality(name: str, source: str) -> None:
+    """PSNR against seconds, of each contender that has runs of several lengths."""
+    found = rows(source)
+    lengths = [column for column in found[0] if column.endswith(" s")]
+    figure, axes = plots(8, 3.4)
+    for row in found:
+        shown = [column for column in lengths if row[column]]
+        _, _, errors = zip(*(row[c].partition("±") for c in shown), strict=True)
+        axes.errorbar(
+            [number(column) for column in shown],
+            [number(row[column]) for column in shown],
+            [number(error) if error else 0.0 for error in errors],
+            fmt="o-" if row["contender"] in OURS else "s--",
+            capsize=3,
+            label=f"{row['contender']}\n{row['tuned to']}",
+        )
+    axes.set(xscale="log", xlabel="seconds of a core, log scale", ylabel="PSNR in dB")
+    axes.set_xticks([number(c) for c in lengths], labels=[c.removesuffix(" s") for c in lengths])
+    axes.minorticks_off()
+    figure.legend(loc="outside right center", frameon=False, fontsize=8)
     save(figure, name, digest(source))
 
 
