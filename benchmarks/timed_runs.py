@@ -10,6 +10,7 @@ import csv
 import fcntl
 import hashlib
 import json
+import shutil
 import statistics
 import sys
 import time
@@ -224,6 +225,8 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
     config = job.config(place)
     with quiet():
         resumes = config.directory.last.exists()
+        if not resumes:  # what is there was stopped before it was saved
+            shutil.rmtree(config.output.directory, ignore_errors=True)
         prepared = prepare(config, resume=resumes)
         if not resumes:
             fresh = build_schedule(config)
