@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard, get_origin
 
 from telegrad.errors import did_you_mean
 
 
 class MissingNameError(Exception):
     """A module is there, and lacks what is asked of it."""
+
+
+def is_class(what: object, *bases: type) -> TypeGuard[type]:
+    """Whether it is a class, of one of the bases if there are any; `dict[str, int]`, which Python
+    3.10 takes for one, is none."""
+    if not inspect.isclass(what) or get_origin(what) is not None:
+        return False
+    return not bases or issubclass(what, bases)
 
 
 def imported(path: str) -> Any:

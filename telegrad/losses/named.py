@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from torch import Tensor, nn
 
-from telegrad.dotted import imported, plain_name
+from telegrad.dotted import imported, is_class, plain_name
 from telegrad.errors import did_you_mean, reason
 from telegrad.losses.base import Loss
 
@@ -61,4 +60,4 @@ def _class(name: object) -> type:
 
 
 def _is_loss(what: object) -> bool:
-    return inspect.isclass(what) and issubclass(what, (Loss, nn.Module)) and what is not Loss
+    return is_class(what, Loss, nn.Module) and what is not Loss

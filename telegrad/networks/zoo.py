@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
+
+from telegrad.dotted import is_class
 
 ROOM = "spandrel.architectures"
 
@@ -28,9 +29,7 @@ def descriptor_of(network: nn.Module) -> Any:
     name = ".".join(module.split(".")[:3])
     room, base = importlib.import_module(name), importlib.import_module("spandrel").Architecture
     architectures: Iterator[Any] = (
-        what
-        for what in vars(room).values()
-        if inspect.isclass(what) and issubclass(what, base) and what.__module__ == name
+        what for what in vars(room).values() if is_class(what, base) and what.__module__ == name
     )
     architecture = next(architectures, None)
     if architecture is None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from telegrad.dotted import MissingNameError, imported, offered_at, plain_name
+from telegrad.dotted import MissingNameError, imported, is_class, offered_at, plain_name
 from telegrad.errors import did_you_mean, reason
 
 
@@ -34,7 +34,7 @@ class Kind:
 
     def accepts(self, what: object) -> bool:
         """Whether it is a class of this kind."""
-        return inspect.isclass(what) and issubclass(what, self._classes())
+        return is_class(what, *self._classes())
 
     def holds(self, what: object) -> bool:
         """Whether it is an object of this kind."""

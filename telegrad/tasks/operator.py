@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from telegrad.dotted import imported
+from telegrad.dotted import imported, is_class
 from telegrad.errors import did_you_mean, reason
 
 Back = Literal["adjoint", "pseudoinverse"]
@@ -78,17 +78,13 @@ def operator_class(path: str) -> type:
     except ModuleNotFoundError as error:
         raise ValueError("Physics: needs deepinv: pip install 'telegrad[deepinv]'.") from error
     full = path if "." in path else f"{ROOM}.{path}"
-    own = [
-        n
-        for n in dir(room)
-        if inspect.isclass(c := getattr(room, n)) and issubclass(c, room.Physics)
-    ]
+    own = [name for name in dir(room) if is_class(getattr(room, name), room.Physics)]
     try:
         what = imported(full)
     except Exception as error:  # a module that is imported can fail in any way
         guess = did_you_mean(path.rpartition(".")[2], own) or "."
         raise ValueError(f"Physics: physics={path}: {reason(error)}{guess}") from error
-    if not (inspect.isclass(what) and issubclass(what, room.Physics)):
+    if not is_class(what, room.Physics):
         raise ValueError(
             f"Physics: physics={path}: needs a class derived from deepinv.physics.Physics, such as "
             f"deepinv.physics.Inpainting."

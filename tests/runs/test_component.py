@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from telegrad.dotted import is_class
 from telegrad.networks import ResNet
 from telegrad.runs.component import KINDS, Component, resolve
 from telegrad.tasks import PaperDeblurring, PaperDenoising
@@ -168,3 +169,9 @@ def test_an_object_of_unknown_arguments_says_so():
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_room_offers_what_its_kind_says(kind):
     assert KINDS[kind].names()
+
+
+def test_an_alias_of_a_type_is_no_class():  # which inspect.isclass says of it in Python 3.10
+    assert not is_class(dict[str, int])
+    assert not KINDS["task"].accepts(dict[str, int])
+    assert is_class(bool, int, str) and not is_class(bool, str)
