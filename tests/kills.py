@@ -84,7 +84,7 @@ def in_a_process(recipe, kill_after=None, resume=False):
             second = start(recipe, resume=True)
             second.join()
             assert second.exitcode == REFUSED or not process.is_alive()
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()  # which may have ended by now
     process.join()
     return process.exitcode, time.perf_counter() - started
 
@@ -102,12 +102,13 @@ def kill_and_resume(whole, directory, chance, kills):
     found, done = [], 0
     while done < kills:
         stopped = changed(whole, out=str(Path(directory, str(len(found)))))
-        code = -signal.SIGKILL
-        while code == -signal.SIGKILL:
+        code, refusals = -signal.SIGKILL, 0
+        while code == -signal.SIGKILL or (code == REFUSED and refusals < 10):
             resume = Path(stopped.output.directory).exists()
             instant = chance.uniform(0.2, 1.0) * seconds if done < kills else None
             code, _ = in_a_process(stopped, instant, resume)
             done += code == -signal.SIGKILL
+            refusals += code == REFUSED  # one that was killed may not have let go yet
         found.append(None if code else difference(whole, stopped))
     return found
 
