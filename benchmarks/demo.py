@@ -38,7 +38,9 @@ from telegrad.records import RunDirectory
 from telegrad.runs.picture import save_comparison
 
 ROOT = Path(__file__).parent.parent
-TASKS = {"inpainting": "inpainting of boxes", "denoising": "denoising, σ = 25"}
+TASK, NETWORK, CHANNELS = "denoising", "GatedUNet", 8
+"""What the crops' settings were tuned for; σ is 25, as by default."""
+
 CROP, SCENE = 128, 256
 """Height and width, in pixels, of what is trained on, and of the scenes that are shown."""
 
@@ -92,8 +94,8 @@ class Trained:
 def command_of(way: str, seed: int, out: Path, o: argparse.Namespace) -> list[str]:
     """Of one way; fixed crops are progressive patches of one size."""
     options = {
-        "network": o.network,
-        "network.channels": o.channels,
+        "network": NETWORK,
+        "network.channels": CHANNELS,
         "size": CROP,
         "budget": f"{o.seconds:g}s",
         "device": "cpu",
@@ -105,7 +107,7 @@ def command_of(way: str, seed: int, out: Path, o: argparse.Namespace) -> list[st
     if way != "telegrad":
         options |= {"strategy": "ProgressivePatches", "batch_sizes": BATCH, **WAYS[way]}
     words = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-c", BY_PROCESSOR, "train", o.task, *words]
+    return [sys.executable, "-c", BY_PROCESSOR, "train", TASK, *words]
 
 
 def trained_side_by_side(seed: int, o: argparse.Namespace) -> dict[str, Trained]:
@@ -179,9 +181,9 @@ def compared(seed: int, o: argparse.Namespace) -> tuple[dict[str, object], dict[
     return row, {"corrupted": corrupted, **named, "clean": clean}
 
 
-def of_task(o: argparse.Namespace) -> str:
-    """What is trained, at the start of a sentence."""
-    return TASKS[o.task][0].upper() + TASKS[o.task][1:]
+def title(o: argparse.Namespace) -> str:
+    """What is trained, for how long."""
+    return f"Denoising, σ = 25, {o.seconds:g} s of a core each"
 
 
 def sentence(row: dict[str, object], o: argparse.Namespace) -> str:
@@ -189,7 +191,7 @@ def sentence(row: dict[str, object], o: argparse.Namespace) -> str:
     times = row["times fewer seconds than published"]
     sooner = f", which telegrad reached {times:g} times sooner" if times is not None else ""
     return (
-        f"{of_task(o)}, {o.seconds:g} s of a core each: telegrad, nothing set, "
+        f"{title(o)}: telegrad, nothing set, "
         f"{row['telegrad']:.2f} dB; published settings {row['published']:.2f} dB{sooner}; crops "
         f"tuned by a dozen runs {row['tuned']:.2f} dB."
     )
@@ -197,9 +199,6 @@ def sentence(row: dict[str, object], o: argparse.Namespace) -> str:
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", choices=TASKS, default="denoising")
-    parser.add_argument("--network", default="GatedUNet")
-    parser.add_argument("--channels", type=int, default=8, help="of the network")
     parser.add_argument("--seconds", type=float, default=50.0, help="of a core, for each way")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--picture", type=Path, default=Path("results/demo.png"))
@@ -214,9 +213,7 @@ def main(words: Sequence[str] | None = None) -> None:
             pictures = [o.picture, *([ROOT / "docs/images/demo.jpg"] if o.docs else [])]
             for path in pictures:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                save_comparison(
-                    path, columns, title=f"{of_task(o)}, {o.seconds:g} s of a core each"
-                )
+                save_comparison(path, columns, title=title(o))
                 print(f"Picture  {path}")
     if len(rows) > 1:
         write_results(rows, o)
@@ -234,7 +231,7 @@ def write_results(rows: list[dict[str, object]], o: argparse.Namespace) -> None:
         return f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
 
     body = (
-        f"{TASKS[o.task]}; {o.network} of {o.channels} channels; crops of {CROP}×{CROP} of the "
+        f"Denoising, σ = 25; {NETWORK} of {CHANNELS} channels; crops of {CROP}×{CROP} of the "
         f"built-in photographs; {o.seconds:g} s of a core for each way, a tenth of it for "
         f"validations, all three at once on one thread each. Published "
         f"settings: crops of 128×128, {BATCH} a step, AdamW at 1e-3, one cosine. Tuned crops: "

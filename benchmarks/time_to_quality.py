@@ -167,6 +167,8 @@ def main() -> None:
     parser.add_argument("--only_tuning", action="store_true", help="no run of more than an eighth")
     parser.add_argument("--only_table", action="store_true")
     o = parser.parse_args()
+    if o.most < o.seconds / PARTS[0]:
+        parser.error(f"--most {o.most:g} leaves no budget; needs {o.seconds / PARTS[0]:g} or more")
     if not o.only_table:
         work = Path(o.work).resolve()
         photographs = photographs_of(Path(o.photographs), Path(o.testsets), work)

@@ -40,10 +40,16 @@ REFUSED = 75
 """Exit code of a process that was refused since another works on the run."""
 
 
+def said_by(recipe):
+    """The file that takes what processes of a run print."""
+    return Path(recipe.output.directory).with_suffix(".txt")
+
+
 def _run_quietly(recipe, resume):
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 1)
-    os.dup2(quiet, 2)
+    said_by(recipe).parent.mkdir(parents=True, exist_ok=True)
+    with said_by(recipe).open("a") as said:
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
     torch.set_num_threads(1)
     try:
         run(recipe, resume=resume)
@@ -102,13 +108,14 @@ def kill_and_resume(whole, directory, chance, kills):
     found, done = [], 0
     while done < kills:
         stopped = changed(whole, out=str(Path(directory, str(len(found)))))
-        code, refusals = -signal.SIGKILL, 0
-        while code == -signal.SIGKILL or (code == REFUSED and refusals < 10):
+        code = -signal.SIGKILL
+        while code == -signal.SIGKILL:
             resume = Path(stopped.output.directory).exists()
             instant = chance.uniform(0.2, 1.0) * seconds if done < kills else None
             code, _ = in_a_process(stopped, instant, resume)
             done += code == -signal.SIGKILL
-            refusals += code == REFUSED  # one that was killed may not have let go yet
+        if code:
+            print(f"exit code {code}: {said_by(stopped).read_text()}")
         found.append(None if code else difference(whole, stopped))
     return found
 

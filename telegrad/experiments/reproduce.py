@@ -11,6 +11,7 @@ from typing import Any
 from telegrad.experiments.comparison import RATE, Comparison
 from telegrad.experiments.run_files import RunSummary
 from telegrad.experiments.summary import Summary
+from telegrad.runs.build import build_schedule
 from telegrad.runs.compose import EVERYDAY, LENGTHS
 
 BATCH_SIZES = [128, 64, 32, 16]
@@ -47,10 +48,7 @@ OURS: dict[str, dict[str, Any]] = {
 """What they lack too; nothing of these is tuned."""
 
 TENTH = ", a tenth"
-"""What the name of a strategy ends in that has a tenth of `WORK`."""
-
-WORK = 28_750
-"""Work units of the paper's full multiscale."""
+"""What the name of a strategy ends in that has a tenth of the work of full multiscale."""
 
 DATASETS = {
     "denoising": "CIFAR10",
@@ -131,21 +129,28 @@ def reproduction(
         for of_group, of_networks in groups
         if of_group
     ]
-    return [*grid, *(more for paper in grid if beyond for more in _beyond(paper, scale))]
+    return [*grid, *(more for paper in grid if beyond for more in _beyond(paper))]
 
 
-def _beyond(paper: Comparison, scale: float) -> Iterator[Comparison]:
+def _beyond(paper: Comparison) -> Iterator[Comparison]:
     """The same problems by what the paper lacks."""
-    size = paper.config(Path(), paper.contestants[0], paper.seeds[0]).build_data().crop
-    work = {"": round(WORK * scale), TENTH: round(WORK * scale / 10)}
-    of_crops = {"sizes": [size // 2]}
-    for named, more, rates in ((CROPS, of_crops, RATES), (OURS, {}, None)):
+    full = {
+        task: paper.config(Path(), (task, paper.networks[0], "fullmultiscale"), paper.seeds[0])
+        for task in paper.tasks
+    }
+    units = build_schedule(full[paper.tasks[0]]).work_units  # those of all
+    work = {"": round(units), TENTH: round(units / 10)}
+    halves = {
+        task: {**paper.of_task[task], "sizes": [config.build_data().crop // 2]}
+        for task, config in full.items()
+    }
+    for named, of_task, rates in ((CROPS, halves, RATES), (OURS, paper.of_task, None)):
         strategies = {
-            name + part: {**own, **more, "work_units": units}
+            name + part: {**own, "work_units": of_part}
             for name, own in named.items()
-            for part, units in work.items()
+            for part, of_part in work.items()
         }
-        yield replace(paper, strategies=strategies, learning_rates=rates)
+        yield replace(paper, strategies=strategies, of_task=of_task, learning_rates=rates)
 
 
 def paper_table(summary: Summary) -> str:

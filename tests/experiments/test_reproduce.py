@@ -79,6 +79,19 @@ def test_beyond_the_paper_crops_and_ours_have_the_work_of_full_multiscale_and_a_
     assert list(ours.options_of_strategies) == ["auto", "auto, a tenth", "race", "race, a tenth"]
 
 
+def test_beyond_the_paper_each_dataset_has_crops_of_half_its_size_and_a_part_its_own_work():
+    plain, *_, crops, ours, larger, _ = reproduction(scale=0.01, own_datasets=True, beyond=True)
+    sides = {"denoising": 16, "deblurring": 48, "inpainting": 64, "superresolution": 64}
+    for comparison in (crops, larger):
+        for one in comparison.contestants:
+            stage = build_schedule(comparison.config(Path(), one, 42, RATES[0])).stages[0]
+            assert stage.shape == (sides[one[0].removeprefix("paper_")],) * 2
+    task, network = plain.tasks[0], plain.networks[0]
+    full = plain.config(Path(), (task, network, "fullmultiscale"), 42)
+    auto = ours.config(Path(), (task, network, "auto"), 42)
+    assert auto.build_strategy().work_units == build_schedule(full).work_units
+
+
 def run(strategy, seed=0, loss=1.0, rate=None):
     """A finished run, as a report has it."""
     mode = strategy if strategy in ("single", "multiscale", "fullmultiscale") else "any"
