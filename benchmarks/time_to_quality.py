@@ -6,11 +6,11 @@
 
 BSDS500 holds `train` and `val`, TESTSETS a folder for each standard set; the images of `val` that
 CBSD68 has too are left out, and the rest is what everything is chosen by. Each contender is tuned
-at an eighth of the seconds: each of its knobs at one learning rate, then the best at the others.
-What is best there may be too high later: for the largest budget lower rates are tried as long as
-they gain. The best baselines, with both rates, and ours then run for an eighth, a quarter, half and
-all of the seconds, with each seed; the others only for all of them, with the first. Test sets are
-measured at the end.
+at an eighth of the seconds: each of its knobs at one learning rate, then the best at the others,
+and beyond the last of them as long as that gains. What is best there may be too high later: for
+the largest budget lower rates are tried as long as they gain. The best baselines, with both rates,
+and ours then run for an eighth, a quarter, half and all of the seconds, with each seed; the others
+only for all of them, with the first. Test sets are measured at the end.
 
 Seconds are those that steps take on a quiet machine (see timed_runs.py), without start-up; `auto`
 also pays for the validations that it needs. Every finished run is a row of
@@ -90,23 +90,25 @@ def tuned(problem: str, name: str, c: Contender, o: argparse.Namespace, runs: Ru
     tried = [Job.of(problem, name, c, knobs, middle, seconds, seed) for knobs in c.knobs]
     best = _best(tried, runs(tried))
     more = [Job.of(problem, name, c, best.knobs, rate, seconds, seed) for rate in c.rates]
-    return _best(more, runs(more))
+    best = _best(more, runs(more))
+    ends = {min(c.rates): 0.5, max(c.rates): 2.0}
+    if len(c.rates) == 1 or best.learning_rate not in ends:
+        return best
+    return beyond(best, ends[best.learning_rate], runs)
+
+
+def beyond(best: Job, factor: float, runs: Runs) -> Job:
+    """The job with the rate that is multiplied so as long as that gains."""
+    while True:
+        pair = [best, replace(best, learning_rate=best.learning_rate * factor)]
+        if _best(pair, runs(pair)) is best:
+            return best
+        best = pair[1]
 
 
 def _best(jobs: list[Job], found: list[dict[str, str]]) -> Job:
     quality = [float(row["choices"]) for row in found]
     return jobs[quality.index(max(quality))]
-
-
-def tuned_again(job: Job, c: Contender, seconds: float, runs: Runs) -> Job:
-    """The job for so many seconds, with the rate below which no other gains."""
-    best = replace(job, seconds=seconds)
-    for rate in sorted((r for r in c.rates if r < job.learning_rate), reverse=True):
-        pair = [best, replace(best, learning_rate=rate)]
-        if _best(pair, runs(pair)) is best:
-            break
-        best = pair[1]
-    return best
 
 
 def compare(problem: str, o: argparse.Namespace, runs: Runs) -> None:
@@ -124,7 +126,10 @@ def compare(problem: str, o: argparse.Namespace, runs: Runs) -> None:
     )
     finalists = [*baselines[: o.finalists], *(name for name in best if CONTENDERS[name].ours)]
     budgets = [s for part in PARTS if (s := o.seconds / part) <= o.most]
-    last = {name: tuned_again(best[name], CONTENDERS[name], budgets[-1], runs) for name in best}
+    last = {name: replace(job, seconds=budgets[-1]) for name, job in best.items()}
+    for name in last:
+        if len(CONTENDERS[name].rates) > 1:
+            last[name] = beyond(last[name], 0.5, runs)
     settings = {name: {j.learning_rate: j for j in (best[name], last[name])} for name in finalists}
     jobs = [
         replace(job, seconds=seconds, seed=seed)
