@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from table import RESULTS
 
 from telegrad.evaluation import Protocol, image_sets, means, measured
 from telegrad.inference import load_model
+from telegrad.mge import GridHierarchy
 from telegrad.records import NoRecords, RunDirectory
 from telegrad.runs.build import build_schedule
 from telegrad.runs.component import resolve
@@ -144,13 +146,15 @@ class Paces:
     def __init__(self, name: str) -> None:
         self.file = RESULTS / f"{name}_paces.csv"
 
-    def of(self, problem: str, schedule: Schedule, place: Place) -> list[float]:
+    def of(
+        self, problem: str, grids: GridHierarchy, place: Place, stages: Sequence[Stage]
+    ) -> list[float]:
         """Of one step of each stage; those that are not known are measured."""
-        of_stages = [_shapes(schedule, stage) for stage in schedule.stages]
+        of_stages = [_shapes(grids, stage) for stage in stages]
         known = self.known(problem, {shape for shapes in of_stages for shape in shapes}, place)
         return [
             sum(known[shape] for shape in shapes) / (len(shapes) if stage.random_level else 1)
-            for shapes, stage in zip(of_stages, schedule.stages, strict=True)
+            for shapes, stage in zip(of_stages, stages, strict=True)
         ]
 
     def known(self, problem: str, shapes: set[Shape], place: Place) -> dict[Shape, float]:
@@ -210,12 +214,12 @@ def measured_paces(problem: str, shapes: Sequence[Shape], place: Place) -> dict[
 def shapes_of(config: Config) -> set[Shape]:
     """Of all steps of a run."""
     schedule = build_schedule(config)
-    return {shape for stage in schedule.stages for shape in _shapes(schedule, stage)}
+    return {shape for stage in schedule.stages for shape in _shapes(schedule.grids, stage)}
 
 
-def _shapes(schedule: Schedule, stage: Stage) -> list[Shape]:
+def _shapes(grids: GridHierarchy, stage: Stage) -> list[Shape]:
     """Of the passes of a step, or of those that it is drawn from."""
-    grids = schedule.stage_grids(stage)
+    grids = Schedule(grids, (stage,)).stage_grids(stage)
     return [(n, grids.shape(level)[0]) for level, n in enumerate(stage.batch_sizes)]
 
 
@@ -229,14 +233,17 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
             shutil.rmtree(config.output.directory, ignore_errors=True)
         prepared = prepare(config, resume=resumes)
         if not resumes:
+            strategy, state = config.build_strategy(), prepared.state
             fresh = build_schedule(config)
-            seconds = paces.of(job.problem, fresh, place)
-            one = seconds_per_validation(prepared.validation, prepared.state.evaluated)
-            shares = config.build_strategy().shares_of(fresh)
+            fresh = strategy.suited(fresh, partial(paces.of, job.problem, fresh.grids, place))
+            seconds = paces.of(job.problem, fresh.grids, place, fresh.stages)
+            one = seconds_per_validation(prepared.validation, state.evaluated)
             spent = one * job.paid_validations(fresh)
-            if prepared.state.heats is not None:
-                prepared.state.heats.take_costs(fresh, seconds)
-            prepared.state.schedule = fresh.with_seconds(job.seconds - spent, seconds, shares)
+            state.heats = strategy.heats(fresh)
+            if state.heats is not None:
+                state.heats.take_costs(fresh, seconds)
+            shares = strategy.shares_of(fresh)
+            state.schedule = fresh.with_seconds(job.seconds - spent, seconds, shares)
         lengths = prepared.state.schedule.lengths
         started = time.perf_counter()
         config.directory.path.mkdir(parents=True, exist_ok=True)

@@ -33,11 +33,15 @@ from telegrad.training.loop import train
 from telegrad.training.moving_average import MovingAverage
 from telegrad.training.sets import SetsValidation
 from telegrad.training.state import Progress, TrainingState
-from telegrad.training.timing import forecast, peak_memory
+from telegrad.training.timing import forecast, peak_memory, seconds_per_step
 from telegrad.training.validation import Quality, Validation
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+
+SUITED_BY = 6
+"""Steps of each kind by which a schedule is suited to the machine; the first only warms up."""
 
 
 @dataclass(frozen=True)
@@ -243,8 +247,15 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         where = f"device {config.runtime.device}", f"{fabric.world_size} processes"
         events.append("; ".join([after, *changes, *other, *where]))
     elif strategy.time_limit is not None:
+        state.schedule = strategy.suited(
+            schedule,
+            lambda stages: fabric.broadcast(
+                seconds_per_step(fabric, state, objective, SUITED_BY, stages)
+            ),
+        )
         timing = Timing.of(fabric, state, objective, validation, sets)
         timing = fabric.broadcast(timing)
+        state.heats = strategy.heats(state.schedule)
         if state.heats is not None:
             state.heats.take_costs(state.schedule, timing.steps)
         state.validation_plan, state.schedule = within_time(config, state.schedule, timing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from telegrad.schedules.heats import Heats
 from telegrad.schedules.learning_rate import LearningRate
 from telegrad.schedules.length import in_units
 from telegrad.schedules.schedule import Schedule
+from telegrad.schedules.stage import Stage
 
 MOST_STEPS = 10**8
 MOST_SAMPLES = 10**6
@@ -135,6 +136,17 @@ class Strategy(ABC):
     def patch_share(self, problem: Problem) -> float:
         """Part of the coarse levels' images, in [0, 1], that are patches of the finest level's."""
         return 0.0
+
+    def suited(
+        self, schedule: Schedule, seconds_of: Callable[[Sequence[Stage]], Sequence[float]]
+    ) -> Schedule:
+        """The stages of a run with a budget of time, on a machine that it can measure.
+
+        Args:
+            schedule: as `schedule` has made it.
+            seconds_of: of one step of each of some stages.
+        """
+        return schedule
 
     def early_stop(self) -> EarlyStop | None:
         """What ends stages early by validations, if anything does."""

@@ -6,7 +6,7 @@ import copy
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -65,7 +65,11 @@ def forecast(
 
 
 def seconds_per_step(
-    fabric: Fabric, state: TrainingState, objective: Objective, rounds: int = 3
+    fabric: Fabric,
+    state: TrainingState,
+    objective: Objective,
+    rounds: int = 3,
+    stages: Sequence[Stage] | None = None,
 ) -> list[float]:
     """Seconds of one step of each stage, made whole: crops, passes and update.
 
@@ -74,6 +78,7 @@ def seconds_per_step(
 
     Args:
         rounds: steps of each stage, 2 or more; see `median_seconds`.
+        stages: others than those of the run.
 
     Raises:
         MemoryError: if a stage needs more memory than there is; names level and batch size.
@@ -81,7 +86,8 @@ def seconds_per_step(
     unwritten, any_number = NoRecords(RunDirectory("", "")), sys.maxsize
     step = partial(take_step, fabric, state, objective, unwritten)
     before, whole = copy.deepcopy(state.state_dict()), state.schedule
-    alike = [replace(stage, steps=any_number, rate=1.0, heat=None) for stage in whole.stages]
+    timed = whole.stages if stages is None else stages
+    alike = [replace(stage, steps=any_number, rate=1.0, heat=None) for stage in timed]
     seconds: dict[Stage, float] = {}
     state.train()
     try:

@@ -47,6 +47,22 @@ def test_a_budget_of_time_is_what_is_planned(clock, tmp_path):
     assert plan(whole).seconds == pytest.approx(40, abs=sum(STEP_SECONDS) + 3 * VALIDATION_SECONDS)
 
 
+def test_a_budget_of_time_is_suited_to_the_machine_before_it_is_planned(tmp_path, monkeypatch):
+    def same_for_all(fabric, state, objective, rounds=3, stages=None):
+        return [0.01] * len(state.schedule.stages if stages is None else stages)
+
+    for module in (runs, timing):
+        monkeypatch.setattr(module, "seconds_per_step", same_for_all)
+    monkeypatch.setattr(timing, "seconds_per_validation", lambda *_: 0.1)
+    whole = recipe(
+        tmp_path, strategy="race", work_units=None, budget="90s", levels=None, batch_sizes=None
+    )
+    planned = plan(whole)
+    assert {stage.batch_sizes for stage in build_schedule(whole).stages} == {(32,)}  # of 16×16
+    assert {stage.batch_sizes for stage in planned.schedule.stages} == {(512,)}
+    assert planned.seconds == pytest.approx(90, abs=1)
+
+
 def test_a_plan_is_printed_and_its_bad_input_refused(tmp_path, capsys):
     options = "paper_denoising --network resnet --network.channels 8 --size 16 --levels 2 --validation.images 4"
     results = ["--out", str(tmp_path / "results"), "--device", "cpu"]

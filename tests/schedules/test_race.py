@@ -19,6 +19,18 @@ def a_race(**options):
     return schedule, strategy.heats(schedule)
 
 
+def crops_of_a_step(fixed, each, budget):
+    """Of each kind, where a step of n crops takes so long."""
+    strategy = Race(budget=budget)
+    schedule = strategy.suited(
+        strategy.schedule(PROBLEM),
+        lambda stages: [fixed + each * stage.batch_sizes[0] for stage in stages],
+    )
+    kinds = strategy.heats(schedule).kinds
+    assert kinds[0] == (0, schedule.stages[0].batch_sizes[0])
+    return [n for _, n in kinds]
+
+
 def run_rounds(schedule, heats, loss_of):
     """The stages that a run goes through, by what the loss of each heat would be."""
     done = 0
@@ -40,7 +52,7 @@ def test_heats_are_of_one_length_and_the_race_fills_its_budget():
     assert [len(round_) for round_ in heats.rounds] == [3, 3, 2]
     rounds = [stage.heat for stage in schedule.stages]
     assert rounds == [*[0] * 3, None, *[1] * 3, None, *[2] * 2, None]
-    assert [stage.rate for stage in schedule.stages[:3]] == [1, 2, 4]
+    assert [stage.rate for stage in schedule.stages[:3]] == [2, 1, 4]
     kinds = [(stage.finest, stage.batch_sizes[0]) for stage in schedule.stages[4:7]]
     assert kinds == heats.kinds == [(0, 8), (1, 4), (2, 1)]
     work = [stage.steps * schedule.step_cost(stage) for stage in schedule.stages]
@@ -72,7 +84,7 @@ def test_later_stages_take_kind_and_rate_of_the_best_heats():
 
     ran = run_rounds(schedule, heats, loss_of)
     assert [(s.finest, *s.batch_sizes, s.rate) for s in ran.stages] == [
-        *((0, 8, 1.0), (0, 8, 2.0), (0, 8, 4.0)),
+        *((0, 8, 2.0), (0, 8, 1.0), (0, 8, 4.0)),
         (0, 8, 2.0),
         *((0, 8, 2.0), (1, 4, 2.0), (2, 1, 2.0)),
         (1, 4, 2.0),
@@ -80,6 +92,28 @@ def test_later_stages_take_kind_and_rate_of_the_best_heats():
         (2, 1, 2.0),
     ]
     assert ran.work_units == pytest.approx(8000, abs=8)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "each", "budget", "crops"),
+    [
+        (0.0, 1e-3, "1h", [8, 4, 1]),
+        (7e-3, 1e-3, "30s", [8, 4, 1]),  # 2,000 steps: √(√2000 / 3 · 7) = 10
+        (7e-3, 1e-3, "120s", [16, 4, 1]),
+        (7e-3, 1e-3, "2h", [32, 8, 2]),
+        (7e-3, 1e-4, "120s", [64, 16, 4]),
+        (7e-3, 0.0, "120s", [128, 32, 8]),
+    ],
+)
+def test_steps_have_more_crops_where_few_take_hardly_less_time(fixed, each, budget, crops):
+    assert crops_of_a_step(fixed, each, budget) == crops
+
+
+def test_crops_that_were_asked_for_stay_whatever_steps_take():
+    for options in ({"batch_size": 2}, {"ratio": 1}, {"batch_sizes": [3, 2, 1]}):
+        strategy = Race(budget="60s", **options)
+        schedule = strategy.schedule(PROBLEM)
+        assert strategy.suited(schedule, lambda stages: [1.0] * len(stages)) == schedule
 
 
 def test_at_the_last_kind_there_are_no_larger_crops():
