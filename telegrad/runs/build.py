@@ -58,6 +58,7 @@ def problem_of(config: Config) -> Problem:
         smallest=max(task.smallest, s * needs.smallest),
         smallest_useful=max(task.smallest_useful, s * needs.smallest),
         pixelwise=task.pixelwise,
+        enlarges=s,
         name=f"{task.name} with {config.network.short_name}",
     )
 

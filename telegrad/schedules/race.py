@@ -15,8 +15,9 @@ from telegrad.schedules.stage import Stage
 from telegrad.schedules.stages import sizes_of_levels
 from telegrad.schedules.strategy import Problem, Strategy
 
-SMALLEST = 32
-"""Height and width of the smallest crops, where nothing is said, in pixels."""
+SMALLEST, SMALLEST_GIVEN = 32, 16
+"""Height and width of the smallest crops, where nothing is said, and of what the network is given
+of them, in pixels."""
 
 RATES = (2.0, 1.0, 4.0)
 """What the learning rate is multiplied by in the heats of the first round."""
@@ -220,7 +221,7 @@ class Race(Strategy):
         return 1.0
 
     def useful(self, problem: Problem, levels: int) -> int:
-        return max(SMALLEST, problem.smallest)
+        return max(SMALLEST, SMALLEST_GIVEN * problem.enlarges, problem.smallest)
 
     def heats(self, schedule: Schedule) -> Heats | None:
         grids = schedule.grids

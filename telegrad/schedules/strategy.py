@@ -32,6 +32,7 @@ class Problem:
         smallest: least height and width of a level, in pixels.
         smallest_useful: least height and width of a level that is worth training on.
         pixelwise: whether the corruption of a pixel depends on that pixel alone.
+        enlarges: how many times larger a network's output is than what it is given, a side.
         name: of task and network, for messages.
     """
 
@@ -40,6 +41,7 @@ class Problem:
     smallest: int = 1
     smallest_useful: int = 8
     pixelwise: bool = False
+    enlarges: int = 1
     name: str = "this task"
 
 

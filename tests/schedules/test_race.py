@@ -174,6 +174,8 @@ def test_a_run_that_is_too_short_for_heats_has_none(length):
 def test_the_smallest_crops_are_of_32_pixels_or_what_the_task_needs():
     assert Race().grids(PROBLEM).shape(0) == (32, 32)
     assert Race().grids(replace(PROBLEM, smallest=50)).shape(0) == (64, 64)
+    assert Race().grids(replace(PROBLEM, enlarges=2)).shape(0) == (32, 32)
+    assert Race().grids(replace(PROBLEM, enlarges=4)).shape(0) == (64, 64)
     assert Race().grids(Problem(size=48)).levels == 1
 
 
