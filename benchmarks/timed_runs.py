@@ -159,7 +159,8 @@ class Paces:
 
     def known(self, problem: str, shapes: set[Shape], place: Place) -> dict[Shape, float]:
         """Of these shapes at least."""
-        with locked(self.file):
+        of_problem = self.file.with_name(f"{self.file.stem}_{problem}.csv")
+        with locked(of_problem):  # others may be measured meanwhile
             known = {
                 (int(row["images"]), int(row["size"])): float(row["seconds"])
                 for row in rows(self.file)
@@ -170,17 +171,11 @@ class Paces:
                 beside = sorted(known)[:: max(1, len(known) // ANCHORS)]
                 now = measured_paces(problem, [*missing, *beside], place)
                 slower = statistics.median([now[s] / known[s] for s in beside] or [1.0])
-                for images, size in missing:
-                    known[images, size] = now[images, size] / slower
-                    append(
-                        self.file,
-                        {
-                            "problem": problem,
-                            "images": str(images),
-                            "size": str(size),
-                            "seconds": f"{known[images, size]:.5f}",
-                        },
-                    )
+                known |= {shape: now[shape] / slower for shape in missing}
+            for images, size in missing:
+                row = {"problem": problem, "images": str(images), "size": str(size)}
+                with locked(self.file):
+                    append(self.file, row | {"seconds": f"{known[images, size]:.5f}"})
         return known
 
 

@@ -220,7 +220,9 @@ def quality(name: str, source: str) -> None:
 DRAWN: dict[str, tuple[Callable[[str, str], None], str]] = {
     "pays.svg": (pays, "work_to_quality, 1"),
     "quality_denoising.svg": (quality, "time_to_quality, 1"),
-    "quality_inpainting.svg": (quality, "time_to_quality, 4"),
+    "quality_superresolution.svg": (quality, "time_to_quality, 4"),
+    "quality_deblurring.svg": (quality, "time_to_quality, 7"),
+    "quality_inpainting.svg": (quality, "time_to_quality, 10"),
     "coupling.svg": (coupling, "coupling, 1"),
     "restrictions.svg": (restrictions, "coupling, 1"),
     "memory.svg": (memory, "peak_memory, 1"),
