@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.stage import Stage
 
-MARGIN = 0.01
-"""Part by which the loss of a heat must be lower than that of one before it, to be the better."""
+MARGIN, MARGIN_OF_KINDS = 0.01, 0.03
+"""Part by which the loss of a heat must be lower than that of one before it, to be the better: with
+the same kind of step, and with another, which is a step that the run doesn't take back."""
 
 
 @dataclass
@@ -66,20 +67,21 @@ class Heats:
         if self.begins_round(schedule, number):
             self.losses = {}
         self.losses[number] = loss if math.isfinite(loss) else math.inf
-        return self.winner == number
+        return self.winner(schedule) == number
 
-    @property
-    def winner(self) -> int:
+    def winner(self, schedule: Schedule) -> int:
         """The stage of the best heat until now; the first of those that can't be told apart."""
         best, *others = self.losses
         for number in others:
-            if self.losses[number] < (1 - MARGIN) * self.losses[best]:
+            same = _kind(schedule.stages[number]) == _kind(schedule.stages[best])
+            margin = MARGIN if same else MARGIN_OF_KINDS
+            if self.losses[number] < (1 - margin) * self.losses[best]:
                 best = number
         return best
 
     def settled(self, schedule: Schedule) -> Schedule:
         """The schedule after a round."""
-        best, last = schedule.stages[self.winner], max(self.losses)
+        best, last = schedule.stages[self.winner(schedule)], max(self.losses)
         stages = list(schedule.stages[: last + 1])
         for stage in schedule.stages[last + 1 :]:
             further, times = 0, 1.0
@@ -99,12 +101,12 @@ class Heats:
         """The round in words."""
         stages = {number: schedule.stages[number] for number in self.losses}
         of_rates = len({stage.rate for stage in stages.values()}) > 1
-        words = []
+        words, winner = [], self.winner(schedule)
         for number, stage in stages.items():
             height, width = schedule.grids.shape(stage.finest)
             kind = f"{stage.batch_sizes[0]} of {height}×{width}"
             what = f"learning rate ×{stage.rate:g}" if of_rates else kind
-            best = " (best)" if number == self.winner else ""
+            best = " (best)" if number == winner else ""
             words.append(f"{what} {self.losses[number]:.4g}{best}")
         return f"loss after heats: {'; '.join(words)}"
 

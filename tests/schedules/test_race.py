@@ -143,11 +143,19 @@ def test_a_heat_that_diverged_does_not_win_and_of_near_equals_the_first_does():
     heats = Heats([[(0, 1.0), (0, 2.0), (0, 4.0)]], [(0, 1)], [1.0])
     for number, loss in enumerate((0.5, math.nan, 0.496)):
         heats.leads(schedule, number, loss)
-    assert heats.winner == 0
+    assert heats.winner(schedule) == 0
     words = heats.reason(schedule)
     assert words == (
         "loss after heats: learning rate ×1 0.5 (best); learning rate ×2 inf; learning rate ×4 0.496"
     )
+
+
+def test_larger_crops_must_be_three_percent_better():
+    for loss, wins in ((0.972, 0), (0.968, 1)):
+        schedule, heats = a_race(work_units=8000.0, rates=[1.0], levels=2)
+        for number, of_heat in enumerate((1.0, loss), start=1):
+            heats.leads(schedule, number, of_heat)
+        assert heats.settled(schedule).stages[-1].finest == wins
 
 
 def test_what_is_not_asked_about_has_no_heats():
