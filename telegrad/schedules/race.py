@@ -136,7 +136,8 @@ def _rounds(kinds: int, rates: Sequence[float]) -> list[tuple[float, list[tuple[
 class Race(Strategy):
     """Crops, whose size and learning rate the run itself finds out by short heats.
 
-    A run that is too short for heats, of less than 10 seconds or 160 steps, has none.
+    A run that is too short for heats has none: one of less than 10 seconds or 160 steps, or in
+    which the longest heats have less than 20 steps, in a budget of time.
     """
 
     name: ClassVar[str] = "race"
@@ -169,8 +170,8 @@ class Race(Strategy):
     def stages(self, grids: GridHierarchy, batch_sizes: Sequence[int]) -> Schedule:
         return self._of_pixels(grids, FEWEST)
 
-    def _of_pixels(self, grids: GridHierarchy, pixels: int) -> Schedule:
-        """The stages with so many pixels in a step on the smallest crops."""
+    def _of_pixels(self, grids: GridHierarchy, pixels: int, of_step: float = 0.0) -> Schedule:
+        """The stages with so many pixels in a step on the smallest crops, which takes so long."""
         sizes = self._said_sizes(grids)
         level, n = _kinds(grids, sizes, pixels)[0]
         enough = 0.0
@@ -180,7 +181,8 @@ class Race(Strategy):
             enough = ENOUGH_STEPS * n * grids.cost(level) / self.work_limit
         elif self.steps is not None:
             enough = ENOUGH_STEPS / self.steps
-        if enough > TOO_SHORT and self.heat is None:
+        few = ENOUGH_STEPS / 2 * of_step > LONGEST * (self.time_limit or math.inf)
+        if (few or enough > TOO_SHORT) and self.heat is None:
             return Schedule(
                 grids, (Stage(1, level, (n,), rate=(self.rates or RATES)[0]),), patches=1.0
             )
@@ -212,7 +214,7 @@ class Race(Strategy):
         noise_scale = NOISE_SCALE * math.sqrt(self.time_limit / of_few)
         best = math.sqrt(noise_scale * _area(grids, level) * fixed / each)
         pixels = min(max(2 ** round(math.log2(max(best, 1.0))), FEWEST), MOST)
-        return self._of_pixels(grids, pixels)
+        return self._of_pixels(grids, pixels, fixed + each * pixels / _area(grids, level))
 
     def shares_of(self, schedule: Schedule) -> list[float]:
         return [stage.steps * schedule.step_cost(stage) for stage in schedule.stages]

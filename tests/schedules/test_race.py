@@ -109,6 +109,16 @@ def test_steps_have_more_crops_where_few_take_hardly_less_time(fixed, each, budg
     assert crops_of_a_step(fixed, each, budget) == crops
 
 
+@pytest.mark.parametrize(("of_step", "heats"), [(0.04, True), (0.05, False)])
+def test_a_run_whose_steps_take_too_long_for_heats_has_none(of_step, heats):
+    strategy = Race(budget="30s")  # heats of 0.9 s
+    schedule = strategy.suited(
+        strategy.schedule(PROBLEM), lambda stages: [of_step, 4 * of_step][: len(stages)]
+    )
+    assert (strategy.heats(schedule) is not None) == heats
+    assert {stage.rate for stage in schedule.stages} >= {2.0}
+
+
 def test_crops_that_were_asked_for_stay_whatever_steps_take():
     for options in ({"batch_size": 2}, {"ratio": 1}, {"batch_sizes": [3, 2, 1]}):
         strategy = Race(budget="60s", **options)
