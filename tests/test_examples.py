@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import runpy
+import subprocess
 import textwrap
 from pathlib import Path
 
@@ -20,12 +21,24 @@ figures = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(figures)
 
 
+ABORTED = "terminate called without an active exception"
+"""Said by a process that has a group of gloo, and that torch 2.14 now and then aborts at its exit,
+after all Python has ended: in one of ten runs on a busy machine, whether its model is deleted
+before the group or not."""
+
+
 @pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
-def test_examples_run_and_leave_alone_what_is_there(script, capsys, tmp_path, monkeypatch):
+def test_examples_run_and_leave_alone_what_is_there(script, capfd, tmp_path, monkeypatch):
     """Runs of the program go to results, each to a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    runpy.run_path(str(script), run_name="__main__")
-    assert "loss" in capsys.readouterr().out
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except subprocess.CalledProcessError:
+        said = capfd.readouterr().err
+        if ABORTED not in said:
+            raise
+        runpy.run_path(str(script), run_name="__main__")
+    assert "loss" in capfd.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} <= {"results"}
 
 
