@@ -22,8 +22,11 @@ of them, in pixels."""
 RATES = (2.0, 1.0, 4.0)
 """What the learning rate is multiplied by in the heats of the first round."""
 
-FEWEST, MOST, PIXELS = 8 * 32 * 32, 128 * 32 * 32, 128 * 128
-"""Pixels of a step: of the smallest crops where nothing is said, and at most; of others, least."""
+FEWEST, PIXELS = 8 * 32 * 32, 128 * 128
+"""Pixels of a step, where nothing is said: of the smallest crops, and of others."""
+
+TIMED, MOST = 4, 16
+"""How many times more crops are timed before the first step, and may be in a step."""
 
 NOISE_SCALE = 32 * 32 / 3
 """Times the root of the number of steps: pixels of a step beyond which more of them hardly save
@@ -51,7 +54,7 @@ def race(
     batch_sizes: Sequence[int] | None = None,
     rates: Sequence[float] = RATES,
     heat: float = HEAT,
-    pixels: int = FEWEST,
+    times: int = 1,
 ) -> Schedule:
     """Random crops in the sizes of the levels; heats choose the learning rate and the kind of step.
 
@@ -61,11 +64,13 @@ def race(
     Args:
         grids: their levels have the sizes that are tried.
         steps: in all, before heats change the kind.
-        batch_sizes: crops a step in each size; by default as many as `pixels` says, one at least.
+        batch_sizes: crops a step in each size; by default so many that a step has as many pixels as
+            8 crops of 32×32 in the smallest size, and of 128×128 in others; one at least.
         rates: what the learning rate is multiplied by in the heats of the first round; one alone
             is not asked about.
         heat: part of the work that a heat takes.
-        pixels: of a step in the smallest size; others have as many, and those of 128×128 at least.
+        times: how many times more crops than by default in the smallest size; in others half as
+            many times more.
 
     >>> race(GridHierarchy((128, 128), levels=3), steps=20_000, rates=[1, 4])
     Schedule: 20,000 steps, 10,152.5 work units, patches
@@ -84,7 +89,7 @@ def race(
     Raises:
         ValueError: for rates that aren't positive, or heats that leave nothing for the rest.
     """
-    kinds = _kinds(grids, batch_sizes, pixels)
+    kinds = _kinds(grids, batch_sizes, times)
     if not rates or min(rates) <= 0 or len(rates) == 1 != rates[0]:
         raise ValueError(f"race: rates={list(rates)}; needs several positive numbers, or 1 alone.")
     costs = [n * grids.cost(level) for level, n in kinds]
@@ -110,18 +115,28 @@ def race(
 
 
 def _kinds(
-    grids: GridHierarchy, batch_sizes: Sequence[int] | None, pixels: int
+    grids: GridHierarchy, batch_sizes: Sequence[int] | None, times: int = 1
 ) -> list[tuple[int, int]]:
     """Level and batch size of each kind of step."""
     if batch_sizes is not None:
         return list(enumerate(sizes_of_levels(grids, batch_sizes)))
-    of_kinds = [pixels, *[max(pixels, PIXELS)] * (grids.levels - 1)]
-    return [(k, max(1, round(n / _area(grids, k)))) for k, n in enumerate(of_kinds)]
+    others = max(1, times * FEWEST // PIXELS)
+    of_kinds = [(FEWEST, times), *[(PIXELS, others)] * (grids.levels - 1)]
+    return [
+        (k, more * max(1, round(pixels / math.prod(grids.shape(k)))))
+        for k, (pixels, more) in enumerate(of_kinds)
+    ]
 
 
-def _area(grids: GridHierarchy, level: int) -> int:
-    """Pixels of a crop."""
-    return math.prod(grids.shape(level))
+def _fits(
+    kinds: Sequence[tuple[int, int]], seconds_of: Callable[[Sequence[Stage]], Sequence[float]]
+) -> bool:
+    """Whether there is memory for a step of each kind."""
+    try:
+        seconds_of([Stage(1, level, (n,)) for level, n in kinds])
+    except MemoryError:
+        return False
+    return True
 
 
 def _rounds(kinds: int, rates: Sequence[float]) -> list[tuple[float, list[tuple[int, float]]]]:
@@ -168,12 +183,12 @@ class Race(Strategy):
             raise ValueError("race: its heats have their own shares; leave shares out.")
 
     def stages(self, grids: GridHierarchy, batch_sizes: Sequence[int]) -> Schedule:
-        return self._of_pixels(grids, FEWEST)
+        return self._stages(grids)
 
-    def _of_pixels(self, grids: GridHierarchy, pixels: int, of_step: float = 0.0) -> Schedule:
-        """The stages with so many pixels in a step on the smallest crops, which takes so long."""
+    def _stages(self, grids: GridHierarchy, times: int = 1, of_step: float = 0.0) -> Schedule:
+        """Those with so many times more crops, a step on the smallest of which takes so long."""
         sizes = self._said_sizes(grids)
-        level, n = _kinds(grids, sizes, pixels)[0]
+        level, n = _kinds(grids, sizes, times)[0]
         enough = 0.0
         if self.time_limit is not None:
             enough = ENOUGH_SECONDS / self.time_limit
@@ -181,24 +196,24 @@ class Race(Strategy):
             enough = ENOUGH_STEPS * n * grids.cost(level) / self.work_limit
         elif self.steps is not None:
             enough = ENOUGH_STEPS / self.steps
-        few = ENOUGH_STEPS / 2 * of_step > LONGEST * (self.time_limit or math.inf)
-        if (few or enough > TOO_SHORT) and self.heat is None:
+        too_slow = ENOUGH_STEPS / 2 * of_step > LONGEST * (self.time_limit or math.inf)
+        if (too_slow or enough > TOO_SHORT) and self.heat is None:
             return Schedule(
                 grids, (Stage(1, level, (n,), rate=(self.rates or RATES)[0]),), patches=1.0
             )
         heat = self.heat or min(max(HEAT, enough), LONGEST)
         steps = 1_000_000 if enough else 10_000  # finely divided, where a budget follows
-        return race(grids, steps, sizes, self.rates or RATES, heat, pixels)
+        return race(grids, steps, sizes, self.rates or RATES, heat, times)
 
     def suited(
         self, schedule: Schedule, seconds_of: Callable[[Sequence[Stage]], Sequence[float]]
     ) -> Schedule:
         """Larger batches on a machine on which a step of few crops takes hardly less time.
 
-        A step of n pixels takes a + b·n seconds, and the run needs 1 + B/n times as many steps as
-        with very many pixels, where B is the gradient's noise scale, which grows while the loss
-        falls: the least time is at n² = B·a/b. The nearest power of two is taken, between 8 and
-        128 crops of 32×32.
+        A step of n crops takes a + b·n seconds, and the run needs 1 + B/n times as many steps as
+        with very many crops, where B is the gradient's noise scale, which grows while the loss
+        falls: the least time is at n² = B·a/b. Of the usual number of crops as many times are
+        taken as come nearest, a power of two up to 16, as far as there is memory for them.
 
         Source: McCandlish et al., *An empirical model of large-batch training*,
         arXiv:1812.06162, for the number of steps and the noise scale.
@@ -206,15 +221,19 @@ class Race(Strategy):
         grids = schedule.grids
         if self.time_limit is None or self._said_sizes(grids) is not None:
             return schedule
-        level, few = schedule.stages[0].finest, schedule.stages[0].batch_sizes[0]
-        many = 4 * few
-        of_few, of_many = seconds_of([Stage(1, level, (n,)) for n in (few, many)])
-        each = max((of_many - of_few) / (many - few), 1e-3 * of_few / few)
-        fixed = max(of_few - few * each, 0.0)
-        noise_scale = NOISE_SCALE * math.sqrt(self.time_limit / of_few)
-        best = math.sqrt(noise_scale * _area(grids, level) * fixed / each)
-        pixels = min(max(2 ** round(math.log2(max(best, 1.0))), FEWEST), MOST)
-        return self._of_pixels(grids, pixels, fixed + each * pixels / _area(grids, level))
+        level, n = _kinds(grids, None)[0]
+        try:
+            usual, more = seconds_of([Stage(1, level, (n * times,)) for times in (1, TIMED)])
+        except MemoryError:
+            return schedule
+        each = max((more - usual) / (TIMED - 1), 1e-3 * usual)
+        fixed = max(usual - each, 0.0)
+        noise_scale = NOISE_SCALE * math.sqrt(self.time_limit / usual)
+        best = math.sqrt(noise_scale / (n * math.prod(grids.shape(level))) * fixed / each)
+        times = min(2 ** round(math.log2(max(best, 1.0))), MOST)
+        while times > TIMED and not _fits(_kinds(grids, None, times), seconds_of):
+            times //= 2
+        return self._stages(grids, times, fixed + each * times)
 
     def shares_of(self, schedule: Schedule) -> list[float]:
         return [stage.steps * schedule.step_cost(stage) for stage in schedule.stages]
@@ -227,8 +246,8 @@ class Race(Strategy):
 
     def heats(self, schedule: Schedule) -> Heats | None:
         grids = schedule.grids
-        of_first = schedule.stages[0].batch_sizes[0] * _area(grids, schedule.stages[0].finest)
-        kinds = _kinds(grids, self._said_sizes(grids), of_first)
+        times = schedule.stages[0].batch_sizes[0] // _kinds(grids, None)[0][1]
+        kinds = _kinds(grids, self._said_sizes(grids), times)
         rounds = [heats for _, heats in _rounds(len(kinds), self.rates or RATES)]
         costs = [n * grids.cost(level) for level, n in kinds]
         if self.steps is not None:  # their number is what the run is given

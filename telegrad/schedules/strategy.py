@@ -146,7 +146,7 @@ class Strategy(ABC):
 
         Args:
             schedule: as `schedule` has made it.
-            seconds_of: of one step of each of some stages.
+            seconds_of: of one step of each of some stages; raises MemoryError for too large ones.
         """
         return schedule
 

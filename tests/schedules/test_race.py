@@ -119,6 +119,33 @@ def test_a_run_whose_steps_take_too_long_for_heats_has_none(of_step, heats):
     assert {stage.rate for stage in schedule.stages} >= {2.0}
 
 
+def crops_where(memory, size=128, smallest=1):
+    """Of the first kind, on a machine of so many pixels whose steps all take as long."""
+    strategy = Race(budget="2h")
+    schedule = strategy.schedule(Problem(size=size, smallest=smallest))
+
+    def seconds_of(stages):
+        for stage in stages:
+            if stage.batch_sizes[0] * schedule.grids.shape(stage.finest)[0] ** 2 > memory:
+                raise MemoryError
+        return [0.01] * len(stages)
+
+    return strategy.suited(schedule, seconds_of).stages[0].batch_sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("memory", "crops"), [(30, 8), (32, 32), (63, 32), (64, 64), (127, 64), (128, 128), (1e9, 128)]
+)
+def test_there_are_as_many_crops_as_memory_holds(memory, crops):
+    assert crops_where(memory * 32**2) == crops
+
+
+@pytest.mark.parametrize(("size", "smallest"), [(48, 1), (128, 50), (128, 128), (96, 1)])
+def test_more_crops_are_a_multiple_so_that_as_many_processes_share_them(size, smallest):
+    usual = Race(budget="2h").schedule(Problem(size=size, smallest=smallest)).stages[0]
+    assert crops_where(1e9, size, smallest) == 16 * usual.batch_sizes[0]
+
+
 def test_crops_that_were_asked_for_stay_whatever_steps_take():
     for options in ({"batch_size": 2}, {"ratio": 1}, {"batch_sizes": [3, 2, 1]}):
         strategy = Race(budget="60s", **options)
