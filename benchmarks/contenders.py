@@ -32,6 +32,8 @@ class Problem:
         sets: folders of test images, by name.
         y: whether papers measure it on Y, without a border.
         flat: dB that twice the budget gains at most where the best baseline counts as flat.
+        full_frames: whether these are compared too.
+        large: whether it is for a GPU, on which a step has more crops.
     """
 
     task: Options
@@ -39,6 +41,7 @@ class Problem:
     sets: tuple[str, ...]
     flat: float = 0.05
     full_frames: bool = False
+    large: bool = False
 
 
 UNET = {"network": "GatedUNet", "network.channels": 8}
@@ -60,6 +63,24 @@ SWINIR = {
     "network.upsampler": "",
     "network.resi_connection": "1conv",
 }
+UNET_32 = {"network": "GatedUNet", "network.channels": 32}
+NAFNET_32 = {
+    "network": "spandrel.architectures.NAFNet.NAFNet",
+    "network.width": 32,
+    "network.enc_blk_nums": [2, 2, 4, 8],
+    "network.middle_blk_num": 12,
+    "network.dec_blk_nums": [2, 2, 2, 2],
+}
+SWINIR_LIGHT = {
+    "network": "spandrel.architectures.SwinIR.SwinIR",
+    "network.embed_dim": 60,
+    "network.depths": [6, 6, 6, 6],
+    "network.num_heads": [6, 6, 6, 6],
+    "network.window_size": 8,
+    "network.mlp_ratio": 2,
+    "network.upsampler": "",
+    "network.resi_connection": "1conv",
+}
 COLOR, SUPER = ("CBSD68", "Kodak24"), ("Set5", "Set14", "CBSD68")
 DENOISING: Options = {"task": "Denoising", "task.sigma": 25}
 MOTION: Options = {"task": "Deblurring", "task.blur": "motion"}
@@ -76,6 +97,8 @@ PROBLEMS = {
     "denoising_nafnet": Problem(DENOISING, NAFNET, COLOR),
     "denoising_swinir": Problem(DENOISING, SWINIR, COLOR),
     "blind": Problem({"task": "Denoising", "task.sigma": "0..50"}, UNET, COLOR),
+    "denoising_unet_32": Problem(DENOISING, UNET_32, COLOR, large=True),
+    "denoising_nafnet_32": Problem(DENOISING, NAFNET_32, COLOR, large=True),
 }
 BOX = 16, 32
 """Least and largest side of a hole, in pixels; three of them on 128×128 pixels."""
@@ -189,7 +212,29 @@ CONTENDERS = {
 }
 
 
+NAFNETS = "NAFNet's settings"
+LARGE_RATES = (1e-3, 2e-3, 4e-3)
+LARGE = {
+    "fixed random crops": Contender(
+        {"strategy": "Single", **LATE},
+        _crops((32, 128), (64, 32), (64, 64), (128, 8), (128, 32)),
+        rates=LARGE_RATES,
+        first_rate=1,
+    ),
+    "progressive patches (Restormer)": Contender(
+        {"strategy": "ProgressivePatches", **LATE}, _batches(4, 8), rates=LARGE_RATES, first_rate=1
+    ),
+    NAFNETS: Contender({"strategy": "Single"}, _batches(32), rates=(1e-3,), first_rate=0),
+    "race": CONTENDERS["race"],
+}
+"""On a GPU."""
+
+CONTENDERS[NAFNETS] = LARGE[NAFNETS]
+
+
 def contenders_of(problem: Problem) -> dict[str, Contender]:
     """Those that a problem is compared by."""
-    left_out = () if problem.full_frames else ("single on full frames",)
+    if problem.large:
+        return LARGE
+    left_out = {NAFNETS} if problem.full_frames else {NAFNETS, "single on full frames"}
     return {name: c for name, c in CONTENDERS.items() if name not in left_out}

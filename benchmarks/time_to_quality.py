@@ -3,6 +3,9 @@
     python benchmarks/time_to_quality.py --photographs BSDS500 --testsets TESTSETS
     python benchmarks/time_to_quality.py --photographs BSDS500 --testsets TESTSETS \\
         --problems denoising --seconds 600
+    python benchmarks/time_to_quality.py --photographs BSDS500 --testsets TESTSETS \\
+        --problems denoising_unet_32 denoising_nafnet_32 --seconds 600 --finalists 3 \\
+        --device cuda --precision bf16-mixed --name time_to_quality_gpu
 
 BSDS500 holds `train` and `val`, TESTSETS a folder for each standard set; the images of `val` that
 CBSD68 has too are left out, and the rest is what everything is chosen by. Each contender is tuned

@@ -213,14 +213,17 @@ def _lead(ours: Curve, best: Curve, targets: list[float]) -> str:
 
 def publish_tables(name: str, seeds: Sequence[int]) -> None:
     """benchmarks/results/{name}.md, of all problems that have rows."""
-    bodies = [body for problem in PROBLEMS if (body := body_of(problem, name)) is not None]
+    found = {problem: body_of(problem, name) for problem in PROBLEMS}
+    bodies = {problem: body for problem, body in found.items() if body is not None}
     if not bodies:
         return
+    large = all(PROBLEMS[problem].large for problem in bodies)
+    where = "on a GPU in bfloat16, passes as CUDA graphs" if large else "one thread"
     head = (
         f"Training on the photographs of BSDS500 that are not in CBSD68: 200; choices by 32 "
-        f"others. Crops of at most {LARGEST}×{LARGEST}, one thread. Seconds are those of steps on "
+        f"others. Crops of at most {LARGEST}×{LARGEST}, {where}. Seconds are those of steps on "
         f"a quiet machine, without start-up. Every row: [{name}_runs.csv]({name}_runs.csv); what "
         f"steps take: [{name}_paces.csv]({name}_paces.csv). Inpainting: holes of 16 to 32 pixels, "
         f"three on 128×128."
     )
-    publish(name, "Quality against seconds", "\n\n".join([head, *bodies]), seeds)
+    publish(name, "Quality against seconds", "\n\n".join([head, *bodies.values()]), seeds)

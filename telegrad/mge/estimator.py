@@ -150,6 +150,7 @@ def multiscale_backward(
             backward(weighted)
         terms.append(weighted.detach())
         of_level.setdefault(level, []).append(values.detach())
+        del weighted, values  # and with them the pass's graph, before the next begins
         work += number * grids.cost(level)
     return Estimate(
         loss=reduce(add, terms),

@@ -350,6 +350,20 @@ def build_fabric(config: Config) -> Fabric:
     return fabric
 
 
+def records_graphs(config: Config, fabric: Fabric) -> bool:
+    """Whether passes are recorded as CUDA graphs.
+
+    Raises:
+        ValueError: if that is asked for where it can't be.
+    """
+    asked, several = config.runtime.cuda_graphs, fabric.world_size > 1
+    possible = fabric.device.type == "cuda" and not several
+    if asked and not possible:
+        got = f"{fabric.world_size} processes" if several else f"device {fabric.device}"
+        raise ValueError(f"cuda_graphs=True: needs one process on a CUDA GPU, and got {got}.")
+    return possible if asked is None else asked
+
+
 def _check_divisible(schedule: Schedule, processes: int) -> None:
     for number, stage in enumerate(schedule.stages):
         if any(n % processes for n in stage.batch_sizes):

@@ -27,6 +27,7 @@ from telegrad.runs.timing import Timing, within_time
 from telegrad.schedules import Schedule, Stage
 from telegrad.tasks import Objective
 from telegrad.training.checkpoint import read_checkpoint
+from telegrad.training.cuda_graphs import record_every_shape
 from telegrad.training.forecast import Forecast, progress_bar
 from telegrad.training.interruptions import Interrupted
 from telegrad.training.loop import train
@@ -202,6 +203,7 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     """All that a run needs; only image caches are written. Arguments and errors as for `run`."""
     check_loggers(config.output.tracker or ())
     fabric, objective = build.build_fabric(config), build.build_objective(config)
+    records_graphs = build.records_graphs(config, fabric)
     network = build.build_network(config)
     build.check_sizes(config, network)
     build.check_loss(config, objective, network)
@@ -225,6 +227,8 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     average = None if ema is None else MovingAverage(network, ema).to(fabric.device)
     if config.runtime.compile:
         compile_every_shape(network)
+    elif records_graphs:
+        record_every_shape(network)
     model, optimizer = fabric.setup(network, optimizer)
     strategy, schedule = config.build_strategy(), build.build_schedule(config)
     timing = None

@@ -81,6 +81,11 @@ class Runtime:
         "32-true", "of the passes; 16-mixed on GPUs only"
     )
     compile: bool = option(False, "compile the network, one shape for each level and batch size")
+    cuda_graphs: bool | None = option(
+        None,
+        "on a GPU, record passes as CUDA graphs, one for each shape, which take less time; by "
+        "default in one process, if nothing is compiled",
+    )
     skip_updates: int = option(
         0,
         "updates that may be left out because loss or gradient is not finite",
@@ -111,6 +116,8 @@ class Runtime:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.compile and self.cuda_graphs:
+            raise ValueError("compile=True, cuda_graphs=True: needs one of them at most.")
 
 
 @dataclass(frozen=True, kw_only=True)

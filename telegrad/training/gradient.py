@@ -11,6 +11,7 @@ from torch import Tensor
 
 from telegrad.mge.estimator import Estimate, multiscale_backward
 from telegrad.tasks import Draw, Objective
+from telegrad.training.cuda_graphs import one_step
 from telegrad.training.draws import draw_shells, rules_of
 from telegrad.training.state import TrainingState
 
@@ -41,7 +42,7 @@ def gradient(fabric: Fabric, state: TrainingState, objective: Objective) -> Esti
     state.optimizer.zero_grad(set_to_none=True)
     alone = fabric.no_backward_sync(state.network) if world > 1 else nullcontext()  # type: ignore[arg-type]
     try:
-        with alone:
+        with alone, one_step():
             estimate = multiscale_backward(
                 losses,
                 shells,

@@ -36,6 +36,9 @@ FIRST_LOOK = 20.0
 LOOKED_AT = 8
 """Images of that look."""
 
+SAVING, QUICK = 0.05, 0.2
+"""Part of the time that saving a state after validations may take, and seconds that don't count."""
+
 
 def train(
     fabric: Fabric,
@@ -54,7 +57,8 @@ def train(
 
     Args:
         fabric: has set up the state's network and optimizer.
-        state: what changes; it is saved after every validation, and between them.
+        state: what changes; it is saved after validations, and between them; a large one, which
+            takes long to be written, not after every one.
         objective: task and loss.
         validation: on the finest level.
         records: what is written.
@@ -70,7 +74,7 @@ def train(
         MemoryError: when a pass needs more memory than there is; names level and batch size.
         Interrupted: by Ctrl-C or SIGTERM, after the step is finished and the state saved.
     """
-    progress, saved = state.progress, time.perf_counter()
+    progress, saved, saving = state.progress, time.perf_counter(), 0.0
     looks_at = saved + FIRST_LOOK
     validate_after = validation_steps(state.schedule, validations)
     state.train()
@@ -96,11 +100,15 @@ def train(
             if not bar.shows_quality and time.perf_counter() > looks_at:
                 look(fabric, state, validation, bar)
             asked = agreed(fabric, interruptions.asked)
-            due = time.perf_counter() - saved > save_every
-            if (validates or due or asked) and fabric.is_global_zero:
-                files = records.directory
+            since = time.perf_counter() - saved
+            ends = progress.iteration == state.schedule.steps
+            cheap = saving < QUICK or since * SAVING > saving
+            due = (validates and (cheap or ends)) or since > save_every
+            if (due or asked) and fabric.is_global_zero:
+                started, files = time.perf_counter(), records.directory
                 write_state(files.last, files.previous, state.state_dict())
                 saved = time.perf_counter()
+                saving = saved - started
             bar.update(progress.work_units - before)
             if asked:
                 raise Interrupted(asked, step + 1)

@@ -10,6 +10,7 @@ from telegrad.mge import GridHierarchy
 from telegrad.records import NoRecords
 from telegrad.schedules import Adaptation, EarlyStop, Schedule, Stage, cascadic
 from telegrad.tasks import PaperDenoising
+from telegrad.training import loop
 from telegrad.training.checkpoint import checksum, read_checkpoint, read_state
 from telegrad.training.timing import forecast, seconds_per_step
 
@@ -45,6 +46,22 @@ def test_a_run_leaves_its_logs_its_state_and_its_best_model(a_run):
     )
     assert run.files.weights.exists()
     assert read_state(run.files.last, run.files.previous)["progress"]["iteration"] == schedule.steps
+
+
+def test_a_state_that_takes_long_to_save_is_not_saved_after_every_validation(a_run, monkeypatch):
+    saved = []
+
+    def counted(last, previous, content):
+        saved.append(content["progress"]["iteration"])
+
+    monkeypatch.setattr(loop, "write_state", counted)
+    run = a_run().go()
+    assert len(saved) == len(rows(run.files.valid_log)) > 1
+    monkeypatch.setattr(loop, "QUICK", -1.0)  # no saving is quick, and none may take any time
+    monkeypatch.setattr(loop, "SAVING", 0.0)
+    saved.clear()
+    run = a_run("slow").go()
+    assert saved == [run.state.schedule.steps]
 
 
 def test_the_learning_rate_falls_along_its_curve(a_run):

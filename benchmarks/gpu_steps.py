@@ -1,0 +1,118 @@
+"""What a training step takes on a GPU by number and size of crops, with and without CUDA graphs.
+
+    python benchmarks/gpu_steps.py --photographs BSDS500
+
+Steps are whole: crops, passes, update, moving average. Each kind is timed after a warm-up, the
+median of some steps; what the first one takes beside, in which a shape is recorded, stands apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from contenders import NAFNET_32, SWINIR_LIGHT, UNET_32
+from quiet import quiet
+from table import as_markdown, publish
+
+from telegrad.records import NoRecords, RunDirectory
+from telegrad.runs.compose import compose
+from telegrad.runs.running import prepare
+from telegrad.schedules import Schedule, Stage
+from telegrad.training.loop import take_step
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "NAFNet, width 32": NAFNET_32,
+    "GatedUNet, 32 channels": UNET_32,
+    "SwinIR, light": SWINIR_LIGHT,
+}
+SHAPES = (8, 32), (128, 32), (32, 64), (8, 128), (32, 128)
+WARM_UP = 3
+
+
+def steps(options: dict[str, Any], steps: int) -> Iterator[tuple[float, float, float]]:
+    """Of each shape: seconds of the first step, of a later one, and GiB at most until then."""
+    with quiet():
+        prepared = prepare(compose(options))
+    unwritten = NoRecords(RunDirectory("", ""))
+    grids = prepared.state.schedule.grids
+    for n, size in SHAPES:
+        stage = Stage(sys.maxsize, 0, (n,), shape=(size, size))
+        prepared.state.schedule = Schedule(grids, (stage,), patches=1.0)
+        prepared.state.train()
+        taken = []
+        for _ in range(WARM_UP + steps):
+            started = time.perf_counter()
+            take_step(prepared.fabric, prepared.state, prepared.objective, unwritten)
+            taken.append(time.perf_counter() - started)
+        most = torch.cuda.max_memory_allocated() / 2**30
+        yield taken[0], statistics.median(taken[WARM_UP:]), most
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photographs", required=True, help="folder of images")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--precision", default="bf16-mixed")
+    parser.add_argument("--steps", type=int, default=10, help="timed steps of each kind")
+    o = parser.parse_args()
+    rows = []
+    for network in o.networks:
+        found = []
+        for graphs in (False, True):
+            torch.cuda.reset_peak_memory_stats()
+            with tempfile.TemporaryDirectory() as out:
+                options = {
+                    "task": "Denoising",
+                    "task.sigma": 25,
+                    **NETWORKS[network],
+                    "data": "Folder",
+                    "data.path": o.photographs,
+                    "size": 128,
+                    "strategy": "Single",
+                    "strategy.levels": 1,
+                    "steps": 10**6,
+                    "device": "cuda",
+                    "runtime.precision": o.precision,
+                    "update.clip": 0.01,
+                    "runtime.cuda_graphs": graphs,
+                    "validation.images": 8,
+                    "out": out,
+                }
+                found.append(list(steps(options, o.steps)))
+        for (n, size), without, within in zip(SHAPES, *found, strict=True):
+            rows.append(
+                [
+                    *(network, f"{n} of {size}×{size}"),
+                    *(f"{1e3 * without[1]:.1f}", f"{1e3 * within[1]:.1f}"),
+                    f"{without[1] / within[1]:.1f}",
+                    *(f"{without[0]:.1f}", f"{within[0]:.1f}"),
+                    *(f"{without[2]:.1f}", f"{within[2]:.1f}"),
+                ]
+            )
+        write(rows, o)
+
+
+def write(rows: list[list[str]], o: argparse.Namespace) -> None:
+    """The table of what has been timed until now."""
+    columns = (
+        "network, crops, step ms, with graphs ms, times faster, first step s, with graphs s, "
+        "memory GiB, with graphs GiB"
+    )
+    body = (
+        f"Colour denoising, {o.precision}, AdamW, clipped, moving average; medians of {o.steps} "
+        f"steps. Memory is the most until then, so that with graphs it grows from row to row of a "
+        f"network: each shape keeps its own. The first step without graphs also loads kernels.\n\n"
+        + as_markdown(columns.split(", "), rows)
+    )
+    publish("gpu_steps", "Steps on a GPU", body, [42])
+
+
+if __name__ == "__main__":
+    main()
