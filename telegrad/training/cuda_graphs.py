@@ -75,7 +75,7 @@ class _Recorded:
         self.network, self.as_it_was = network, network.forward
         self.first_weight = next(network.parameters(), None)
         self.graphs: dict[object, Pass | None] = {}
-        self.refused = why_not(network)
+        self.left_alone = draws_masks(network)
         self.__signature__ = inspect.signature(network.forward)  # by which it is looked up
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Pass:
@@ -85,7 +85,7 @@ class _Recorded:
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         used = _used.get()
-        if used is None or self.refused or named or not self._trains(inputs):
+        if used is None or self.left_alone or named or not self._trains(inputs):
             return self.as_it_was(*inputs, **named)
         key = _key(inputs)
         if key not in self.graphs:
@@ -224,11 +224,9 @@ def recorded_pass(forward: Pass, inputs: Sequence[Tensor], weights: Sequence[nn.
     return lambda *images: Replayed.apply(*images, *weights)
 
 
-def why_not(network: nn.Module) -> str | None:
-    """Why no pass of a network can be recorded; None if it may be that they can."""
-    if any(isinstance(layer, CoupledDropout) and layer.p > 0 for layer in network.modules()):
-        return "its CoupledDropout draws masks on the CPU in every pass"
-    return None
+def draws_masks(network: nn.Module) -> bool:
+    """Whether coupled dropout draws masks on the CPU in every pass, which a graph wouldn't."""
+    return any(isinstance(layer, CoupledDropout) and layer.p > 0 for layer in network.modules())
 
 
 def _key(inputs: tuple[Tensor, ...]) -> object:
