@@ -128,6 +128,7 @@ class Contender:
         rates: highest learning rates that are tried.
         first_rate: of them, the place of the one that knobs are tried at.
         ours: whether it is no baseline.
+        optimizer: where it is not the default.
     """
 
     strategy: Options
@@ -136,6 +137,7 @@ class Contender:
     rates: tuple[float, ...] = RATES
     first_rate: int = 2
     ours: bool = field(default=False, kw_only=True)
+    optimizer: str | None = field(default=None, kw_only=True)
 
 
 def _crops(*pairs: tuple[int, int]) -> tuple[Options, ...]:
@@ -146,6 +148,7 @@ def _batches(*numbers: int) -> tuple[Options, ...]:
     return tuple({"strategy.batch_size": n} for n in numbers)
 
 
+MUON = "telegrad.optimizers.Muon"
 LATE: Options = {"strategy.decay": 0.3}
 CONTENDERS = {
     "fixed random crops": Contender(
@@ -209,6 +212,14 @@ CONTENDERS = {
     ),
     "auto": Contender({"strategy": "Auto"}, ({},), ours=True),
     "race": Contender({"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True),
+    "fixed random crops, Muon": Contender(
+        {"strategy": "Single", **LATE},
+        _crops((32, 8), (32, 16), (64, 4), (64, 8), (128, 4)),
+        optimizer=MUON,
+    ),
+    "race, Muon": Contender(
+        {"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True, optimizer=MUON
+    ),
 }
 
 

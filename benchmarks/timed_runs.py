@@ -39,6 +39,12 @@ from telegrad.schedules import Schedule, Stage, Strategy
 from telegrad.training.loop import take_step
 from telegrad.training.timing import seconds_per_validation
 
+ANCHOR = 8, 32
+"""Shape on which another optimizer is timed."""
+
+UPDATES = 50
+"""Updates by which an optimizer is timed."""
+
 ROUNDS, IN_A_TURN, ANCHORS = 8, 4, 4
 """Turns in which each shape is timed, steps in one, known shapes timed again beside new ones."""
 
@@ -73,6 +79,7 @@ class Job:
     learning_rate: float
     seconds: float
     seed: int
+    optimizer: str | None = None
 
     @property
     def key(self) -> dict[str, str]:
@@ -89,7 +96,8 @@ class Job:
     @classmethod
     def of(cls, problem: str, name: str, contender: Contender, knobs: Options, *rest: Any) -> Job:
         size = knobs.get("size", contender.size)
-        return cls(problem, name, contender.strategy, knobs, size, *rest)
+        strategy, optimizer = contender.strategy, contender.optimizer
+        return cls(problem, name, strategy, knobs, size, *rest, optimizer=optimizer)
 
     @property
     def validations(self) -> int:
@@ -115,6 +123,7 @@ class Job:
                 "size": self.size,
                 **self.strategy,
                 **{name: value for name, value in self.knobs.items() if name != "size"},
+                **({"optimizer": self.optimizer} if self.optimizer else {}),
                 "budget": f"{self.seconds:g}s",
                 "optimizer.lr": self.learning_rate,
                 "update.clip": CLIP,
@@ -147,15 +156,39 @@ class Paces:
         self.file = RESULTS / f"{name}_paces.csv"
 
     def of(
-        self, problem: str, grids: GridHierarchy, place: Place, stages: Sequence[Stage]
+        self,
+        problem: str,
+        grids: GridHierarchy,
+        place: Place,
+        optimizer: str | None,
+        stages: Sequence[Stage],
     ) -> list[float]:
         """Of one step of each stage; those that are not known are measured."""
+        more = self.more(problem, optimizer, place)
         of_stages = [_shapes(grids, stage) for stage in stages]
         known = self.known(problem, {shape for shapes in of_stages for shape in shapes}, place)
         return [
-            sum(known[shape] for shape in shapes) / (len(shapes) if stage.random_level else 1)
+            more
+            + sum(known[shape] for shape in shapes) / (len(shapes) if stage.random_level else 1)
             for shapes, stage in zip(of_stages, stages, strict=True)
         ]
+
+    def more(self, problem: str, optimizer: str | None, place: Place) -> float:
+        """What another optimizer adds to a step, of any shape."""
+        if optimizer is None:
+            return 0.0
+        named = f"{problem}, {optimizer.rpartition('.')[2]}"
+        with locked(self.file.with_name(f"{self.file.stem}_{problem}_more.csv")):
+            for row in rows(self.file):
+                if row["problem"] == named:
+                    return float(row["seconds"])
+        now = measured_paces(problem, [ANCHOR], place)[ANCHOR]
+        usual, other = seconds_of_updates(problem, (None, optimizer), place)
+        more = (other - usual) / now * self.known(problem, {ANCHOR}, place)[ANCHOR]
+        row = {"problem": named, "images": "0", "size": "0", "seconds": f"{more:.5f}"}
+        with locked(self.file):
+            append(self.file, row)
+        return more
 
     def known(self, problem: str, shapes: set[Shape], place: Place) -> dict[Shape, float]:
         """Of these shapes at least."""
@@ -206,6 +239,29 @@ def measured_paces(problem: str, shapes: Sequence[Shape], place: Place) -> dict[
     return {shape: min(seconds) for shape, seconds in taken.items()}
 
 
+def seconds_of_updates(problem: str, optimizers: Sequence[str | None], place: Place) -> list[float]:
+    """Of an update by each optimizer, by turns; the least."""
+    options: Options = {"strategy": "Single", "strategy.levels": 1, "strategy.batch_size": 1}
+    job = Job(problem, "any", options, {}, LARGEST, 1e-3, 3600.0, 0)
+    torch.set_num_threads(1)
+    with quiet():
+        prepared = [prepare(replace(job, optimizer=o).config(place)) for o in optimizers]
+    taken: list[list[float]] = [[] for _ in optimizers]
+    for one in prepared:
+        one.state.train()
+        take_step(one.fabric, one.state, one.objective, NoRecords(RunDirectory("", "")))
+    for _ in range(UPDATES):
+        for one, seconds in zip(prepared, taken, strict=True):
+            on_cpu = one.fabric.device.type == "cpu"
+            clock = time.thread_time if on_cpu else time.perf_counter
+            started = clock()
+            one.state.optimizer.step()
+            if not on_cpu:
+                torch.cuda.synchronize()
+            seconds.append(clock() - started)
+    return [min(seconds) for seconds in taken]
+
+
 def shapes_of(config: Config) -> set[Shape]:
     """Of all steps of a run."""
     schedule = build_schedule(config)
@@ -230,8 +286,10 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
         if not resumes:
             strategy, state = config.build_strategy(), prepared.state
             fresh = build_schedule(config)
-            fresh = strategy.suited(fresh, partial(paces.of, job.problem, fresh.grids, place))
-            seconds = paces.of(job.problem, fresh.grids, place, fresh.stages)
+            fresh = strategy.suited(
+                fresh, partial(paces.of, job.problem, fresh.grids, place, job.optimizer)
+            )
+            seconds = paces.of(job.problem, fresh.grids, place, job.optimizer, fresh.stages)
             one = seconds_per_validation(prepared.validation, state.evaluated)
             spent = one * job.paid_validations(fresh)
             state.heats = strategy.heats(fresh)
@@ -239,6 +297,8 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
                 state.heats.take_costs(fresh, seconds)
             shares = strategy.shares_of(fresh)
             state.schedule = fresh.with_seconds(job.seconds - spent, seconds, shares)
+            if prepared.timing is not None:  # of this machine now, and perhaps of other stages
+                prepared.timing = replace(prepared.timing, steps=seconds)
         lengths = prepared.state.schedule.lengths
         started = time.perf_counter()
         config.directory.path.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ FLOORS = [
     {"diagnostics"},
     {"schedules"},
     {"loading"},
-    {"losses", "networks", "data"},
+    {"losses", "networks", "data", "optimizers"},
     {"tasks"},
     {"evaluation"},
     {"records"},

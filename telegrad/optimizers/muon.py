@@ -1,0 +1,155 @@
+"""Muon: momentum made orthogonal, so that a step is as long in all directions of a matrix."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from telegrad.mge.numbers import is_number
+
+COEFFICIENTS = 3.4445, -4.7750, 2.0315
+"""Of the iteration by which singular values are brought near 1 (Jordan et al.)."""
+
+ITERATIONS = 5
+
+RMS = 0.2
+"""Root mean square of a matrix's update at a learning rate of 1, about AdamW's (Liu et al.)."""
+
+SMALLEST = 4, 8
+"""Rows and columns of the smallest matrix that is made orthogonal."""
+
+
+class Muon(Optimizer):
+    """Muon for the weights of convolutions and linear layers, AdamW for all others.
+
+    A convolution's weight (out, in, h, w) is a matrix of (out, in·h·w). Depthwise convolutions,
+    biases, norms, tables, and matrices with less than `SMALLEST` rows or columns are AdamW's.
+    `torch.optim.Muon` takes matrices alone, one after the other; here those of a shape are made
+    orthogonal together, which in small networks is most of what it costs.
+
+    Args:
+        params: as for torch's optimizers.
+        lr: learning rate, on AdamW's scale.
+        momentum: of the matrices, in [0, 1); Nesterov's.
+        weight_decay: decoupled, of all weights.
+        adamw: learning rate of the others, in parts of `lr`.
+        betas, eps: AdamW's.
+
+    >>> network = torch.nn.Conv2d(8, 8, 3)
+    >>> optimizer = Muon(network.parameters(), lr=5e-3)
+    >>> network(torch.rand(1, 8, 16, 16)).square().mean().backward()
+    >>> optimizer.step()
+
+    Raises:
+        ValueError: for numbers out of range.
+
+    Source: Jordan et al., *Muon: an optimizer for hidden layers in neural networks*, 2024; Liu et
+    al., *Muon is scalable for LLM training*, arXiv:2502.16982, for the length of a step.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 5e-3,
+        momentum: float = 0.95,
+        weight_decay: float = 0.01,
+        adamw: float = 0.3,
+        betas: tuple[float, float] = (0.9, 0.95),
+        eps: float = 1e-8,
+    ) -> None:
+        parts = {"momentum": momentum, "betas[0]": betas[0], "betas[1]": betas[1]}
+        for name, value in parts.items():
+            if not (is_number(value) and 0 <= value < 1):
+                raise ValueError(f"Muon: {name}={value!r}; needs a number in [0, 1).")
+        for name, value in {"lr": lr, "weight_decay": weight_decay, "adamw": adamw}.items():
+            if not (is_number(value) and 0 <= value < math.inf):
+                raise ValueError(f"Muon: {name}={value!r}; needs a number of at least 0.")
+        if not (is_number(eps) and 0 < eps < math.inf):
+            raise ValueError(f"Muon: eps={eps!r}; needs a number above 0.")
+        own = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        super().__init__(params, own | {"adamw": adamw, "betas": tuple(betas), "eps": eps})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One update by the gradients that there are."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            trained = [p for p in group["params"] if p.grad is not None]
+            if trained and group["weight_decay"]:
+                torch._foreach_mul_(trained, 1 - group["lr"] * group["weight_decay"])
+            alike: dict[tuple[Any, ...], list[Tensor]] = {}
+            for p in trained:
+                if is_matrix(p):
+                    alike.setdefault((p.shape, p.dtype, p.device), []).append(p)
+            for weights in alike.values():
+                self._orthogonal_step(weights, group)
+            others = [p for p in trained if not is_matrix(p)]
+            if others:
+                self._adamw_step(others, group)
+        return loss
+
+    def _orthogonal_step(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        gradients = [p.grad for p in weights if p.grad is not None]
+        buffers = [self._state(p, "momentum_buffer") for p in weights]
+        torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
+        ahead = torch._foreach_lerp(gradients, buffers, group["momentum"])
+        matrices = torch.stack([x.flatten(1) for x in ahead])
+        scale = RMS * math.sqrt(max(matrices.shape[1:]))
+        updates = [x.reshape(weights[0].shape) for x in orthogonal(matrices)]
+        torch._foreach_add_(weights, updates, alpha=-group["lr"] * scale)
+
+    def _adamw_step(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        gradients = [p.grad for p in weights if p.grad is not None]
+        means = [self._state(p, "exp_avg") for p in weights]
+        squares = [self._state(p, "exp_avg_sq") for p in weights]
+        (slow, slower), rate = group["betas"], group["lr"] * group["adamw"]
+        torch._foreach_lerp_(means, gradients, 1 - slow)
+        torch._foreach_mul_(squares, slower)
+        torch._foreach_addcmul_(squares, gradients, gradients, 1 - slower)
+        steps = []
+        for p in weights:
+            self.state[p]["step"] = self.state[p].get("step", 0) + 1
+            steps.append(self.state[p]["step"])
+        below = torch._foreach_sqrt(squares)
+        torch._foreach_div_(below, [math.sqrt(1 - slower**n) for n in steps])
+        torch._foreach_add_(below, group["eps"])
+        torch._foreach_addcdiv_(weights, means, below, [-rate / (1 - slow**n) for n in steps])
+
+    def _state(self, p: Tensor, name: str) -> Tensor:
+        state = self.state[p]
+        if name not in state:
+            state[name] = torch.zeros_like(p)
+        kept: Tensor = state[name]
+        return kept
+
+
+def is_matrix(weight: Tensor) -> bool:
+    """Whether a weight is a matrix that Muon makes orthogonal steps of."""
+    if weight.ndim < 2 or (weight.ndim > 2 and weight.shape[1] == 1):
+        return False
+    rows, columns = weight.shape[0], weight[0].numel()
+    return rows >= SMALLEST[0] and columns >= SMALLEST[1] and not weight.is_complex()
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Matrices (n, rows, columns) with the same singular vectors, and singular values near 1.
+
+    By five iterations, which leave values between about 0.7 and 1.2; those of a matrix of zeros
+    stay zero.
+    """
+    a, b, c = COEFFICIENTS
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(ITERATIONS):
+        square = x @ x.mT
+        x = a * x + torch.baddbmm(b * square, square, square, alpha=c) @ x
+    return x.mT if tall else x
