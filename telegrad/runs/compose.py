@@ -18,7 +18,7 @@ from telegrad.errors import did_you_mean
 from telegrad.files import expanded
 from telegrad.options import meanings
 from telegrad.runs.component import KINDS, Component, resolve
-from telegrad.runs.config import Config
+from telegrad.runs.config import Config, default_optimizer
 from telegrad.runs.items import with_items
 from telegrad.runs.settings import SETTINGS
 from telegrad.runs.version_0_1 import RENAMED
@@ -205,14 +205,24 @@ def _chosen(kind: str, options: Mapping[str, Any], base: Mapping[str, Any]) -> A
         return None
     if kind == "strategy" and {"steps", "strategy.steps"} & options.keys():
         return resolve(kind, OF_STEPS, functions=False)
-    return resolve(kind, getattr(_task(options, base), f"default_{kind}"), functions=False)
+    task = _task(options, base)
+    if kind == "optimizer":
+        usual = default_optimizer(task, _factory("strategy", options, base))
+        return resolve(kind, usual, functions=False)
+    return resolve(kind, getattr(task, f"default_{kind}"), functions=False)
 
 
 def _task(options: Mapping[str, Any], base: Mapping[str, Any]) -> Any:
     """The class of the task."""
-    own = options.get("task")
-    task = own if _is_whole("task", own) else _chosen("task", options, base)
-    return task.factory if isinstance(task, Component) else task
+    return _factory("task", options, base)
+
+
+def _factory(kind: str, options: Mapping[str, Any], base: Mapping[str, Any]) -> Any:
+    """The class of a part, or the function that makes it."""
+    own = options.get(kind)
+    if not _is_whole(kind, own):
+        return _chosen(kind, options, base)
+    return own.factory if isinstance(own, Component) else type(own)
 
 
 def _with_length(

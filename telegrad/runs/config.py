@@ -73,9 +73,12 @@ class Config:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, Component.of(name, getattr(self, name)))
         task = self.build_task()
-        for name in ("network", "optimizer", "data", "strategy"):
+        for name in ("network", "data", "strategy"):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, default_of(name, task))
+        if self.optimizer is None:
+            usual = default_optimizer(type(task), self.strategy.factory)
+            object.__setattr__(self, "optimizer", Component.of("optimizer", usual))
         network_arguments(self.network, task)
         for name, kind in SETTINGS.items():
             if not isinstance(getattr(self, name), kind):
@@ -188,6 +191,18 @@ def default_of(kind: str, task: Task) -> Component:
     length = {"budget": task.default_budget} if task.default_budget is not None else {}
     own = length if kind == "strategy" else {}
     return Component.of(kind, getattr(task, f"default_{kind}"), **own)
+
+
+def default_optimizer(task: type[Task], strategy: Any) -> str:
+    """The task's own optimizer; where that is the usual one, the strategy's if it has one.
+
+    Args:
+        task: its class.
+        strategy: its class, or a function that makes it.
+    """
+    own: str | None = getattr(strategy, "default_optimizer", None)
+    is_usual = task.default_optimizer == Task.default_optimizer
+    return own if own is not None and is_usual else task.default_optimizer
 
 
 def parts_from_file(content: Mapping[str, Any]) -> dict[str, Any]:

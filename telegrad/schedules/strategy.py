@@ -59,6 +59,7 @@ class Strategy(ABC):
         most_levels: where nothing is said.
         default_batch_size: on the finest level.
         default_ratio: of a level's batch size to the next finer one's.
+        default_optimizer: short name or dotted path, in place of the task's usual one.
         default_learning_rate, default_decay: see `LearningRate`.
         default_clip: largest norm of a gradient; see `Update`.
         default_validations: of a run.
@@ -69,6 +70,7 @@ class Strategy(ABC):
     most_levels: ClassVar[int] = 4
     default_batch_size: ClassVar[int] = 16
     default_ratio: ClassVar[int] = 2
+    default_optimizer: ClassVar[str | None] = None
     default_learning_rate: ClassVar[float] = 5e-4
     default_decay: ClassVar[float | None] = None
     default_clip: ClassVar[float | None] = None
