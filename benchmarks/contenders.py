@@ -128,7 +128,7 @@ class Contender:
         rates: highest learning rates that are tried.
         first_rate: of them, the place of the one that knobs are tried at.
         ours: whether it is no baseline.
-        optimizer: where it is not the default.
+        optimizer: where it is not that of a strategy without one of its own, AdamW.
     """
 
     strategy: Options
@@ -148,7 +148,7 @@ def _batches(*numbers: int) -> tuple[Options, ...]:
     return tuple({"strategy.batch_size": n} for n in numbers)
 
 
-MUON = "telegrad.optimizers.Muon"
+MUON, ADAMW = "telegrad.optimizers.Muon", "AdamW"
 LATE: Options = {"strategy.decay": 0.3}
 CONTENDERS = {
     "fixed random crops": Contender(
@@ -211,14 +211,17 @@ CONTENDERS = {
         {"strategy": "Single", **LATE}, _batches(1, 2), size=FULL, first_rate=1
     ),
     "auto": Contender({"strategy": "Auto"}, ({},), ours=True),
-    "race": Contender({"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True),
+    "race": Contender(
+        {"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True, optimizer=MUON
+    ),
+    "race, AdamW": Contender(
+        {"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True, optimizer=ADAMW
+    ),
     "fixed random crops, Muon": Contender(
         {"strategy": "Single", **LATE},
         _crops((32, 8), (32, 16), (64, 4), (64, 8), (128, 4)),
+        ours=True,
         optimizer=MUON,
-    ),
-    "race, Muon": Contender(
-        {"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True, optimizer=MUON
     ),
 }
 

@@ -171,44 +171,45 @@ def body_of(problem: str, name: str) -> str | None:
         flat = PROBLEMS[problem].flat
         verdict = "flat" if gain < flat else "not flat yet"
         parts.append(f"Twice {most / 2:g} s gain it {gain:.3f} dB: {verdict} (at {flat:g} dB).")
-    for curve in curves:
-        if CONTENDERS[curve.name].ours:
-            parts.append(_lead(curve, best, [s for s in (most, most / 2) if s in best.seconds]))
+    ours = [c for name in CONTENDERS for c in curves if c.name == name and CONTENDERS[name].ours]
+    if ours:
+        parts.append(_leads(ours, best, [s for s in (most, most / 2) if s in best.seconds]))
     return "\n\n".join([*parts, tuning or ""])
 
 
-def _lead(ours: Curve, best: Curve, targets: list[float]) -> str:
+def _leads(ours: list[Curve], best: Curve, targets: list[float]) -> str:
     """How many times fewer seconds and pixels, and how many dB more at equal seconds."""
-    table = []
-    for seconds in targets:
-        seeds = [s for s in ours.quality if seconds in best.quality.get(s, {})]
-        if not seeds:
-            continue
-        goal = [(s, best.quality[s][seconds]) for s in seeds]
-        times = [ours.reaches(seed, quality) for seed, quality in goal]
-        sign = "< " if any(x == "> " for _, x in times) else ""
-        sign = sign or ("≥ " if any(x == "≤ " for _, x in times) else "")
-        factors = sorted(seconds / t for t, _ in times)
-        pixels = sorted(best.megapixels[seconds] / ours.pixels_in(t) for t, _ in times)
-        gains = [
-            ours.quality[s][seconds] - best.quality[s][seconds]
-            for s in seeds
-            if seconds in ours.quality[s]
-        ]
-        table.append(
-            [
-                f"{seconds:g} s",
-                f"{statistics.mean(q for _, q in goal):.2f} dB",
-                f"{sign}{statistics.median(factors):.2f} ({factors[0]:.2f}–{factors[-1]:.2f})",
-                f"{sign}{statistics.median(pixels):.2f}",
-                interval(gains, 3) if gains else "",
-            ]
-        )
+    table = [row for curve in ours for s in targets if (row := _lead(curve, best, s)) is not None]
     columns = [
-        *("budget of the baseline", "its quality", "times fewer seconds (range)"),
+        *("ours", "budget of the baseline", "its quality", "times fewer seconds (range)"),
         *("times fewer pixels", "dB more at equal seconds"),
     ]
-    return f"`{ours.name}` beside it, seed by seed:\n\n{as_markdown(columns, table)}"
+    return f"Ours beside it, seed by seed:\n\n{as_markdown(columns, table)}"
+
+
+def _lead(curve: Curve, best: Curve, seconds: float) -> list[str] | None:
+    """Of one way, at one budget of the baseline; None where no seed has both."""
+    seeds = [s for s in curve.quality if seconds in best.quality.get(s, {})]
+    if not seeds:
+        return None
+    goal = [(s, best.quality[s][seconds]) for s in seeds]
+    times = [curve.reaches(seed, quality) for seed, quality in goal]
+    sign = "< " if any(x == "> " for _, x in times) else ""
+    sign = sign or ("≥ " if any(x == "≤ " for _, x in times) else "")
+    factors = sorted(seconds / t for t, _ in times)
+    pixels = sorted(best.megapixels[seconds] / curve.pixels_in(t) for t, _ in times)
+    gains = [
+        curve.quality[s][seconds] - best.quality[s][seconds]
+        for s in seeds
+        if seconds in curve.quality[s]
+    ]
+    return [
+        *(curve.name, f"{seconds:g} s"),
+        f"{statistics.mean(q for _, q in goal):.2f} dB",
+        f"{sign}{statistics.median(factors):.2f} ({factors[0]:.2f}–{factors[-1]:.2f})",
+        f"{sign}{statistics.median(pixels):.2f}",
+        interval(gains, 3) if gains else "",
+    ]
 
 
 def publish_tables(name: str, seeds: Sequence[int]) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contenders import CLIP, FULL, LARGEST, PROBLEMS, Contender, Options, task_of
+from contenders import ADAMW, CLIP, FULL, LARGEST, PROBLEMS, Contender, Options, task_of
 from quiet import quiet
 from table import RESULTS
 
@@ -174,8 +174,8 @@ class Paces:
         ]
 
     def more(self, problem: str, optimizer: str | None, place: Place) -> float:
-        """What another optimizer adds to a step, of any shape."""
-        if optimizer is None:
+        """What another optimizer than AdamW adds to a step, of any shape."""
+        if optimizer in (None, ADAMW):
             return 0.0
         named = f"{problem}, {optimizer.rpartition('.')[2]}"
         with locked(self.file.with_name(f"{self.file.stem}_{problem}_more.csv")):

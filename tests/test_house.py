@@ -73,7 +73,7 @@ def test_the_heart_needs_torch_and_what_comes_with_python():
 
     allowed = {*sys.stdlib_module_names, "torch", "telegrad"}
     for file in SOURCES:
-        if room_of(file) in HEART | {"options", "atomic", "errors"}:
+        if room_of(file) in HEART | {"options", "atomic", "errors", "optimizers"}:
             foreign = {module.split(".")[0] for module in imports_of(file)} - allowed
             assert not foreign, f"{file.relative_to(PACKAGE)} imports {foreign}"
 

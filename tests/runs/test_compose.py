@@ -29,6 +29,24 @@ def test_what_is_not_said_is_the_task_s_own():
     assert Config(task="PaperDenoising") == paper
 
 
+@pytest.mark.parametrize(
+    ("options", "optimizer"),
+    [
+        ({}, "telegrad.optimizers.Muon"),
+        ({"strategy": Race(budget="1min")}, "telegrad.optimizers.Muon"),
+        ({"optimizer": "AdamW"}, "torch.optim.AdamW"),
+        ({"strategy": "Auto"}, "torch.optim.AdamW"),
+        ({"steps": 50}, "torch.optim.AdamW"),
+        ({"task": "paper_denoising", "strategy": "Race"}, "torch.optim.Adam"),
+    ],
+)
+def test_race_has_an_optimizer_of_its_own_where_the_task_has_the_usual_one(options, optimizer):
+    assert compose(options).optimizer.class_path == optimizer
+    if not isinstance(options.get("strategy"), str) and "steps" not in options:
+        whole = {name: what for name, what in options.items() if name != "task"}
+        assert Config(**whole).optimizer.class_path == optimizer
+
+
 def test_everyday_options_are_short():
     config = compose(
         {
