@@ -35,7 +35,7 @@ def test_what_is_not_said_is_the_task_s_own():
         ({}, "telegrad.optimizers.Muon"),
         ({"strategy": Race(budget="1min")}, "telegrad.optimizers.Muon"),
         ({"optimizer": "AdamW"}, "torch.optim.AdamW"),
-        ({"strategy": "Auto"}, "torch.optim.AdamW"),
+        ({"strategy": "Auto", "budget": "1min"}, "torch.optim.AdamW"),
         ({"steps": 50}, "torch.optim.AdamW"),
         ({"task": "paper_denoising", "strategy": "Race"}, "torch.optim.Adam"),
     ],
