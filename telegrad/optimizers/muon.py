@@ -10,12 +10,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from telegrad.mge.numbers import is_number
+from telegrad.mge.numbers import is_number, is_whole
 
 COEFFICIENTS = 3.4445, -4.7750, 2.0315
 """Of the iteration by which singular values are brought near 1 (Jordan et al.)."""
-
-ITERATIONS = 5
 
 RMS = 0.2
 """Root mean square of a matrix's update at a learning rate of 1, about AdamW's (Liu et al.)."""
@@ -37,6 +35,8 @@ class Muon(Optimizer):
         lr: learning rate, on AdamW's scale.
         momentum: of the matrices, in [0, 1); Nesterov's.
         weight_decay: decoupled, of all weights.
+        iterations: by which matrices are made orthogonal, 1 or more; fewer cost less, and 3 trained
+            networks of 8 channels as well as 5.
         adamw: learning rate of the others, in parts of `lr`.
         betas, eps: AdamW's.
 
@@ -58,6 +58,7 @@ class Muon(Optimizer):
         lr: float = 5e-3,
         momentum: float = 0.95,
         weight_decay: float = 0.01,
+        iterations: int = 5,
         adamw: float = 0.3,
         betas: tuple[float, float] = (0.9, 0.95),
         eps: float = 1e-8,
@@ -71,8 +72,11 @@ class Muon(Optimizer):
                 raise ValueError(f"Muon: {name}={value!r}; needs a number of at least 0.")
         if not (is_number(eps) and 0 < eps < math.inf):
             raise ValueError(f"Muon: eps={eps!r}; needs a number above 0.")
+        if not (is_whole(iterations) and iterations >= 1):
+            raise ValueError(f"Muon: iterations={iterations!r}; needs a whole number from 1 on.")
         own = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__(params, own | {"adamw": adamw, "betas": tuple(betas), "eps": eps})
+        own |= {"iterations": iterations, "adamw": adamw, "eps": eps}
+        super().__init__(params, {**own, "betas": tuple(betas)})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -103,7 +107,7 @@ class Muon(Optimizer):
         ahead = torch._foreach_lerp(gradients, buffers, group["momentum"])
         matrices = torch.stack([x.flatten(1) for x in ahead])
         scale = RMS * math.sqrt(max(matrices.shape[1:]))
-        updates = [x.reshape(weights[0].shape) for x in orthogonal(matrices)]
+        updates = [x.reshape(weights[0].shape) for x in orthogonal(matrices, group["iterations"])]
         torch._foreach_add_(weights, updates, alpha=-group["lr"] * scale)
 
     def _adamw_step(self, weights: list[Tensor], group: dict[str, Any]) -> None:
@@ -139,17 +143,17 @@ def is_matrix(weight: Tensor) -> bool:
     return rows >= SMALLEST[0] and columns >= SMALLEST[1] and not weight.is_complex()
 
 
-def orthogonal(matrices: Tensor) -> Tensor:
+def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
     """Matrices (n, rows, columns) with the same singular vectors, and singular values near 1.
 
-    By five iterations, which leave values between about 0.7 and 1.2; those of a matrix of zeros
-    stay zero.
+    Five iterations bring those above a 500th of a matrix's norm to between about 0.7 and 1.2, three
+    those above a 40th. A matrix of zeros stays as it is.
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(ITERATIONS):
+    for _ in range(iterations):
         square = x @ x.mT
         x = a * x + torch.baddbmm(b * square, square, square, alpha=c) @ x
     return x.mT if tall else x

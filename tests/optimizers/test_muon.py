@@ -150,6 +150,7 @@ def test_weights_without_a_gradient_stay():
         ({"betas": (0.9, 1.0)}, r"betas\[1\]=1.0"),
         ({"eps": 0.0}, "eps=0.0; needs a number above 0"),
         ({"adamw": float("inf")}, "adamw=inf"),
+        ({"iterations": 0}, "iterations=0; needs a whole number from 1 on"),
     ],
 )
 def test_numbers_out_of_range_are_refused(options, says):
