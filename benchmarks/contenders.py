@@ -128,7 +128,7 @@ class Contender:
         rates: highest learning rates that are tried.
         first_rate: of them, the place of the one that knobs are tried at.
         ours: whether it is no baseline.
-        optimizer: where it is not that of a strategy without one of its own, AdamW.
+        optimizer: where it is not the default.
     """
 
     strategy: Options
@@ -148,7 +148,7 @@ def _batches(*numbers: int) -> tuple[Options, ...]:
     return tuple({"strategy.batch_size": n} for n in numbers)
 
 
-MUON, ADAMW = "telegrad.optimizers.Muon", "AdamW"
+MUON, ADAMW = "telegrad.optimizers.Muon", "torch.optim.AdamW"
 LATE: Options = {"strategy.decay": 0.3}
 CONTENDERS = {
     "fixed random crops": Contender(
@@ -211,12 +211,13 @@ CONTENDERS = {
         {"strategy": "Single", **LATE}, _batches(1, 2), size=FULL, first_rate=1
     ),
     "auto": Contender({"strategy": "Auto"}, ({},), ours=True),
-    "race": Contender(
-        {"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True, optimizer=MUON
-    ),
-    "race, AdamW": Contender(
-        {"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True, optimizer=ADAMW
-    ),
+    "race": Contender({"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True),
+    **{
+        f"race, {name}": Contender(
+            {"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True, optimizer=optimizer
+        )
+        for name, optimizer in (("AdamW", ADAMW), ("Muon", MUON))
+    },
     "fixed random crops, Muon": Contender(
         {"strategy": "Single", **LATE},
         _crops((32, 8), (32, 16), (64, 4), (64, 8), (128, 4)),
@@ -250,5 +251,7 @@ def contenders_of(problem: Problem) -> dict[str, Contender]:
     """Those that a problem is compared by."""
     if problem.large:
         return LARGE
-    left_out = {NAFNETS} if problem.full_frames else {NAFNETS, "single on full frames"}
+    keeps_adamw = problem.task["task"] == "SuperResolution"
+    left_out = {NAFNETS, "race, AdamW" if keeps_adamw else "race, Muon"}  # as race itself
+    left_out |= set() if problem.full_frames else {"single on full frames"}
     return {name: c for name, c in CONTENDERS.items() if name not in left_out}

@@ -160,7 +160,7 @@ class Paces:
         problem: str,
         grids: GridHierarchy,
         place: Place,
-        optimizer: str | None,
+        optimizer: str,
         stages: Sequence[Stage],
     ) -> list[float]:
         """Of one step of each stage; those that are not known are measured."""
@@ -173,9 +173,9 @@ class Paces:
             for shapes, stage in zip(of_stages, stages, strict=True)
         ]
 
-    def more(self, problem: str, optimizer: str | None, place: Place) -> float:
+    def more(self, problem: str, optimizer: str, place: Place) -> float:
         """What another optimizer than AdamW adds to a step, of any shape."""
-        if optimizer in (None, ADAMW):
+        if optimizer == ADAMW:
             return 0.0
         named = f"{problem}, {optimizer.rpartition('.')[2]}"
         with locked(self.file.with_name(f"{self.file.stem}_{problem}_more.csv")):
@@ -183,7 +183,7 @@ class Paces:
                 if row["problem"] == named:
                     return float(row["seconds"])
         now = measured_paces(problem, [ANCHOR], place)[ANCHOR]
-        usual, other = seconds_of_updates(problem, (None, optimizer), place)
+        usual, other = seconds_of_updates(problem, (ADAMW, optimizer), place)
         more = (other - usual) / now * self.known(problem, {ANCHOR}, place)[ANCHOR]
         row = {"problem": named, "images": "0", "size": "0", "seconds": f"{more:.5f}"}
         with locked(self.file):
@@ -285,11 +285,11 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
         prepared = prepare(config, resume=resumes)
         if not resumes:
             strategy, state = config.build_strategy(), prepared.state
-            fresh = build_schedule(config)
+            fresh, optimizer = build_schedule(config), config.optimizer.class_path
             fresh = strategy.suited(
-                fresh, partial(paces.of, job.problem, fresh.grids, place, job.optimizer)
+                fresh, partial(paces.of, job.problem, fresh.grids, place, optimizer)
             )
-            seconds = paces.of(job.problem, fresh.grids, place, job.optimizer, fresh.stages)
+            seconds = paces.of(job.problem, fresh.grids, place, optimizer, fresh.stages)
             one = seconds_per_validation(prepared.validation, state.evaluated)
             spent = one * job.paid_validations(fresh)
             state.heats = strategy.heats(fresh)

@@ -194,15 +194,14 @@ def default_of(kind: str, task: Task) -> Component:
 
 
 def default_optimizer(task: type[Task], strategy: Any) -> str:
-    """The task's own optimizer; where that is the usual one, the strategy's if it has one.
+    """The task's own optimizer; the strategy's where the task has none; or else AdamW.
 
     Args:
         task: its class.
         strategy: its class, or a function that makes it.
     """
-    own: str | None = getattr(strategy, "default_optimizer", None)
-    is_usual = task.default_optimizer == Task.default_optimizer
-    return own if own is not None and is_usual else task.default_optimizer
+    of_strategy: str | None = getattr(strategy, "default_optimizer", None)
+    return task.default_optimizer or of_strategy or "AdamW"
 
 
 def parts_from_file(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Strategy(ABC):
         most_levels: where nothing is said.
         default_batch_size: on the finest level.
         default_ratio: of a level's batch size to the next finer one's.
-        default_optimizer: short name or dotted path, in place of the task's usual one.
+        default_optimizer: short name or dotted path, where the task has none of its own.
         default_learning_rate, default_decay: see `LearningRate`.
         default_clip: largest norm of a gradient; see `Update`.
         default_validations: of a run.

@@ -63,8 +63,8 @@ class Task(ABC):
         scale: how many times larger a restored image is than the one given to `prepare`, a side.
         enlarges: how many times larger a network's output is than what it is given, a side.
         channels: of images, 3 for RGB and 1 for grey.
-        default_network, default_optimizer, default_data, default_strategy: short names, where none
-            are said.
+        default_network, default_data, default_strategy: short names, where none are said.
+        default_optimizer: likewise; None for the strategy's, or AdamW if it has none.
         default_budget: of that strategy, where no length is said; None if it has its own length.
         default_ema: decay of the average of weights that is validated; None for no average.
     """
@@ -79,7 +79,7 @@ class Task(ABC):
     logs_ssim: ClassVar[bool] = False
     strength: ClassVar[str | None] = None
     stored: ClassVar[bool] = False
-    default_optimizer: ClassVar[str] = "AdamW"
+    default_optimizer: ClassVar[str | None] = None
     default_ema: ClassVar[float | None] = 0.999
     default_network: ClassVar[str] = "GatedUNet"
     default_data: ClassVar[str] = "Photographs"

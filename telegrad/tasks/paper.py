@@ -26,7 +26,7 @@ class PaperTask(Task):
 
     value_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
     default_network: ClassVar[str] = "UNet"
-    default_optimizer: ClassVar[str] = "Adam"
+    default_optimizer: ClassVar[str | None] = "Adam"
     default_ema: ClassVar[float | None] = None
     default_data: ClassVar[str] = "EightPhotographs"
     default_strategy: ClassVar[str] = "Single"

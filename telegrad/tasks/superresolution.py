@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ class SuperResolution(EnlargingTask):
     Where a dataset has small images of its own, these are taken. On each level the small image is
     made from that level's image, so that all levels pose the same problem.
     """
+
+    default_optimizer: ClassVar[str | None] = "AdamW"  # Muon ended 0.05 dB lower at ×4
 
     scale: Literal[2, 3, 4, 8] = option(2, "how many times larger the restored image is, a side")
 

@@ -38,13 +38,15 @@ def test_what_is_not_said_is_the_task_s_own():
         ({"strategy": "Auto", "budget": "1min"}, "torch.optim.AdamW"),
         ({"steps": 50}, "torch.optim.AdamW"),
         ({"task": "paper_denoising", "strategy": "Race"}, "torch.optim.Adam"),
+        ({"task": "superresolution"}, "torch.optim.AdamW"),
     ],
 )
 def test_race_has_an_optimizer_of_its_own_where_the_task_has_the_usual_one(options, optimizer):
     assert compose(options).optimizer.class_path == optimizer
     if not isinstance(options.get("strategy"), str) and "steps" not in options:
-        whole = {name: what for name, what in options.items() if name != "task"}
-        assert Config(**whole).optimizer.class_path == optimizer
+        names = {"superresolution": "SuperResolution"}
+        parts = {part: names.get(what, what) for part, what in options.items()}
+        assert Config(**parts).optimizer.class_path == optimizer
 
 
 def test_everyday_options_are_short():
