@@ -206,7 +206,7 @@ def quality(name: str, source: str) -> None:
             [number(column) for column in shown],
             [number(row[column]) for column in shown],
             [number(error) if error else 0.0 for error in errors],
-            fmt="o-" if row["contender"] in OURS else "s--",
+            fmt="o-" if row["contender"].split(",")[0] in OURS else "s--",
             capsize=3,
             label=f"{row['contender']}\n{row['tuned to']}",
         )
