@@ -304,7 +304,7 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
         config.directory.path.mkdir(parents=True, exist_ok=True)
         report = carry_on(prepared, resume=resumes)
         wall = time.perf_counter() - started
-        quality = {} if not sets else _measured(job, report.files.best, sets, place.device)
+        quality = {} if not sets else quality_of(job.problem, report.files.best, sets, place.device)
     return {
         **job.key,
         "steps": "/".join(map(str, lengths)),
@@ -314,11 +314,11 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
     }
 
 
-def _measured(job: Job, best: Path, sets: list[str], device: str) -> dict[str, str]:
+def quality_of(problem: str, best: Path, sets: list[str], device: str) -> dict[str, str]:
     """PSNR of each set by its name, mean over its images."""
     model = load_model(best, device)
     task = model.task
-    if job.problem == "inpainting":  # as many holes of that size as in training, for BSDS500's
+    if problem == "inpainting":  # as many holes of that size as in training, for BSDS500's
         task = replace(task, boxes=28, sides=(0.05, 0.1))
     protocol = Protocol(metrics=["psnr"])
     found = means(measured(model.tiled, task, image_sets(sets, task), protocol.of_task(task)))

@@ -10,6 +10,7 @@ from typing import Any
 
 from telegrad.experiments.run_files import defaults_of, short_name
 from telegrad.runs.component import KINDS, resolve
+from telegrad.runs.config import default_optimizer
 
 
 def command(options: Mapping[str, Any]) -> str:
@@ -38,12 +39,22 @@ def of_task(options: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     with suppress(ValueError):
         task: Any = resolve("task", path, functions=False)
-        kinds = ("data", "optimizer", "strategy")
+        kinds = ("data", "strategy")
         parts = {kind: f"{KINDS[kind].room}.{getattr(task, f'default_{kind}')}" for kind in kinds}
+        strategy = _class_of("strategy", options.get("strategy", parts["strategy"]))
+        usual = default_optimizer(task, strategy)
+        parts["optimizer"] = usual if "." in usual else f"{KINDS['optimizer'].room}.{usual}"
         as_by_default = options.get("strategy.budget") == task.default_budget
         length = {"strategy.budget": task.default_budget} if as_by_default else {}
         return parts | length
     return {}
+
+
+def _class_of(kind: str, path: str) -> Any:
+    """A class of the library; None for a stranger's, whose source is not run."""
+    if not path.startswith(f"{KINDS[kind].room}."):
+        return None
+    return resolve(kind, path, functions=False)
 
 
 def _class_name(kind: str, path: str) -> str:

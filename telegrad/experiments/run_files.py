@@ -20,6 +20,9 @@ from telegrad.runs.version_0_1 import converted, converted_report, is_of_0_1
 
 Status = Literal["finished", "unfinished", "other version", "unreadable"]
 
+LIBRARIES = "torch.nn.", "torch.optim.", "telegrad.optimizers."
+"""Whose classes are looked at beside those of a part's own room."""
+
 NAMED = ("task", "data", "network", "strategy")
 """Parts that every run names."""
 
@@ -182,7 +185,7 @@ def defaults_of(options: Mapping[str, Any]) -> dict[str, Any]:
     known: dict[str, Any] = {"seed": 42, "loss": None, "optimizer.lr": None}
     for kind, own in KINDS.items():
         path = options.get(kind)
-        if isinstance(path, str) and path.startswith((f"{own.room}.", "torch.nn.", "torch.optim.")):
+        if isinstance(path, str) and path.startswith((f"{own.room}.", *LIBRARIES)):
             with suppress(ValueError):
                 arguments = completed(resolve(kind, path, functions=False), {})
                 known |= {f"{kind}.{name}": value for name, value in arguments.items()}
