@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 LARGEST = 128
@@ -212,17 +212,12 @@ CONTENDERS = {
     ),
     "auto": Contender({"strategy": "Auto"}, ({},), ours=True),
     "race": Contender({"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True),
-    **{
-        f"race, {name}": Contender(
-            {"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True, optimizer=optimizer
-        )
-        for name, optimizer in (("AdamW", ADAMW), ("Muon", MUON))
-    },
-    "fixed random crops, Muon": Contender(
-        {"strategy": "Single", **LATE},
-        _crops((32, 8), (32, 16), (64, 4), (64, 8), (128, 4)),
-        ours=True,
-        optimizer=MUON,
+}
+CONTENDERS |= {
+    "race, AdamW": replace(CONTENDERS["race"], optimizer=ADAMW),
+    "race, Muon": replace(CONTENDERS["race"], optimizer=MUON),
+    "fixed random crops, Muon": replace(
+        CONTENDERS["fixed random crops"], ours=True, optimizer=MUON
     ),
 }
 

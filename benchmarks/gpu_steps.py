@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from contenders import NAFNET_32, SWINIR_LIGHT, UNET_32
+from contenders import CLIP, NAFNET_32, SWINIR_LIGHT, UNET_32
 from quiet import quiet
 from table import as_markdown, publish
 
@@ -36,7 +36,7 @@ SHAPES = (8, 32), (128, 32), (32, 64), (8, 128), (32, 128)
 WARM_UP = 3
 
 
-def steps(options: dict[str, Any], steps: int) -> Iterator[tuple[float, float, float]]:
+def steps(options: dict[str, Any], timed: int) -> Iterator[tuple[float, float, float]]:
     """Of each shape: seconds of the first step, of a later one, and GiB at most until then."""
     with quiet():
         prepared = prepare(compose(options))
@@ -47,7 +47,7 @@ def steps(options: dict[str, Any], steps: int) -> Iterator[tuple[float, float, f
         prepared.state.schedule = Schedule(grids, (stage,), patches=1.0)
         prepared.state.train()
         taken = []
-        for _ in range(WARM_UP + steps):
+        for _ in range(WARM_UP + timed):
             started = time.perf_counter()
             take_step(prepared.fabric, prepared.state, prepared.objective, unwritten)
             taken.append(time.perf_counter() - started)
@@ -80,7 +80,7 @@ def main() -> None:
                     "steps": 10**6,
                     "device": "cuda",
                     "runtime.precision": o.precision,
-                    "update.clip": 0.01,
+                    "update.clip": CLIP,
                     "runtime.cuda_graphs": graphs,
                     "validation.images": 8,
                     "out": out,

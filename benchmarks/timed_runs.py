@@ -239,7 +239,7 @@ def measured_paces(problem: str, shapes: Sequence[Shape], place: Place) -> dict[
     return {shape: min(seconds) for shape, seconds in taken.items()}
 
 
-def seconds_of_updates(problem: str, optimizers: Sequence[str | None], place: Place) -> list[float]:
+def seconds_of_updates(problem: str, optimizers: Sequence[str], place: Place) -> list[float]:
     """Of an update by each optimizer, by turns; the least."""
     options: Options = {"strategy": "Single", "strategy.levels": 1, "strategy.batch_size": 1}
     job = Job(problem, "any", options, {}, LARGEST, 1e-3, 3600.0, 0)

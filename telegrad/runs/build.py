@@ -31,6 +31,7 @@ from telegrad.runs.pairing import check_pairs
 from telegrad.runs.trial import black_draw, check_draws
 from telegrad.schedules import LearningRate, Problem, Schedule, Update, is_schedule_free
 from telegrad.tasks import Objective, Task
+from telegrad.training.cuda_graphs import draws_masks
 from telegrad.training.draws import NETWORK, seed_of
 from telegrad.training.sets import SetsValidation
 from telegrad.training.state import Progress
@@ -212,7 +213,14 @@ def build_optimizer(config: Config, network: nn.Module, lr: float) -> torch.opti
     )
     if "fused" in takes and not said and config.optimizer.init_args.get("fused") is None:
         arguments["fused"] = True
-    return config.optimizer.build(trained, **arguments)
+    try:
+        return config.optimizer.build(trained, **arguments)
+    except ValueError as error:
+        if config.optimizer.factory is getattr(torch.optim, "Muon", None):
+            raise ValueError(
+                f"{error}. --optimizer telegrad.optimizers.Muon takes weights of all shapes."
+            ) from error
+        raise
 
 
 def pyramid_of(
@@ -350,7 +358,7 @@ def build_fabric(config: Config) -> Fabric:
     return fabric
 
 
-def records_graphs(config: Config, fabric: Fabric) -> bool:
+def records_graphs(config: Config, fabric: Fabric, network: nn.Module) -> bool:
     """Whether passes are recorded as CUDA graphs.
 
     Raises:
@@ -361,6 +369,11 @@ def records_graphs(config: Config, fabric: Fabric) -> bool:
     if asked and not possible:
         got = f"{fabric.world_size} processes" if several else f"device {fabric.device}"
         raise ValueError(f"cuda_graphs=True: needs one process on a CUDA GPU, and got {got}.")
+    if asked and draws_masks(network):
+        raise ValueError(
+            f"cuda_graphs=True: {config.network.short_name} has coupled dropout, whose masks are "
+            f"drawn on the CPU; leave cuda_graphs out, or set the network's dropout to 0."
+        )
     return possible if asked is None else asked
 
 

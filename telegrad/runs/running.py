@@ -203,8 +203,8 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     """All that a run needs; only image caches are written. Arguments and errors as for `run`."""
     check_loggers(config.output.tracker or ())
     fabric, objective = build.build_fabric(config), build.build_objective(config)
-    records_graphs = build.records_graphs(config, fabric)
     network = build.build_network(config)
+    records_graphs = build.records_graphs(config, fabric, network)
     build.check_sizes(config, network)
     build.check_loss(config, objective, network)
     saved, changes = stopped_run(config, fabric.device) if resume else (None, [])

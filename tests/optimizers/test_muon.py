@@ -177,3 +177,10 @@ def test_a_run_takes_it_by_name_and_is_made_again_alike(tmp_path):
     again = run(changed(whole, out=str(tmp_path / "again")))
     one, other = (read_checkpoint(r.files.best)["model_state_dict"] for r in (report, again))
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="needs torch 2.9")
+def test_who_names_torch_s_is_told_of_the_one_that_takes_convolutions(tmp_path):
+    config = described(task="denoising", optimizer="Muon", device="cpu", out=str(tmp_path))
+    with pytest.raises(ValueError, match=r"2D.*--optimizer telegrad\.optimizers\.Muon"):
+        run(config)

@@ -7,6 +7,7 @@ lie where the next replay puts others, and what Python does is not repeated.
 import copy
 import random
 import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from torch import nn
 
 from telegrad.mge.coupling import CoupledDropout
 from telegrad.runs import run
+from telegrad.runs.build import records_graphs
 from telegrad.training import cuda_graphs
 from telegrad.training.cuda_graphs import one_step, record_every_shape, recorded_pass
 
@@ -205,6 +207,40 @@ def test_recording_leaves_buffers_and_random_numbers_as_they_were(recorder):
             assert torch.allclose(buffer, as_it_was.get_buffer(name))
 
 
+def test_a_pass_of_other_weights_is_not_replayed(recorder):
+    network = a_network()
+    record_every_shape(network)
+    a_step(network)
+    zeros = {name: torch.zeros_like(p) for name, p in network.named_parameters()}
+    replays = recorder.replays
+    with one_step():
+        assert not torch.func.functional_call(network, zeros, images(2, 8)).any()
+    assert recorder.replays == replays
+
+
+def test_where_memory_is_short_graphs_that_are_not_in_use_make_room(recorder, monkeypatch):
+    network = a_network()
+    record_every_shape(network)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1, 4))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    for size in (8, 16, 8):
+        with one_step():
+            network(images(2, size))
+    assert [size for _, _, size, _ in recorder.recorded] == [8, 16, 8]
+
+
+def test_a_pass_that_needs_more_memory_than_there_is_is_made_as_before(recorder, monkeypatch):
+    def too_large(*_):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(cuda_graphs, "recorded_pass", too_large)
+    network = a_network()
+    record_every_shape(network)
+    with pytest.warns(UserWarning, match="needs more memory than there is"):
+        restored = a_step(network)
+    assert restored.shape == (2, 3, 8, 8)
+
+
 def test_networks_with_coupled_dropout_are_left_alone(recorder):
     network = nn.Sequential(nn.Conv2d(3, 3, 3), CoupledDropout(0.5)).to(DEVICE)
     record_every_shape(network)
@@ -244,6 +280,17 @@ def test_it_is_refused_where_it_can_not_be(recipe):
         run(changed(recipe, device="cpu", **{"runtime.cuda_graphs": True}))
     with pytest.raises(ValueError, match="compile=True, cuda_graphs=True"):
         changed(recipe, compile=True, **{"runtime.cuda_graphs": True})
+
+
+def test_masks_of_the_cpu_are_said_where_graphs_were_asked_for(recipe):
+    config = changed(recipe, network="UNet", **{"runtime.cuda_graphs": True})
+    one_gpu = SimpleNamespace(device=torch.device("cuda"), world_size=1)
+    masked = nn.Sequential(nn.Conv2d(3, 3, 3), CoupledDropout(0.5))
+    with pytest.raises(
+        ValueError, match="UNet has coupled dropout.*set the network's dropout to 0"
+    ):
+        records_graphs(config, one_gpu, masked)
+    assert records_graphs(config, one_gpu, a_network())
 
 
 @pytest.mark.skipif(not ON_GPU, reason="needs a GPU")
