@@ -34,6 +34,7 @@ class Problem:
         flat: dB that twice the budget gains at most where the best baseline counts as flat.
         full_frames: whether these are compared too.
         large: whether it is for a GPU, on which a step has more crops.
+        pairs: whether it is of pairs of images, instead of photographs that are corrupted.
     """
 
     task: Options
@@ -42,6 +43,7 @@ class Problem:
     flat: float = 0.05
     full_frames: bool = False
     large: bool = False
+    pairs: bool = False
 
 
 UNET = {"network": "GatedUNet", "network.channels": 8}
@@ -97,6 +99,7 @@ PROBLEMS = {
     "denoising_nafnet": Problem(DENOISING, NAFNET, COLOR),
     "denoising_swinir": Problem(DENOISING, SWINIR, COLOR),
     "blind": Problem({"task": "Denoising", "task.sigma": "0..50"}, UNET, COLOR),
+    "real_nafnet": Problem({"task": "Pairs"}, NAFNET, ("PolyU",), pairs=True),
     "denoising_unet_32": Problem(DENOISING, UNET_32, COLOR, large=True),
     "denoising_nafnet_32": Problem(DENOISING, NAFNET_32, COLOR, large=True),
 }

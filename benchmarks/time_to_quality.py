@@ -3,17 +3,21 @@
     python benchmarks/time_to_quality.py --photographs BSDS500 --testsets TESTSETS
     python benchmarks/time_to_quality.py --photographs BSDS500 --testsets TESTSETS \\
         --problems denoising --seconds 600
+    python benchmarks/time_to_quality.py --photographs BSDS500 --testsets TESTSETS --pairs POLYU \\
+        --problems real_nafnet --seconds 240 --most 60 --finalists 1
     python benchmarks/time_to_quality.py --photographs BSDS500 --testsets TESTSETS \\
         --problems denoising_unet_32 denoising_nafnet_32 --seconds 600 --finalists 3 \\
         --device cuda --precision bf16-mixed --name time_to_quality_gpu
 
 BSDS500 holds `train` and `val`, TESTSETS a folder for each standard set; the images of `val` that
-CBSD68 has too are left out, and the rest is what everything is chosen by. Each contender is tuned
-at an eighth of the seconds: each of its knobs at one learning rate, then the best at the others,
-and beyond the last of them as long as that gains. What is best there may be too high later: for
-the largest budget lower rates are tried as long as they gain. The best baselines, with both rates,
-and ours then run for an eighth, a quarter, half and all of the seconds, with each seed; the others
-only for all of them, with the first. Test sets are measured at the end.
+CBSD68 has too are left out, and the rest is what everything is chosen by. POLYU holds the pairs
+`*_real.JPG` and `*_mean.JPG` of Xu et al., 2018; a quarter of what they show is to test on, another
+to choose by. Each contender is tuned at an eighth of the seconds: each of its knobs at one learning
+rate, then the best at the others, and beyond the last of them as long as that gains. What is best
+there may be too high later: for the largest budget lower rates are tried as long as they gain. The
+best baselines, with both rates, and ours then run for an eighth, a quarter, half and all of the
+seconds, with each seed; the others only for all of them, with the first. Test sets are measured at
+the end.
 
 Seconds are those that steps take on a quiet machine (see timed_runs.py), without start-up; `auto`
 also pays for the validations that it needs. Every finished run is a row of
@@ -42,17 +46,19 @@ PARTS = (8, 4, 2, 1)
 class Runs:
     """Results of runs, made several at a time, kept in a file."""
 
-    def __init__(self, o: argparse.Namespace, place: Place, choices: str) -> None:
-        self.file, self.place, self.choices = RESULTS / f"{o.name}_runs.csv", place, choices
+    def __init__(self, o: argparse.Namespace, place: Place) -> None:
+        self.file, self.place = RESULTS / f"{o.name}_runs.csv", place
         self.paces = Paces(o.name)
         self.pool = multiprocessing.get_context("spawn").Pool(o.processes, maxtasksperchild=8)
-        self.testsets = Path(o.testsets)
 
     def __call__(self, jobs: Iterable[Job], tested: bool = False) -> list[dict[str, str]]:
         """The rows of jobs, in their order, after making those that are missing."""
         jobs = list(jobs)
         missing = [job for job in jobs if self._row(job, tested) is None]
-        tasks = [(job, self.place, self.paces, self._sets(job, tested)) for job in missing]
+        tasks = [
+            (job, self.place, self.paces, self.place.sets_of(PROBLEMS[job.problem], tested))
+            for job in missing
+        ]
         for row in self.pool.imap_unordered(_train, tasks):
             with locked(self.file):
                 append(self.file, row)
@@ -68,10 +74,6 @@ class Runs:
                 job = Job.of(problem, name, c, knobs, c.rates[0], o.seconds, o.seeds[0])
                 shapes |= shapes_of(job.config(self.place))
         self.paces.known(problem, shapes, self.place)
-
-    def _sets(self, job: Job, tested: bool) -> list[str]:
-        names = PROBLEMS[job.problem].sets if tested else ()
-        return [self.choices, *(str(self.testsets / name) for name in names)]
 
     def _row(self, job: Job, tested: bool) -> dict[str, str] | None:
         columns = PROBLEMS[job.problem].sets if tested else ()
@@ -157,10 +159,36 @@ def photographs_of(folder: Path, testsets: Path, work: Path) -> Path:
     return ours
 
 
+def pairs_of(folder: Path, work: Path) -> Path:
+    """Links to pairs in `train`, `val`, which is `choices` too, and `PolyU`, which is to test on.
+
+    What the photographs show, such as a toy, is in one of them alone.
+    """
+    files = sorted(folder.glob("*_real.JPG"))
+    if not files:
+        raise FileNotFoundError(f"{folder} has no *_real.JPG; needs PolyU's pairs")
+    things = sorted({_shown(file) for file in files})
+    for file in files:
+        place = things.index(_shown(file)) % 4
+        for part in {0: ("val", "choices"), 2: ("PolyU",)}.get(place, ("train",)):
+            (work / "pairs" / part).mkdir(parents=True, exist_ok=True)
+            for one in (file, file.with_name(file.name.replace("_real", "_mean"))):
+                link = work / "pairs" / part / one.name
+                if not link.exists():
+                    link.symlink_to(one.resolve())
+    return work / "pairs"
+
+
+def _shown(file: Path) -> str:
+    """The thing in NAME_THING_NUMBER_real.JPG."""
+    return file.stem.removesuffix("_real").rstrip("_0123456789").rpartition("_")[2].lower()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", help="folder with train and val in it")
     parser.add_argument("--testsets", help="folder with CBSD68, Kodak24, Set5, Set14 in it")
+    parser.add_argument("--pairs", help="folder of PolyU's pairs")
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS)[:4])
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS)
     parser.add_argument("--seconds", type=float, default=600.0, help="the largest budget")
@@ -177,11 +205,14 @@ def main() -> None:
     o = parser.parse_args()
     if o.most < o.seconds / PARTS[0]:
         parser.error(f"--most {o.most:g} leaves no budget; needs {o.seconds / PARTS[0]:g} or more")
+    if o.pairs is None and any(PROBLEMS[problem].pairs for problem in o.problems):
+        parser.error("--problems: real pairs need --pairs")
     if not o.only_table:
         work = Path(o.work).resolve()
         photographs = photographs_of(Path(o.photographs), Path(o.testsets), work)
-        place = Place(photographs, Path(o.testsets), work, o.device, o.precision)
-        runs = Runs(o, place, str(work / "choices"))
+        pairs = None if o.pairs is None else pairs_of(Path(o.pairs), work)
+        place = Place(photographs, Path(o.testsets), pairs, work, o.device, o.precision)
+        runs = Runs(o, place)
         for problem in o.problems:
             compare(problem, o, runs)
     publish_tables(o.name, o.seeds)

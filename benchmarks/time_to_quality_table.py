@@ -227,4 +227,9 @@ def publish_tables(name: str, seeds: Sequence[int]) -> None:
         f"steps take: [{name}_paces.csv]({name}_paces.csv). Inpainting: holes of 16 to 32 pixels, "
         f"three on 128×128."
     )
+    if any(PROBLEMS[problem].pairs for problem in bodies):
+        head += (
+            " Real noise: PolyU's pairs (Xu et al., 2018), 43 to train on, 28 to choose by, 29 to "
+            "test on, no thing in two of these."
+        )
     publish(name, "Quality against seconds", "\n\n".join([head, *bodies.values()]), seeds)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from contenders import ADAMW, CLIP, FULL, LARGEST, PROBLEMS, Contender, Options, task_of
+from contenders import ADAMW, CLIP, FULL, LARGEST, PROBLEMS, Contender, Options, Problem, task_of
 from quiet import quiet
 from table import RESULTS
 
@@ -56,15 +56,32 @@ class Place:
     Attributes:
         photographs: a folder with `train` and `val`; see `photographs_of`.
         testsets: a folder of folders, one a set.
-        work: a folder for what is unfinished.
+        pairs: a folder with `train`, `val` and such sets, of pairs; see `pairs_of`.
+        work: a folder for what is unfinished, and for the images to choose by.
         device, precision: of the runs.
     """
 
     photographs: Path
     testsets: Path
+    pairs: Path | None
     work: Path
     device: str = "cpu"
     precision: str = "32-true"
+
+    def data_of(self, problem: Problem) -> Options:
+        """Of a run."""
+        if not problem.pairs:
+            return {"data": "Folder", "data.path": str(self.photographs)}
+        patterns = {"data.input": "*_real.JPG", "data.target": "*_mean.JPG"}
+        return {"data": "Pairs", "data.path": str(self.pairs), **patterns}
+
+    def sets_of(self, problem: Problem, tested: bool) -> list[str]:
+        """Folders of images to choose by, and to test on."""
+        folders = self.work, self.testsets
+        if problem.pairs and self.pairs is not None:
+            folders = self.pairs, self.pairs
+        sets = [folders[1] / name for name in problem.sets] if tested else []
+        return [str(folders[0] / "choices"), *map(str, sets)]
 
 
 @dataclass(frozen=True)
@@ -118,8 +135,7 @@ class Job:
             {
                 **task_of(problem, self.size),
                 **problem.network,
-                "data": "Folder",
-                "data.path": str(place.photographs),
+                **place.data_of(problem),
                 "size": self.size,
                 **self.strategy,
                 **{name: value for name, value in self.knobs.items() if name != "size"},
@@ -321,7 +337,9 @@ def quality_of(problem: str, best: Path, sets: list[str], device: str) -> dict[s
     if problem == "inpainting":  # as many holes of that size as in training, for BSDS500's
         task = replace(task, boxes=28, sides=(0.05, 0.1))
     protocol = Protocol(metrics=["psnr"])
-    found = means(measured(model.tiled, task, image_sets(sets, task), protocol.of_task(task)))
+    pairs = model.config.build_data() if PROBLEMS[problem].pairs else None
+    images = image_sets(sets, task, pairs)
+    found = means(measured(model.tiled, task, images, protocol.of_task(task)))
     psnr: dict[str, list[float]] = {}
     for mean in found:
         psnr.setdefault(mean.set, []).append(mean.restored["psnr"])
