@@ -26,7 +26,7 @@ from timed_runs import VALIDATED, quality_of, rows
 from telegrad.runs.compose import compose
 from telegrad.runs.running import carry_on, prepare
 
-VARIANTS = (0.004, 5), (0.008, 5), (0.008, 3)
+VARIANTS = (0.004, 3), (0.008, 3), (0.008, 5)
 """Learning rates, and iterations by which matrices are made orthogonal."""
 
 
@@ -125,7 +125,7 @@ def main() -> None:
 
 
 def _said(rate: float, iterations: int) -> str:
-    return f"Muon, lr {rate:g}" + (f", {iterations} iterations" if iterations != 5 else "")
+    return f"Muon, lr {rate:g}, {iterations} iterations"
 
 
 if __name__ == "__main__":
