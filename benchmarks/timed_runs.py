@@ -305,14 +305,16 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
             fresh = strategy.suited(
                 fresh, partial(paces.of, job.problem, fresh.grids, place, optimizer)
             )
-            seconds = paces.of(job.problem, fresh.grids, place, optimizer, fresh.stages)
             one = seconds_per_validation(prepared.validation, state.evaluated)
-            spent = one * job.paid_validations(fresh)
-            state.heats = strategy.heats(fresh)
+            for schedule in (fresh, None):
+                schedule = schedule or strategy.fitted(state.schedule)
+                seconds = paces.of(job.problem, fresh.grids, place, optimizer, schedule.stages)
+                left = job.seconds - one * job.paid_validations(schedule)
+                shares = strategy.shares_of(schedule)
+                state.schedule = schedule.with_seconds(left, seconds, shares)
+            state.heats = strategy.heats(state.schedule)
             if state.heats is not None:
-                state.heats.take_costs(fresh, seconds)
-            shares = strategy.shares_of(fresh)
-            state.schedule = fresh.with_seconds(job.seconds - spent, seconds, shares)
+                state.heats.take_costs(state.schedule, seconds)
             if prepared.timing is not None:  # of this machine now, and perhaps of other stages
                 prepared.timing = replace(prepared.timing, steps=seconds)
         lengths = prepared.state.schedule.lengths

@@ -259,10 +259,14 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         )
         timing = Timing.of(fabric, state, objective, validation, sets)
         timing = fabric.broadcast(timing)
+        state.validation_plan, fitted = within_time(config, state.schedule, timing)
+        state.schedule = strategy.fitted(fitted)
+        if state.schedule != fitted:
+            timing = timing.of_others(fitted, state.schedule)
+            state.validation_plan, state.schedule = within_time(config, state.schedule, timing)
         state.heats = strategy.heats(state.schedule)
         if state.heats is not None:
             state.heats.take_costs(state.schedule, timing.steps)
-        state.validation_plan, state.schedule = within_time(config, state.schedule, timing)
     if state.validation_plan is not None:
         again = replace(
             state.validation_plan,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from telegrad.runs.config import Config
-from telegrad.schedules import Schedule
+from telegrad.schedules import Schedule, Stage
 from telegrad.tasks import Objective
 from telegrad.training.forecast import Forecast, validation_steps
 from telegrad.training.sets import SetsValidation
@@ -54,6 +54,11 @@ class Timing:
         every = None if sets is None else sets.every
         return cls(steps, of_validation / validation.images, validation.images, of_sets, every)
 
+    def of_others(self, schedule: Schedule, other: Schedule) -> Timing:
+        """Of a schedule whose stages make steps that this one has as well."""
+        kinds, others = ([_step(s) for s in of.stages] for of in (schedule, other))
+        return replace(self, steps=[self.steps[kinds.index(kind)] for kind in others])
+
     def forecast(self, schedule: Schedule, validations: int, images: int) -> Forecast:
         """Of a run along the schedule that validates on so many images, without sets at the end."""
         of_validation = images * self.image
@@ -96,6 +101,10 @@ def within_time(
         schedule = schedule.with_seconds(left, timing.steps, shares)
         number = len(validation_steps(schedule, chosen.validations))
     return chosen, schedule
+
+
+def _step(stage: Stage) -> Stage:
+    return replace(stage, steps=1, rate=1.0, heat=None)
 
 
 def _was_asked_for(config: Config) -> bool:

@@ -44,6 +44,9 @@ HEAT, LONGEST = 0.01, 0.03
 ENOUGH_STEPS, ENOUGH_SECONDS = 40, 2.5
 """Of a heat: shorter ones prefer low learning rates."""
 
+LEAST_STEPS = 20
+"""Of the longest heats in a budget of time: shorter ones say nothing."""
+
 TOO_SHORT = 0.25
 """Part of the budget that a heat of enough steps takes where the run is too short for any."""
 
@@ -186,8 +189,8 @@ class Race(Strategy):
     def stages(self, grids: GridHierarchy, batch_sizes: Sequence[int]) -> Schedule:
         return self._stages(grids)
 
-    def _stages(self, grids: GridHierarchy, times: int = 1, of_step: float = 0.0) -> Schedule:
-        """Those with so many times more crops, a step on the smallest of which takes so long."""
+    def _stages(self, grids: GridHierarchy, times: int = 1) -> Schedule:
+        """Those with so many times more crops."""
         sizes = self._said_sizes(grids)
         level, n = _kinds(grids, sizes, times)[0]
         enough = 0.0
@@ -197,14 +200,23 @@ class Race(Strategy):
             enough = ENOUGH_STEPS * n * grids.cost(level) / self.work_limit
         elif self.steps is not None:
             enough = ENOUGH_STEPS / self.steps
-        too_slow = ENOUGH_STEPS / 2 * of_step > LONGEST * (self.time_limit or math.inf)
-        if (too_slow or enough > TOO_SHORT) and self.heat is None:
-            return Schedule(
-                grids, (Stage(1, level, (n,), rate=(self.rates or RATES)[0]),), patches=1.0
-            )
+        if enough > TOO_SHORT and self.heat is None:
+            return self._without_heats(grids, level, n)
         heat = self.heat or min(max(HEAT, enough), LONGEST)
         steps = 1_000_000 if enough else 10_000  # finely divided, where a budget follows
         return race(grids, steps, sizes, self.rates or RATES, heat, times)
+
+    def _without_heats(self, grids: GridHierarchy, level: int, n: int) -> Schedule:
+        rate = (self.rates or RATES)[0]
+        return Schedule(grids, (Stage(1, level, (n,), rate=rate),), patches=1.0)
+
+    def fitted(self, schedule: Schedule) -> Schedule:
+        """Without heats, where even the longest have too few steps to tell anything."""
+        heats = [stage.steps for stage in schedule.stages if stage.heat is not None]
+        if not heats or max(heats) >= LEAST_STEPS or self.heat is not None:
+            return schedule
+        first = schedule.stages[0]
+        return self._without_heats(schedule.grids, first.finest, first.batch_sizes[0])
 
     def suited(
         self, schedule: Schedule, seconds_of: Callable[[Sequence[Stage]], Sequence[float]]
@@ -234,7 +246,7 @@ class Race(Strategy):
         times = min(2 ** round(math.log2(max(best, 1.0))), MOST)
         while times > TIMED and not _fits(_kinds(grids, None, times), seconds_of):
             times //= 2
-        return self._stages(grids, times, fixed + each * times)
+        return self._stages(grids, times)
 
     def shares_of(self, schedule: Schedule) -> list[float]:
         return [stage.steps * schedule.step_cost(stage) for stage in schedule.stages]

@@ -152,6 +152,10 @@ class Strategy(ABC):
         """
         return schedule
 
+    def fitted(self, schedule: Schedule) -> Schedule:
+        """The stages of such a run, once its time is divided among them: these, or others."""
+        return schedule
+
     def early_stop(self) -> EarlyStop | None:
         """What ends stages early by validations, if anything does."""
         return None

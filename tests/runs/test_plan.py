@@ -47,20 +47,36 @@ def test_a_budget_of_time_is_what_is_planned(clock, tmp_path):
     assert plan(whole).seconds == pytest.approx(40, abs=sum(STEP_SECONDS) + 3 * VALIDATION_SECONDS)
 
 
-def test_a_budget_of_time_is_suited_to_the_machine_before_it_is_planned(tmp_path, monkeypatch):
+def a_race(monkeypatch, out, budget, of_step, of_validation):
+    """A run in which every step takes as long."""
+
     def same_for_all(fabric, state, objective, rounds=3, stages=None):
-        return [0.01] * len(state.schedule.stages if stages is None else stages)
+        return [of_step] * len(state.schedule.stages if stages is None else stages)
 
     for module in (runs, timing):
         monkeypatch.setattr(module, "seconds_per_step", same_for_all)
-    monkeypatch.setattr(timing, "seconds_per_validation", lambda *_: 0.1)
-    whole = recipe(
-        tmp_path, strategy="race", work_units=None, budget="90s", levels=None, batch_sizes=None
+    monkeypatch.setattr(timing, "seconds_per_validation", lambda *_: of_validation)
+    return recipe(
+        out, strategy="race", work_units=None, budget=budget, levels=None, batch_sizes=None
     )
+
+
+def test_a_budget_of_time_is_suited_to_the_machine_before_it_is_planned(tmp_path, monkeypatch):
+    whole = a_race(monkeypatch, tmp_path, "90s", of_step=0.01, of_validation=0.1)
     planned = plan(whole)
     assert {stage.batch_sizes for stage in build_schedule(whole).stages} == {(32,)}  # of 16×16
     assert {stage.batch_sizes for stage in planned.schedule.stages} == {(512,)}
     assert planned.seconds == pytest.approx(90, abs=1)
+
+
+@pytest.mark.parametrize(("of_validation", "heats"), [(0.01, True), (1.5, False)])
+def test_heats_that_validations_leave_few_steps_are_left_out(
+    tmp_path, monkeypatch, of_validation, heats
+):
+    whole = a_race(monkeypatch, tmp_path, "30s", 0.03, of_validation)
+    planned = plan(whole)
+    assert any(stage.heat is not None for stage in planned.schedule.stages) == heats
+    assert planned.seconds == pytest.approx(30, abs=2 * of_validation + 0.1)
 
 
 def test_a_plan_is_printed_and_its_bad_input_refused(tmp_path, capsys):

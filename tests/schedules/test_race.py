@@ -109,14 +109,16 @@ def test_steps_have_more_crops_where_few_take_hardly_less_time(fixed, each, budg
     assert crops_of_a_step(fixed, each, budget) == crops
 
 
-@pytest.mark.parametrize(("of_step", "heats"), [(0.04, True), (0.05, False)])
-def test_a_run_whose_steps_take_too_long_for_heats_has_none(of_step, heats):
-    strategy = Race(budget="30s")  # heats of 0.9 s
-    schedule = strategy.suited(
-        strategy.schedule(PROBLEM), lambda stages: [of_step, 4 * of_step][: len(stages)]
-    )
-    assert (strategy.heats(schedule) is not None) == heats
-    assert {stage.rate for stage in schedule.stages} >= {2.0}
+@pytest.mark.parametrize(("seconds", "heats"), [(30, True), (20, False)])
+def test_a_run_whose_longest_heats_have_few_steps_has_none(seconds, heats):
+    strategy = Race(budget="30s")  # what it validates may leave 20 s
+    schedule = strategy.schedule(PROBLEM)
+    of_steps = [0.04] * len(schedule.stages)  # heats of 22 steps in 30 s
+    fitted = strategy.fitted(schedule.with_seconds(seconds, of_steps, strategy.shares_of(schedule)))
+    assert (strategy.heats(fitted) is not None) == heats
+    assert {stage.rate for stage in fitted.stages} >= {2.0}
+    asked_for = Race(budget="30s", heat=0.01).schedule(PROBLEM)
+    assert Race(budget="30s", heat=0.01).fitted(asked_for) == asked_for
 
 
 def crops_where(memory, size=128, smallest=1):
