@@ -26,18 +26,22 @@ ABORTED = "terminate called without an active exception"
 after all Python has ended: in one of ten runs on a busy machine, whether its model is deleted
 before the group or not."""
 
+ATTEMPTS = 5
+"""Of a script, where exactly that was said."""
+
 
 @pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.name)
 def test_examples_run_and_leave_alone_what_is_there(script, capfd, tmp_path, monkeypatch):
     """Runs of the program go to results, each to a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    try:
-        runpy.run_path(str(script), run_name="__main__")
-    except subprocess.CalledProcessError:
-        said = capfd.readouterr().err
-        if ABORTED not in said:
-            raise
-        runpy.run_path(str(script), run_name="__main__")
+    for attempt in range(ATTEMPTS):
+        try:
+            runpy.run_path(str(script), run_name="__main__")
+        except subprocess.CalledProcessError:
+            if ABORTED not in capfd.readouterr().err or attempt + 1 == ATTEMPTS:
+                raise
+        else:
+            break
     assert "loss" in capfd.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} <= {"results"}
 
