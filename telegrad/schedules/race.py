@@ -246,6 +246,9 @@ class Race(Strategy):
         times = min(2 ** round(math.log2(max(best, 1.0))), MOST)
         while times > TIMED and not _fits(_kinds(grids, None, times), seconds_of):
             times //= 2
+        of_heat = LONGEST * self.time_limit / (fixed + each * times)
+        if of_heat < LEAST_STEPS and self.heat is None:  # whatever validations leave
+            return self._without_heats(grids, level, n * times)
         return self._stages(grids, times)
 
     def shares_of(self, schedule: Schedule) -> list[float]:

@@ -109,6 +109,17 @@ def test_steps_have_more_crops_where_few_take_hardly_less_time(fixed, each, budg
     assert crops_of_a_step(fixed, each, budget) == crops
 
 
+@pytest.mark.parametrize(("of_step", "heats"), [(0.04, True), (0.05, False), (20.0, False)])
+def test_a_run_whose_steps_take_too_long_for_heats_has_none(of_step, heats):
+    strategy = Race(budget="30s")  # heats of 0.9 s
+    schedule = strategy.suited(
+        strategy.schedule(PROBLEM), lambda stages: [of_step, 4 * of_step][: len(stages)]
+    )
+    assert (strategy.heats(schedule) is not None) == heats
+    assert {stage.rate for stage in schedule.stages} >= {2.0}
+    assert schedule.with_seconds(30, [of_step] * len(schedule.stages)).steps >= 1
+
+
 @pytest.mark.parametrize(("seconds", "heats"), [(30, True), (20, False)])
 def test_a_run_whose_longest_heats_have_few_steps_has_none(seconds, heats):
     strategy = Race(budget="30s")  # what it validates may leave 20 s
