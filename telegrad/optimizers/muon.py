@@ -125,7 +125,6 @@ class Muon(Optimizer):
             [self._steps(p) for p in weights],
             fused=fused,
             foreach=False,
-            has_complex=not fused,
             amsgrad=False,
             beta1=beta1,
             beta2=beta2,
