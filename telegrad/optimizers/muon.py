@@ -12,24 +12,17 @@ from torch.optim import Optimizer
 from torch.optim.adamw import adamw
 
 from telegrad.mge.numbers import is_number, is_whole
-
-COEFFICIENTS = 3.4445, -4.7750, 2.0315
-"""Of the iteration by which singular values are brought near 1 (Jordan et al.)."""
-
-RMS = 0.2
-"""Root mean square of a matrix's update at a learning rate of 1, about AdamW's (Liu et al.)."""
-
-SMALLEST = 4, 8
-"""Rows and columns of the smallest matrix that is made orthogonal."""
+from telegrad.optimizers.orthogonal import is_matrix
+from telegrad.optimizers.recorded import RecordedUpdates
 
 
 class Muon(Optimizer):
     """Muon for the weights of convolutions and linear layers, AdamW for all others.
 
     A convolution's weight (out, in, h, w) is a matrix of (out, in·h·w). Depthwise convolutions,
-    biases, norms, tables, and matrices with less than `SMALLEST` rows or columns are AdamW's.
+    biases, norms, tables, and matrices with less than 4 rows or 8 columns are AdamW's.
     `torch.optim.Muon` takes matrices alone, one after the other; here those of a shape are made
-    orthogonal together, which in small networks is most of what it costs.
+    orthogonal together, and on a GPU all of them as one CUDA graph.
 
     Args:
         params: as for torch's optimizers.
@@ -78,6 +71,11 @@ class Muon(Optimizer):
         own = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
         own |= {"iterations": iterations, "adamw": adamw, "eps": eps}
         super().__init__(params, {**own, "betas": tuple(betas)})
+        self.orthogonal_updates = RecordedUpdates()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.orthogonal_updates = RecordedUpdates()  # a copy's graphs are its own
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -101,16 +99,7 @@ class Muon(Optimizer):
         buffers = [self._state(p, "momentum_buffer") for p in weights]
         torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
         ahead = torch._foreach_lerp(gradients, buffers, group["momentum"])
-        alike: dict[tuple[Any, ...], list[int]] = {}
-        for k, x in enumerate(ahead):
-            alike.setdefault((*x.flatten(1).shape, x.dtype, x.device), []).append(k)
-        updates = list(ahead)
-        for places in alike.values():
-            matrices = torch.stack([ahead[k].flatten(1) for k in places])
-            scale = RMS * math.sqrt(max(matrices.shape[1:]))
-            lengthened = orthogonal(matrices, group["iterations"]).mul_(scale)
-            for k, update in zip(places, lengthened, strict=True):
-                updates[k] = update.reshape(weights[k].shape)
+        updates = self.orthogonal_updates(ahead, group["iterations"])
         torch._foreach_add_(weights, updates, alpha=-group["lr"])
 
     def _adamw_step(self, weights: list[Tensor], group: dict[str, Any]) -> None:
@@ -147,27 +136,3 @@ class Muon(Optimizer):
         steps = torch.as_tensor(state.get("step", 0), dtype=torch.float32, device=p.device)
         state["step"] = steps
         return steps
-
-
-def is_matrix(weight: Tensor) -> bool:
-    """Whether a weight is a matrix that Muon makes orthogonal steps of."""
-    if weight.ndim < 2 or (weight.ndim > 2 and weight.shape[1] == 1):
-        return False
-    rows, columns = weight.shape[0], weight[0].numel()
-    return rows >= SMALLEST[0] and columns >= SMALLEST[1] and not weight.is_complex()
-
-
-def orthogonal(matrices: Tensor, iterations: int) -> Tensor:
-    """Matrices (n, rows, columns) with the same singular vectors, and singular values near 1.
-
-    Five iterations bring those above a 500th of a matrix's norm to between about 0.7 and 1.2, three
-    those above a 40th. A matrix of zeros stays as it is.
-    """
-    a, b, c = COEFFICIENTS
-    tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT.contiguous() if tall else matrices
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
-    for _ in range(iterations):
-        square = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    return x.mT if tall else x

@@ -7,10 +7,14 @@ import torch
 from describe import changed, described
 from torch import nn
 
-from telegrad.optimizers import Muon
-from telegrad.optimizers.muon import RMS, is_matrix, orthogonal
+from telegrad.optimizers import Muon, recorded
+from telegrad.optimizers.orthogonal import RMS, is_matrix, orthogonal, orthogonal_updates
+from telegrad.optimizers.recorded import recorded_updates
 from telegrad.runs import run
 from telegrad.training.checkpoint import read_checkpoint
+
+ON_GPU = torch.cuda.is_available()
+DEVICE = "cuda" if ON_GPU else "cpu"
 
 
 def a_network():
@@ -26,7 +30,7 @@ def a_network():
 
 def gradients_of(network, seed):
     torch.manual_seed(seed)
-    images = torch.rand(2, 3, 8, 8)
+    images = torch.rand(2, 3, 8, 8).to(next(network.parameters()).device)
     network.zero_grad()
     (network(images) - images).square().mean().backward()
 
@@ -128,6 +132,87 @@ def test_it_goes_on_as_if_it_had_not_been_stopped():
             optimizer.step()
     for own, other in zip(whole.parameters(), stopped.parameters(), strict=True):
         assert torch.equal(own, other)
+
+
+class StandIn:
+    """As `recorded_updates`, without a GPU: updates lie where the next replay puts others."""
+
+    def __init__(self):
+        self.recorded = []
+
+    def __call__(self, directions, iterations):
+        lie_in = [x.clone() for x in orthogonal_updates(directions, iterations)]
+        self.recorded.append([tuple(x.shape) for x in directions])
+
+        def replayed(directions):
+            for lies, new in zip(lie_in, orthogonal_updates(directions, iterations), strict=True):
+                lies.copy_(new)
+            return lie_in
+
+        return replayed
+
+
+class Counted(StandIn):
+    """The real one, on a GPU."""
+
+    def __call__(self, directions, iterations):
+        self.recorded.append([tuple(x.shape) for x in directions])
+        return recorded_updates(directions, iterations)
+
+
+@pytest.fixture
+def recorder(monkeypatch):
+    one = Counted() if ON_GPU else StandIn()
+    monkeypatch.setattr(recorded, "recorded_updates", one)
+    if not ON_GPU:
+        monkeypatch.setattr(recorded, "_on_one_gpu", lambda tensors: True)
+    return one
+
+
+def trained(recorded_ones):
+    """The weights after steps in which one of them has no gradient now and then, and a copy's."""
+    network = a_network().to(DEVICE)
+    optimizer = Muon(network.parameters())
+    if not recorded_ones:
+        optimizer.orthogonal_updates = orthogonal_updates
+    for step in range(6):
+        gradients_of(network, step)
+        if step % 3 == 1:
+            network[3].weight.grad = None
+        optimizer.step()
+    pair = copy.deepcopy([network, optimizer])
+    if not recorded_ones:
+        pair[1].orthogonal_updates = orthogonal_updates
+    gradients_of(network, 7)
+    gradients_of(pair[0], 8)
+    optimizer.step()
+    pair[1].step()
+    return [p.detach().cpu() for n in (network, pair[0]) for p in n.parameters()]
+
+
+def test_recorded_updates_train_as_others(recorder):
+    expected = trained(recorded_ones=False)
+    assert not recorder.recorded
+    assert all(
+        torch.allclose(a, b, atol=1e-6) for a, b in zip(trained(True), expected, strict=True)
+    )
+    both, one = [(8, 3, 3, 3), (16, 8, 1, 1)], [(8, 3, 3, 3)]
+    assert recorder.recorded == [both, one, both]  # the last is of the copy
+
+
+def test_where_there_is_no_memory_for_it_nothing_is_recorded(recorder, monkeypatch):
+    def has_none(directions, iterations):
+        raise torch.OutOfMemoryError
+
+    expected = trained(recorded_ones=False)
+    monkeypatch.setattr(recorded, "recorded_updates", has_none)
+    assert all(torch.equal(a, b) for a, b in zip(trained(True), expected, strict=True))
+
+
+@pytest.mark.skipif(ON_GPU, reason="is about machines without a GPU")
+def test_nothing_is_recorded_without_a_gpu(monkeypatch):
+    monkeypatch.setattr(recorded, "recorded_updates", None)
+    trained(recorded_ones=True)
 
 
 def test_weights_without_a_gradient_stay():
