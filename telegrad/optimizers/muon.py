@@ -88,9 +88,13 @@ class Muon(Optimizer):
             trained = [p for p in group["params"] if p.grad is not None]
             if trained and group["weight_decay"]:
                 torch._foreach_mul_(trained, 1 - group["lr"] * group["weight_decay"])
-            if matrices := [p for p in trained if is_matrix(p)]:
+            matrices: list[Tensor] = []
+            others: list[Tensor] = []
+            for p in trained:
+                (matrices if is_matrix(p) else others).append(p)
+            if matrices:
                 self._orthogonal_step(matrices, group)
-            if others := [p for p in trained if not is_matrix(p)]:
+            if others:
                 self._adamw_step(others, group)
         return loss
 
@@ -133,6 +137,7 @@ class Muon(Optimizer):
     def _steps(self, p: Tensor) -> Tensor:
         """How many there were, where the weight is: there they are counted."""
         state = self.state[p]
-        steps = torch.as_tensor(state.get("step", 0), dtype=torch.float32, device=p.device)
-        state["step"] = steps
+        steps = state.get("step", 0)
+        if not isinstance(steps, Tensor) or steps.device != p.device:
+            state["step"] = steps = torch.as_tensor(steps, dtype=torch.float32, device=p.device)
         return steps

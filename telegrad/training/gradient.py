@@ -82,14 +82,18 @@ def averaged(fabric: Fabric, state: TrainingState, estimate: Estimate) -> Estima
     return replace(estimate, loss=loss.squeeze(0), work_units=work_units)
 
 
-def clip(fabric: Fabric, state: TrainingState) -> None:
-    """Shortens the gradient to the largest norm that it may have, where there is one.
+def clip(fabric: Fabric, state: TrainingState, norm: Tensor) -> None:
+    """Shortens the gradient of this norm to the largest that it may have, where there is one.
 
-    Fabric first takes back the scale that the losses have in half precision.
+    In half precision gradients have the losses' scale, and so has `norm`; Fabric takes it back.
     """
     largest = state.update.clip
-    if largest is not None:
+    if largest is None:
+        return
+    if getattr(fabric.strategy.precision, "scaler", None) is not None:
         fabric.clip_gradients(state.network, state.optimizer, max_norm=largest)
+    else:
+        torch.nn.utils.clip_grads_with_norm_(state.network.parameters(), largest, norm)
 
 
 def gradient_norm(state: TrainingState) -> Tensor:

@@ -128,9 +128,10 @@ def take_step(
     for group in state.optimizer.param_groups:
         group["lr"] = rate * stage.rate
     estimate = gradient(fabric, state, objective)
-    loss, norm = torch.stack([estimate.loss, gradient_norm(state)]).tolist()  # a sync point
-    if math.isfinite(loss) and math.isfinite(norm):
-        clip(fabric, state)
+    norm = gradient_norm(state)
+    loss, size = torch.stack([estimate.loss, norm]).tolist()  # a sync point
+    if math.isfinite(loss) and math.isfinite(size):
+        clip(fabric, state, norm)
         state.optimizer.step()
         if state.average is not None:
             state.average.update_parameters()

@@ -29,7 +29,7 @@ def test_a_longer_gradient_is_shortened_and_keeps_its_direction(a_run):
     run = a_run()
     whole = gradient_of(run).clone()
     run.state.update = Update(clip=whole.norm().item() / 4)
-    clip(run.fabric, run.state)
+    clip(run.fabric, run.state, gradient_norm(run.state))
     shortened = torch.cat([p.grad.flatten() for p in run.state.network.parameters()])
     torch.testing.assert_close(shortened, whole / 4, rtol=1e-4, atol=1e-8)
     assert gradient_norm(run.state).item() == pytest.approx(run.state.update.clip, rel=1e-4)
@@ -39,7 +39,7 @@ def test_a_longer_gradient_is_shortened_and_keeps_its_direction(a_run):
 def test_a_shorter_one_stays_as_it_is(a_run, update):
     run = a_run(update=update)
     whole = gradient_of(run).clone()
-    clip(run.fabric, run.state)
+    clip(run.fabric, run.state, gradient_norm(run.state))
     assert torch.equal(torch.cat([p.grad.flatten() for p in run.state.network.parameters()]), whole)
 
 
