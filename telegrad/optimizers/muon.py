@@ -75,7 +75,8 @@ class Muon(Optimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.orthogonal_updates = RecordedUpdates()  # a copy's graphs are its own
+        if not hasattr(self, "orthogonal_updates"):  # of a copy; torch also loads states by this
+            self.orthogonal_updates = RecordedUpdates()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
