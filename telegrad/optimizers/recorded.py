@@ -45,7 +45,11 @@ class RecordedUpdates:
 
 
 def recorded_updates(directions: Sequence[Tensor], iterations: int) -> Updates:
-    """A graph of the updates, which is replayed for any directions of these shapes."""
+    """A graph of the updates, which is replayed for any directions of these shapes.
+
+    They have the memory format of the directions, and so of the weights: others are added one by
+    one.
+    """
     lie_in = [torch.empty_like(x).copy_(x) for x in directions]
     here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
     aside.wait_stream(here)
@@ -55,7 +59,10 @@ def recorded_updates(directions: Sequence[Tensor], iterations: int) -> Updates:
     here.wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=aside, capture_error_mode="thread_local"):
-        updates = orthogonal_updates(lie_in, iterations)
+        found = orthogonal_updates(lie_in, iterations)
+        updates = [
+            torch.empty_like(x).copy_(update) for x, update in zip(lie_in, found, strict=True)
+        ]
 
     def replayed(directions: Sequence[Tensor]) -> list[Tensor]:
         torch._foreach_copy_(lie_in, list(directions))

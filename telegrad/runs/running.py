@@ -239,6 +239,7 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         heats=strategy.heats(schedule),
         adaptation=strategy.adaptation(schedule),
         update=build.build_update(config),
+        scaler=getattr(fabric.strategy.precision, "scaler", None),
     )
     events: list[str] = []
     if saved is not None:

@@ -144,15 +144,16 @@ class _Recorded:
         """How far output and gradient of a replay are from those of the pass as it was.
 
         By images and random numbers other than those that were recorded: of a pass that takes some
-        of them from Python, the graph has the old ones for ever.
+        of them from Python, the graph has the old ones for ever. Gradients are of a value by which
+        they are neither too small nor too large for half precision.
         """
         others = [x.flip(-1) for x in inputs]
         found: list[list[Tensor]] = []
         for forward in (self.as_it_was, replayed):
             torch.manual_seed(1)
             output = forward(*others)
-            mean = output.float().square().mean()
-            gradients = torch.autograd.grad(mean, self._weights(), allow_unused=True)
+            value = output.float().square().sum() / math.sqrt(output.numel())
+            gradients = torch.autograd.grad(value, self._weights(), allow_unused=True)
             present = [g for g in gradients if g is not None]
             found.append([x.detach().float().clone() for x in (output, *present)])
         right, got = found

@@ -18,6 +18,9 @@ from telegrad.training.state import TrainingState
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
+LEAST_SCALE = 1.0
+"""Of losses in half precision; a gradient that overflows below it would do so in any."""
+
 
 def gradient(fabric: Fabric, state: TrainingState, objective: Objective) -> Estimate:
     """Adds the gradient of one step to `.grad`, averaged over all processes.
@@ -90,10 +93,21 @@ def clip(fabric: Fabric, state: TrainingState, norm: Tensor) -> None:
     largest = state.update.clip
     if largest is None:
         return
-    if getattr(fabric.strategy.precision, "scaler", None) is not None:
+    if state.scaler is not None:
         fabric.clip_gradients(state.network, state.optimizer, max_norm=largest)
     else:
         torch.nn.utils.clip_grads_with_norm_(state.network.parameters(), largest, norm)
+
+
+def lowers_scale(state: TrainingState) -> bool:
+    """Halves the scale of the losses, where half precision has one and the gradient overflowed.
+
+    That is how the scale is found: the update is left out.
+    """
+    if state.scaler is None or state.scaler.get_scale() < LEAST_SCALE:
+        return False
+    state.optimizer.step()  # the scaler finds the same, and makes no update
+    return True
 
 
 def gradient_norm(state: TrainingState) -> Tensor:

@@ -17,7 +17,7 @@ from telegrad.tasks import Objective
 from telegrad.training.adapt import adapt
 from telegrad.training.checkpoint import save_best, write_state
 from telegrad.training.forecast import ProgressBar, validation_steps
-from telegrad.training.gradient import clip, gradient, gradient_norm
+from telegrad.training.gradient import clip, gradient, gradient_norm, lowers_scale
 from telegrad.training.heats import run_heats
 from telegrad.training.interruptions import Interrupted, Interruptions
 from telegrad.training.sets import SetsValidation
@@ -135,7 +135,7 @@ def take_step(
         state.optimizer.step()
         if state.average is not None:
             state.average.update_parameters()
-    else:
+    elif not (math.isfinite(loss) and lowers_scale(state)):
         what = _not_finite(state, estimate, position)
         records.event(what)
         tries_a_higher_rate = stage.heat is not None and stage.rate > 1

@@ -65,6 +65,7 @@ class TrainingState:
         adaptation: chooses batch sizes anew, if there is one.
         update: how a gradient is made, and what of it the optimizer is given.
         validation_plan: how often the run validates, on how many images; None for as was asked.
+        scaler: scales losses in half precision.
     """
 
     network: nn.Module
@@ -81,6 +82,7 @@ class TrainingState:
     adaptation: Adaptation | None = None
     update: Update = field(default_factory=Update)
     validation_plan: ValidationPlan | None = None
+    scaler: torch.amp.GradScaler | None = None
 
     def train(self) -> None:
         """Before steps: dropout is on, and the weights are those that gradients are taken at."""
@@ -116,6 +118,7 @@ class TrainingState:
             "leading": self.leading,
             "probes": None if self.adaptation is None else self.adaptation.spent,
             "validation_plan": self.validation_plan and asdict(self.validation_plan),
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -135,3 +138,5 @@ class TrainingState:
             self.adaptation.spent = state["probes"]
         if state.get("validation_plan") is not None:
             self.validation_plan = ValidationPlan(**state["validation_plan"])
+        if self.scaler is not None and state.get("scaler") is not None:
+            self.scaler.load_state_dict(state["scaler"])

@@ -73,13 +73,23 @@ def stopped_after(monkeypatch):
 def a_run(tmp_path):
     """Makes the parts of a small run, and `go`, which trains."""
 
-    def parts(name="run1", schedule=None, *, task=None, ema=0.9, keep=None, validations=4, **more):
+    def parts(
+        name="run1",
+        schedule=None,
+        *,
+        task=None,
+        ema=0.9,
+        keep=None,
+        validations=4,
+        half=None,
+        **more,
+    ):
         from telegrad.mge import GridHierarchy
 
         if schedule is None:
             grids = GridHierarchy((16, 16), levels=2)
             schedule = fullmultiscale(grids, steps=(8, 6), batch_sizes=(4, 2))
-        fabric = Fabric(accelerator="cpu", devices=1)
+        fabric = Fabric(accelerator="cpu", devices=1, plugins=half)
         torch.manual_seed(0)
         network = SmallNetwork()
         average = None if ema is None else MovingAverage(network, ema)

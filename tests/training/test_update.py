@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from lightning_fabric.plugins import MixedPrecision
 from schedulefree import AdamWScheduleFree, SGDScheduleFree
 
 from telegrad.records import NoRecords
@@ -66,6 +67,51 @@ def test_what_is_not_finite_is_skipped_and_not_clipped(a_run, monkeypatch):
         take_step(run.fabric, run.state, run.objective, NoRecords(run.files))
     take_step(run.fabric, run.state, run.objective, NoRecords(run.files), skips=2)
     assert all(torch.equal(before[k], v) for k, v in run.state.network.state_dict().items())
+
+
+def in_half(a_run, scale):
+    """A run with losses of that scale in half precision."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+    return a_run(half=MixedPrecision("16-mixed", "cpu", scaler), scaler=scaler)
+
+
+def test_the_scale_of_losses_in_half_precision_is_found(a_run):
+    """Updates are left out, none counts as skipped, until the gradient is finite."""
+    run = in_half(a_run, 2.0**22)
+    scaler, weights = run.state.scaler, run.state.network.state_dict()
+    before, steps = copy.deepcopy(weights), 0
+    while scaler.get_scale() == 2.0 ** (22 - steps):
+        assert all(torch.equal(before[k], v) for k, v in weights.items())
+        assert math.isfinite(take_step(run.fabric, run.state, run.objective, NoRecords(run.files)))
+        steps += 1
+    assert 3 < steps < 14
+    assert not all(torch.equal(before[k], v) for k, v in weights.items())
+    assert run.state.progress.iteration == steps and run.state.progress.skipped == 0
+
+
+def test_no_scale_makes_a_loss_finite(a_run, monkeypatch):
+    from telegrad.tasks import PaperDenoising
+
+    healthy = PaperDenoising.losses
+    monkeypatch.setattr(PaperDenoising, "losses", lambda *a: healthy(*a) * math.inf)
+    run = in_half(a_run, 2.0**10)
+    with pytest.raises(FloatingPointError):
+        take_step(run.fabric, run.state, run.objective, NoRecords(run.files))
+
+
+def test_a_gradient_that_no_scale_makes_finite_stops_the_run(a_run):
+    run = in_half(a_run, 2.0**10)
+    next(run.state.network.parameters()).register_hook(lambda gradient: gradient * math.inf)
+    with pytest.raises(FloatingPointError, match="gradient is not finite"):
+        for _ in range(20):
+            take_step(run.fabric, run.state, run.objective, NoRecords(run.files))
+    assert 8 < run.state.progress.iteration < 13
+
+
+def test_a_run_that_goes_on_has_the_scale_that_was_found(a_run):
+    run, other = in_half(a_run, 2.0**13), in_half(a_run, 2.0**20)
+    other.state.load_state_dict(copy.deepcopy(run.state.state_dict()))
+    assert other.state.scaler.get_scale() == 2.0**13
 
 
 @pytest.mark.parametrize(
