@@ -235,10 +235,11 @@ def measured_paces(problem: str, shapes: Sequence[Shape], place: Place) -> dict[
     """
     any_strategy: Options = {"strategy": "Single", "strategy.levels": 1}
     job = Job(problem, "any", any_strategy, {}, LARGEST, 1e-3, 3600.0, 0)
-    full = replace(job, size=FULL)
+    jobs = {False: job, True: replace(job, size=FULL)}
     torch.set_num_threads(1)
     with quiet():
-        prepared = [prepare(j.config(place)) for j in (job, full)]
+        needed = {size > LARGEST for _, size in shapes}
+        prepared = {is_full: prepare(jobs[is_full].config(place)) for is_full in needed}
     unwritten = NoRecords(RunDirectory("", ""))
     taken: dict[Shape, list[float]] = {shape: [] for shape in shapes}
     for _ in range(ROUNDS):

@@ -20,7 +20,8 @@ class Heats:
 
     A round is heats with the same number in a row (`Stage.heat`). All later stages take the kind of
     step and the learning rate of its winner; those of later heats are relative to them. Stages keep
-    their part of the budget.
+    their part of the budget. A heat that lies beyond one that was worse than the best, in learning
+    rate or kind, can't win: it is left out, and its part of the budget is the next stage's.
 
     Attributes:
         rounds: for each heat of each round how many kinds further than the kind until then it is,
@@ -79,6 +80,28 @@ class Heats:
                 best = number
         return best
 
+    def pruned(self, schedule: Schedule, number: int) -> Schedule:
+        """The schedule after a heat, without others of its round that can't win.
+
+        One kind and one rate have the lowest loss, which grows to both sides of them.
+        """
+        stages, round_ = schedule.stages, schedule.stages[number].heat
+        tried = [self._place(stages[k]) for k in self.losses]
+        best = self._place(stages[self.winner(schedule)])
+
+        def can_win(stage: Stage) -> bool:
+            low, high = sorted((best, self._place(stage)))
+            return not any(low < place < high for place in tried)
+
+        return self._without(
+            schedule,
+            {
+                k
+                for k, stage in enumerate(stages)
+                if k > number and stage.heat == round_ and not can_win(stage)
+            },
+        )
+
     def settled(self, schedule: Schedule) -> Schedule:
         """The schedule after a round."""
         best, last = schedule.stages[self.winner(schedule)], max(self.losses)
@@ -95,6 +118,24 @@ class Heats:
             stages.append(
                 replace(stage, steps=steps, finest=level, batch_sizes=(n,), rate=best.rate * times)
             )
+        return replace(schedule, stages=tuple(stages))
+
+    def _place(self, stage: Stage) -> tuple[int, float]:
+        return self.kinds.index(_kind(stage)), stage.rate
+
+    def _without(self, schedule: Schedule, numbers: set[int]) -> Schedule:
+        """Without these heats; the stage after one has its part of the budget as well."""
+        if not numbers:
+            return schedule
+        stages: list[Stage] = []
+        spare = 0.0
+        for number, stage in enumerate(schedule.stages):
+            cost = self.costs[self.kinds.index(_kind(stage))]
+            if number in numbers:
+                spare += stage.steps * cost
+            else:
+                stages.append(replace(stage, steps=stage.steps + round(spare / cost)))
+                spare = 0.0
         return replace(schedule, stages=tuple(stages))
 
     def reason(self, schedule: Schedule) -> str:

@@ -19,13 +19,14 @@ def run_heats(state: TrainingState, records: Records, valid_loss: float | None) 
 
     Returns whether the schedule has changed.
     """
-    heats, done, settled = state.heats, state.progress.iteration, False
+    heats, done, before, settled = state.heats, state.progress.iteration, state.schedule, False
     if heats is None:
         return False
     number = None if valid_loss is None else heats.heat_that_ends(state.schedule, done)
     if number is not None and valid_loss is not None:
         if heats.leads(state.schedule, number, valid_loss):
             state.leading = weights_of(state)
+        state.schedule = heats.pruned(state.schedule, number)
         settled = heats.ends_round(state.schedule, number)
         put_back(state, state.leading if settled else state.before_heat)
     if settled:
@@ -35,7 +36,7 @@ def run_heats(state: TrainingState, records: Records, valid_loss: float | None) 
         state.before_heat = weights_of(state)
     elif settled:
         state.before_heat = state.leading = None
-    return settled
+    return state.schedule is not before
 
 
 def weights_of(state: TrainingState) -> dict[str, Any]:
