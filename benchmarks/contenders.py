@@ -214,7 +214,7 @@ CONTENDERS = {
         {"strategy": "Single", **LATE}, _batches(1, 2), size=FULL, first_rate=1
     ),
     "auto": Contender({"strategy": "Auto"}, ({},), ours=True),
-    "race": Contender({"strategy": "Race"}, ({},), rates=(3e-3,), first_rate=0, ours=True),
+    "race": Contender({"strategy": "Race"}, ({},), rates=(2e-3,), first_rate=0, ours=True),
 }
 CONTENDERS |= {
     "race, AdamW": replace(CONTENDERS["race"], optimizer=ADAMW),

@@ -160,7 +160,7 @@ class Race(Strategy):
     default_batch_size: ClassVar[int] = 1
     default_ratio: ClassVar[int] = 4
     default_optimizer: ClassVar[str | None] = "telegrad.optimizers.Muon"
-    default_learning_rate: ClassVar[float] = 3e-3
+    default_learning_rate: ClassVar[float] = 2e-3
     default_decay: ClassVar[float | None] = 0.3
     default_clip: ClassVar[float | None] = 0.01
     default_validations: ClassVar[int] = 10
