@@ -200,6 +200,16 @@ def test_recorded_updates_train_as_others(recorder):
     assert recorder.recorded == [both, one, both]  # the last is of the copy
 
 
+def test_a_state_that_is_put_back_is_no_reason_to_record_again(recorder):
+    network = a_network().to(DEVICE)
+    optimizer = Muon(network.parameters())
+    for step in range(3):
+        gradients_of(network, step)
+        optimizer.step()
+        optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert len(recorder.recorded) == 1
+
+
 def test_where_there_is_no_memory_for_it_nothing_is_recorded(recorder, monkeypatch):
     def has_none(directions, iterations):
         raise torch.OutOfMemoryError
