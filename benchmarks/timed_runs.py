@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ from contenders import ADAMW, CLIP, FULL, LARGEST, PROBLEMS, Contender, Options,
 from quiet import quiet
 from table import RESULTS
 
+import telegrad
 from telegrad.evaluation import Protocol, image_sets, means, measured
+from telegrad.files.digest import sha256_of
 from telegrad.inference import load_model
 from telegrad.mge import GridHierarchy
 from telegrad.records import NoRecords, RunDirectory
@@ -130,7 +132,7 @@ class Job:
     def config(self, place: Place) -> Config:
         """What is run, and written into a folder of its own."""
         problem = PROBLEMS[self.problem]
-        folder = hashlib.sha256(json.dumps(self.key).encode()).hexdigest()[:16]
+        folder = hashlib.sha256((json.dumps(self.key) + sources()).encode()).hexdigest()[:16]
         return compose(
             {
                 **task_of(problem, self.size),
@@ -151,6 +153,13 @@ class Job:
                 "out": str(place.work / "runs" / folder),
             }
         )
+
+
+@cache
+def sources() -> str:
+    """What the package is, in short: a run does not go on with what another version made."""
+    files = sorted(Path(telegrad.__file__).parent.rglob("*.py"))
+    return "".join(map(sha256_of, files))
 
 
 VALIDATED = 8

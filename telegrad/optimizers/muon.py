@@ -139,6 +139,7 @@ class Muon(Optimizer):
         """How many there were, where the weight is: there they are counted."""
         state = self.state[p]
         steps = state.get("step", 0)
-        if not isinstance(steps, Tensor) or steps.device != p.device:
+        kept = isinstance(steps, Tensor) and steps.dtype == torch.float32
+        if not kept or steps.device != p.device:
             state["step"] = steps = torch.as_tensor(steps, dtype=torch.float32, device=p.device)
         return steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -20,10 +21,11 @@ class RecordedUpdates:
 
     What comes out is overwritten by the next call of the same shapes. Each set of shapes is
     recorded when it is first seen, and keeps memory for about three times its directions. Inside
-    another recording they are made as they are, and become part of that.
+    another recording they are made as they are, and become part of that. Where they can't be
+    recorded they are made as they are too, and a warning says why.
 
     Attributes:
-        graphs: by shapes, types, devices and iterations; None where there was no memory for one.
+        graphs: by shapes, types, devices and iterations; None where there can't be one.
     """
 
     def __init__(self) -> None:
@@ -36,8 +38,13 @@ class RecordedUpdates:
         if key not in self.graphs:
             try:
                 self.graphs[key] = recorded_updates(directions, iterations)
-            except torch.OutOfMemoryError:
+            except RuntimeError as failed:  # such as that there is no memory for it
                 self.graphs[key] = None
+                why = next(iter(str(failed).strip().splitlines()), type(failed).__name__)
+                warnings.warn(
+                    f"Muon: updates are not recorded as a CUDA graph, and take longer: {why}",
+                    stacklevel=4,
+                )
         replayed = self.graphs[key]
         if replayed is None:
             return orthogonal_updates(directions, iterations)

@@ -20,8 +20,8 @@ class Heats:
 
     A round is heats with the same number in a row (`Stage.heat`). All later stages take the kind of
     step and the learning rate of its winner; those of later heats are relative to them. Stages keep
-    their part of the budget. A heat that lies beyond one that was worse than the best, in learning
-    rate or kind, can't win: it is left out, and its part of the budget is the next stage's.
+    their part of the budget. A heat that lies beyond one that was no better, in learning rate or
+    kind, is taken not to win: it is left out, and its part of the budget is the next stage's.
 
     Attributes:
         rounds: for each heat of each round how many kinds further than the kind until then it is,
@@ -83,8 +83,11 @@ class Heats:
     def pruned(self, schedule: Schedule, number: int) -> Schedule:
         """The schedule after a heat, without others of its round that can't win.
 
-        One kind and one rate have the lowest loss, which grows to both sides of them.
+        One kind and one rate have the lowest loss, which grows to both sides of them. As long as
+        all heats diverged, nothing is known of it.
         """
+        if math.isinf(self.losses[self.winner(schedule)]):
+            return schedule
         stages, round_ = schedule.stages, schedule.stages[number].heat
         tried = [self._place(stages[k]) for k in self.losses]
         best = self._place(stages[self.winner(schedule)])

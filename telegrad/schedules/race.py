@@ -168,7 +168,7 @@ class Race(Strategy):
     rates: list[float] | None = option(
         None,
         "what the learning rate is multiplied by in the heats of the first round, by default 2, 4, "
-        "1; 1 alone leaves it as it is",
+        "1; none beyond one that was no better is tried; 1 alone leaves it as it is",
         above=0,
     )
     heat: float | None = option(

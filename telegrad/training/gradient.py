@@ -85,18 +85,19 @@ def averaged(fabric: Fabric, state: TrainingState, estimate: Estimate) -> Estima
     return replace(estimate, loss=loss.squeeze(0), work_units=work_units)
 
 
-def clip(fabric: Fabric, state: TrainingState, norm: Tensor) -> None:
+def clip(state: TrainingState, norm: Tensor) -> None:
     """Shortens the gradient of this norm to the largest that it may have, where there is one.
 
-    In half precision gradients have the losses' scale, and so has `norm`; Fabric takes it back.
+    In half precision gradients have the losses' scale, and so has `norm`: it is taken back first.
+    Fabric's own clipping does not, for optimizers that are fused.
     """
     largest = state.update.clip
     if largest is None:
         return
     if state.scaler is not None:
-        fabric.clip_gradients(state.network, state.optimizer, max_norm=largest)
-    else:
-        torch.nn.utils.clip_grads_with_norm_(state.network.parameters(), largest, norm)
+        norm = norm / state.scaler.get_scale()
+        state.scaler.unscale_(getattr(state.optimizer, "optimizer", state.optimizer))
+    torch.nn.utils.clip_grads_with_norm_(state.network.parameters(), largest, norm)
 
 
 def lowers_scale(state: TrainingState) -> bool:

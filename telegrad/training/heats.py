@@ -42,8 +42,14 @@ def run_heats(state: TrainingState, records: Records, valid_loss: float | None) 
 def weights_of(state: TrainingState) -> dict[str, Any]:
     """A copy of what an update changes."""
     average = None if state.average is None else state.average.state_dict()
-    parts = state.network.state_dict(), state.optimizer.state_dict(), average
-    return copy.deepcopy(dict(zip(("network", "optimizer", "average"), parts, strict=True)))
+    return copy.deepcopy(
+        {
+            "network": state.network.state_dict(),
+            "optimizer": state.optimizer.state_dict(),
+            "average": average,
+            "scaler": None if state.scaler is None else state.scaler.state_dict(),
+        }
+    )
 
 
 def put_back(state: TrainingState, weights: dict[str, Any] | None) -> None:
@@ -54,3 +60,5 @@ def put_back(state: TrainingState, weights: dict[str, Any] | None) -> None:
     state.optimizer.load_state_dict(weights["optimizer"])
     if state.average is not None:
         state.average.load_state_dict(weights["average"])
+    if state.scaler is not None and weights.get("scaler") is not None:
+        state.scaler.load_state_dict(weights["scaler"])

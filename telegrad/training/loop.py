@@ -131,7 +131,7 @@ def take_step(
     norm = gradient_norm(state)
     loss, size = torch.stack([estimate.loss, norm]).tolist()  # a sync point
     if math.isfinite(loss) and math.isfinite(size):
-        clip(fabric, state, norm)
+        clip(state, norm)
         state.optimizer.step()
         if state.average is not None:
             state.average.update_parameters()

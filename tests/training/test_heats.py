@@ -5,13 +5,14 @@ import math
 
 import pytest
 import torch
+from lightning_fabric.plugins import MixedPrecision
 
 from telegrad.mge import GridHierarchy
 from telegrad.records import NoRecords
 from telegrad.schedules import Heats, Schedule, Stage
 from telegrad.tasks import Denoising
 from telegrad.training.checkpoint import checksum, read_state
-from telegrad.training.heats import run_heats, weights_of
+from telegrad.training.heats import put_back, run_heats, weights_of
 from telegrad.training.loop import take_step
 
 ROUND = [(0, 1.0), (0, 2.0), (0, 4.0)]
@@ -68,6 +69,17 @@ def test_a_heat_that_can_t_win_any_more_is_not_run(a_run):
         (1, 12),
     ]
     assert state.before_heat is state.leading is None
+
+
+def test_each_heat_begins_with_the_same_scale_of_losses(a_run):
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**8)
+    half = MixedPrecision("16-mixed", "cpu", scaler)
+    state = a_run(schedule=schedule_of(), heats=heats_of(), half=half, scaler=scaler).state
+    scaler.scale(torch.ones(1))
+    before = weights_of(state)
+    scaler.update(2.0)
+    put_back(state, before)
+    assert scaler.get_scale() == 2.0**8
 
 
 def diverging(monkeypatch, *iterations):

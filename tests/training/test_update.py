@@ -30,7 +30,7 @@ def test_a_longer_gradient_is_shortened_and_keeps_its_direction(a_run):
     run = a_run()
     whole = gradient_of(run).clone()
     run.state.update = Update(clip=whole.norm().item() / 4)
-    clip(run.fabric, run.state, gradient_norm(run.state))
+    clip(run.state, gradient_norm(run.state))
     shortened = torch.cat([p.grad.flatten() for p in run.state.network.parameters()])
     torch.testing.assert_close(shortened, whole / 4, rtol=1e-4, atol=1e-8)
     assert gradient_norm(run.state).item() == pytest.approx(run.state.update.clip, rel=1e-4)
@@ -40,7 +40,7 @@ def test_a_longer_gradient_is_shortened_and_keeps_its_direction(a_run):
 def test_a_shorter_one_stays_as_it_is(a_run, update):
     run = a_run(update=update)
     whole = gradient_of(run).clone()
-    clip(run.fabric, run.state, gradient_norm(run.state))
+    clip(run.state, gradient_norm(run.state))
     assert torch.equal(torch.cat([p.grad.flatten() for p in run.state.network.parameters()]), whole)
 
 
@@ -87,6 +87,21 @@ def test_the_scale_of_losses_in_half_precision_is_found(a_run):
     assert 3 < steps < 14
     assert not all(torch.equal(before[k], v) for k, v in weights.items())
     assert run.state.progress.iteration == steps and run.state.progress.skipped == 0
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_in_half_precision_gradients_are_clipped_without_the_losses_scale(a_run, fused):
+    run = in_half(a_run, 2.0**10)
+    for group in run.state.optimizer.param_groups:
+        group["fused"] = fused
+    run.state.optimizer.optimizer._step_supports_amp_scaling = fused  # as if made so
+    gradient(run.fabric, run.state, run.objective)
+    norm = gradient_norm(run.state)
+    run.state.update = Update(clip=norm.item() / 2**12)
+    clip(run.state, norm)
+    assert gradient_norm(run.state).item() == pytest.approx(run.state.update.clip, rel=1e-4)
+    run.state.optimizer.step()
+    assert run.state.scaler.get_scale() == 2.0**10
 
 
 def test_no_scale_makes_a_loss_finite(a_run, monkeypatch):
