@@ -24,3 +24,4 @@ def _as_under_torchrun(rank, port, function, arguments):
     torch.set_num_threads(1)
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         function(rank, *arguments)
+    os._exit(0)  # after it torch aborts now and then, all Python having ended
