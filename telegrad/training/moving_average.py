@@ -11,8 +11,9 @@ class MovingAverage(AveragedModel):
     """An exponential moving average of the weights, over a tenth of all updates at most.
 
     After n updates the decay is min(decay, (1 + n)/(10 + n)), so that short runs forget their
-    initial weights too. Both networks are asked for their weights only once, since that would take
-    a tenth of a small step.
+    initial weights too. Buffers, such as the statistics of a BatchNorm, are the network's own.
+    Both networks are asked for their weights only once, since that would take a tenth of a small
+    step; for buffers each time where there are any, since networks may put others in their place.
 
     Args:
         network: whose weights are averaged; always this one.
@@ -26,6 +27,7 @@ class MovingAverage(AveragedModel):
         self.decay = decay
         self.averages: list[Tensor] = list(self.module.parameters())
         self.weights: list[Tensor] = list(network.parameters())
+        self.network = [network] if any(True for _ in network.buffers()) else []  # no submodule
 
     @torch.no_grad()
     def update_parameters(self, model: nn.Module | None = None) -> None:
@@ -34,3 +36,6 @@ class MovingAverage(AveragedModel):
         self.n_averaged += 1
         part = 1 - min(self.decay, (1 + n) / (10 + n)) if n else 1.0
         torch._foreach_lerp_(self.averages, self.weights, part)
+        for network in self.network:
+            for own, buffer in zip(self.module.buffers(), network.buffers(), strict=True):
+                own.copy_(buffer)
