@@ -265,6 +265,8 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         if state.schedule != fitted:
             timing = timing.of_others(fitted, state.schedule)
             state.validation_plan, state.schedule = within_time(config, state.schedule, timing)
+        if state.early_stop is not None:
+            state.early_stop.costs = timing.steps
         state.heats = strategy.heats(state.schedule)
         if state.heats is not None:
             state.heats.take_costs(state.schedule, timing.steps)

@@ -13,6 +13,7 @@ from telegrad.schedules.cascadic import Cascadic, cascadic
 from telegrad.schedules.early_stop import EarlyStop
 from telegrad.schedules.length import in_units
 from telegrad.schedules.schedule import Schedule
+from telegrad.schedules.stages import check_grids
 from telegrad.schedules.strategy import Problem
 
 SMALLEST = 16
@@ -59,9 +60,12 @@ def auto(
         raise TypeError("auto: needs either grids or size=(height, width).")
     if grids is None:
         assert size is not None
+        if not isinstance(size, Sequence):
+            raise TypeError(f"auto: size={size!r}; needs (height, width).")
         grids = GridHierarchy(tuple(size), levels or _levels(size))
     elif levels is not None:
         raise TypeError("auto: grids have their levels; leave levels out.")
+    check_grids("auto", grids)
     number, unit = in_units(budget) if isinstance(budget, str) else (budget, "wu")
     sizes = batch_sizes or geometric_batch_sizes(grids.levels, finest=1)
     shares = [2.0**halvings for halvings in reversed(range(grids.levels))]

@@ -11,7 +11,7 @@ from telegrad.options import option
 from telegrad.schedules.adaptive import AdaptiveStrategy
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.stage import Stage
-from telegrad.schedules.stages import sizes_of_levels, steps_of_stages
+from telegrad.schedules.stages import check_grids, sizes_of_levels, steps_of_stages
 from telegrad.schedules.strategy import Problem
 
 
@@ -27,6 +27,7 @@ def cascadic(
     >>> cascadic(GridHierarchy((64, 64), levels=4)).work_units
     16000.0
     """
+    check_grids("cascadic", grids)
     sizes = sizes_of_levels(grids, batch_sizes)
     lengths = steps_of_stages(grids, steps)
     stages = (Stage(n, finest, (sizes[finest],)) for finest, n in enumerate(lengths))

@@ -22,12 +22,19 @@ class EarlyStop:
         lowest: finest validation loss since the stage began.
         lowest_at: work units at that validation.
         waited: validations since then.
+        costs: of a step of each stage, in what the budget is in; None for work units.
     """
 
     level: int = -1
     lowest: float = math.inf
     lowest_at: float = 0.0
     waited: int = 0
+    costs: list[float] | None = None
+
+    def next_stage(self, schedule: Schedule, done: int) -> Schedule:
+        """The schedule of a run that leaves its stage after so many steps in all."""
+        of_stages = self.costs is not None and len(self.costs) == len(schedule.stages)
+        return schedule.next_stage(done, self.costs if of_stages else None)
 
     def look(self, schedule: Schedule, done: int, work_units: float, loss: float) -> str | None:
         """The reason to leave the stage now, or None to stay.

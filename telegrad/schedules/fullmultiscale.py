@@ -12,7 +12,7 @@ from telegrad.options import option
 from telegrad.schedules.adaptive import AdaptiveStrategy
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.stage import Stage
-from telegrad.schedules.stages import sizes_of_levels, steps_of_stages
+from telegrad.schedules.stages import check_grids, sizes_of_levels, steps_of_stages
 
 
 def fullmultiscale(
@@ -33,6 +33,7 @@ def fullmultiscale(
     >>> fullmultiscale(GridHierarchy((64, 64), levels=4), form="independent").work_units
     28750.0
     """
+    check_grids("fullmultiscale", grids)
     sizes = sizes_of_levels(grids, batch_sizes)
     lengths = steps_of_stages(grids, steps)
     stages = (Stage(n, finest, sizes[: finest + 1]) for finest, n in enumerate(lengths))

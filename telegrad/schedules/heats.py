@@ -76,7 +76,7 @@ class Heats:
         for number in others:
             same = _kind(schedule.stages[number]) == _kind(schedule.stages[best])
             margin = MARGIN if same else MARGIN_OF_KINDS
-            if self.losses[number] < (1 - margin) * self.losses[best]:
+            if self.losses[number] < _below(self.losses[best], margin):
                 best = number
         return best
 
@@ -153,6 +153,11 @@ class Heats:
             best = " (best)" if number == winner else ""
             words.append(f"{what} {self.losses[number]:.4g}{best}")
         return f"loss after heats: {'; '.join(words)}"
+
+
+def _below(loss: float, margin: float) -> float:
+    """What is lower by that part of it; also of a negative loss, such as −PSNR."""
+    return loss - margin * abs(loss) if math.isfinite(loss) else loss
 
 
 def _kind(stage: Stage) -> tuple[int, int]:

@@ -15,7 +15,7 @@ class LearningRate:
 
     Attributes:
         highest: at the beginning.
-        lowest: at the end.
+        lowest: at the end, unless `highest` is below it.
         decay: None: half a cosine over all steps. Else the last part of the work, in [0, 1], over
             which it falls linearly; before that it is constant, so that stages may change length.
         warmup: first part of the work, in [0, 1), over which it rises linearly from `lowest`.
@@ -42,4 +42,5 @@ class LearningRate:
             height = min(max(left / self.decay, 0.0), 1.0) if self.decay else 1.0
         if work_units < self.warmup * schedule.work_units:
             height *= work_units / (self.warmup * schedule.work_units)
-        return self.lowest + (self.highest - self.lowest) * height
+        lowest = min(self.lowest, self.highest)
+        return lowest + (self.highest - lowest) * height

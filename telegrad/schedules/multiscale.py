@@ -12,7 +12,7 @@ from telegrad.options import option
 from telegrad.schedules.adaptive import AdaptiveStrategy
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.stage import Stage
-from telegrad.schedules.stages import sizes_of_levels
+from telegrad.schedules.stages import check_grids, sizes_of_levels
 
 
 def multiscale(
@@ -26,6 +26,7 @@ def multiscale(
     >>> multiscale(GridHierarchy((64, 64), levels=4), form="independent").work_units
     74000.0
     """
+    check_grids("multiscale", grids)
     sizes = sizes_of_levels(grids, batch_sizes)
     return Schedule(grids, (Stage(steps, grids.levels - 1, sizes),), form)
 

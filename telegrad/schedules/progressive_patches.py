@@ -10,6 +10,7 @@ from telegrad.mge.grids import GridHierarchy
 from telegrad.options import option
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.stage import Stage
+from telegrad.schedules.stages import check_grids
 from telegrad.schedules.strategy import MOST_SAMPLES, Problem, Strategy
 
 PARTS = (1 / 3, 5 / 12, 1 / 2, 2 / 3, 5 / 6, 1)
@@ -61,6 +62,7 @@ def progressive_patches(
 
     Source: Zamir et al., *Restormer*, CVPR 2022, and the options that its authors publish.
     """
+    check_grids("progressive_patches", grids)
     side = grids.finest[0]
     if len(grids.finest) != 2 or set(grids.finest) != {side} or grids.nodes:
         raise ValueError(f"progressive_patches: {grids}; needs cells of a square.")

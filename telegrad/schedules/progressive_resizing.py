@@ -9,6 +9,7 @@ from typing import ClassVar
 from telegrad.mge.grids import GridHierarchy
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.stage import Stage
+from telegrad.schedules.stages import check_grids
 from telegrad.schedules.strategy import Strategy
 
 
@@ -38,6 +39,7 @@ def progressive_resizing(
     Raises:
         ValueError: for grids of one level, or of nodes.
     """
+    check_grids("progressive_resizing", grids)
     finest = grids.levels - 1
     if finest < 1:
         raise ValueError("progressive_resizing: grids of one level; needs two or more.")

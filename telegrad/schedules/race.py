@@ -12,7 +12,7 @@ from telegrad.options import option
 from telegrad.schedules.heats import Heats
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.stage import Stage
-from telegrad.schedules.stages import sizes_of_levels
+from telegrad.schedules.stages import check_grids, sizes_of_levels
 from telegrad.schedules.strategy import Problem, Strategy
 
 SMALLEST, SMALLEST_GIVEN = 32, 16
@@ -90,9 +90,9 @@ def race(
     Raises:
         ValueError: for rates that aren't positive, or heats that leave nothing for the rest.
     """
+    check_grids("race", grids)
     kinds = _kinds(grids, batch_sizes, times)
-    if not rates or min(rates) <= 0 or len(rates) == 1 != rates[0]:
-        raise ValueError(f"race: rates={list(rates)}; needs several positive numbers, or 1 alone.")
+    _check_rates(rates)
     costs = [n * grids.cost(level) for level, n in kinds]
     stages: list[Stage] = []
     done = 0.0
@@ -113,6 +113,11 @@ def race(
         raise ValueError(f"race: heats of {heat:g} of the work leave nothing; needs shorter ones.")
     add(1 - done)
     return Schedule(grids, tuple(stages), patches=1.0).with_steps(steps)
+
+
+def _check_rates(rates: Sequence[float]) -> None:
+    if not rates or min(rates) <= 0 or len(rates) == 1 != rates[0]:
+        raise ValueError(f"race: rates={list(rates)}; needs several positive numbers, or 1 alone.")
 
 
 def _kinds(
@@ -182,6 +187,8 @@ class Race(Strategy):
         super().__post_init__()
         if self.shares is not None:
             raise ValueError("race: its heats have their own shares; leave shares out.")
+        if self.rates is not None:
+            _check_rates(self.rates)
 
     def stages(self, grids: GridHierarchy, batch_sizes: Sequence[int]) -> Schedule:
         return self._stages(grids)

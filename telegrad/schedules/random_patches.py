@@ -10,7 +10,7 @@ from telegrad.mge.grids import GridHierarchy
 from telegrad.mge.weights import geometric_batch_sizes
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.stage import Stage
-from telegrad.schedules.stages import sizes_of_levels
+from telegrad.schedules.stages import check_grids, sizes_of_levels
 from telegrad.schedules.strategy import Problem, Strategy
 
 
@@ -27,6 +27,7 @@ def random_patches(
     stage    steps     levels           batch sizes  per step  work units
         0    2,000       0..3        1024|256|64|16        16      32,000
     """
+    check_grids("random_patches", grids)
     sizes = sizes_of_levels(grids, batch_sizes or geometric_batch_sizes(grids.levels, ratio=4))
     stage = Stage(steps, grids.levels - 1, sizes, random_level=True)
     return Schedule(grids, (stage,), patches=1.0)

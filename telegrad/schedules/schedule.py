@@ -165,10 +165,14 @@ class Schedule:
                 return number, stage
         raise ValueError(f"Schedule: no step {step}; there are {self.steps}, counted from 0.")
 
-    def next_stage(self, done: int) -> Schedule:
+    def next_stage(self, done: int, costs: Sequence[float] | None = None) -> Schedule:
         """The schedule of a run that leaves its stage after `done` steps in all.
 
-        What the stage had left is spread over the later ones as their own work is.
+        What the stage had left is spread over the later ones as their own part of the budget is.
+
+        Args:
+            done: steps made.
+            costs: of a step of each stage, in what the budget is in; by default work units.
 
         Raises:
             ValueError: if that stage is the last one.
@@ -176,10 +180,12 @@ class Schedule:
         number, _ = self.at(done - 1)
         if number == len(self.stages) - 1:
             raise ValueError("Schedule: the last stage can't be left for a later one.")
+        if costs is None:
+            costs = [self.step_cost(stage) for stage in self.stages]
         kept = [*self.lengths[:number], done - sum(self.lengths[:number])]
-        spent = self.of_lengths([*kept, *self.lengths[number + 1 :]])
-        later = [stage.steps * self.step_cost(stage) for stage in self.stages[number + 1 :]]
-        longer = 1 + (self.work_units - spent.work_units) / sum(later)
+        spare = (self.lengths[number] - kept[-1]) * costs[number]
+        later = zip(self.lengths[number + 1 :], costs[number + 1 :], strict=True)
+        longer = 1 + spare / sum(n * cost for n, cost in later)
         return self.of_lengths([*kept, *(round(n * longer) for n in self.lengths[number + 1 :])])
 
     def changed(
@@ -221,6 +227,8 @@ class Schedule:
         """
         if shares is None:
             shares = [n * seconds for n, seconds in zip(self.lengths, step_seconds, strict=True)]
+        else:
+            self._check_shares(shares)
         if budget < sum(step_seconds):
             raise ValueError(
                 f"Schedule: {budget:.3g} seconds of training are too few for one step of each "
@@ -258,12 +266,7 @@ class Schedule:
             shares = [stage.steps * self.step_cost(stage) for stage in self.stages]
         if not is_number(budget):
             raise ValueError(f"Schedule: {budget!r} work units; needs a finite number.")
-        of_each = len(shares) == len(self.stages)
-        if not (of_each and all(is_number(share) and share > 0 for share in shares)):
-            raise ValueError(
-                f"Schedule: shares={tuple(shares)} for {len(self.stages)} stages; needs one "
-                f"positive number each."
-            )
+        self._check_shares(shares)
         costs = [self.step_cost(stage) for stage in self.stages]
         if budget < sum(costs):
             raise ValueError(
@@ -283,14 +286,18 @@ class Schedule:
             raise ValueError(
                 f"Schedule: {epochs!r} epochs of {samples!r} samples; needs positive numbers."
             )
-        of_stages = [sum(shell_sizes(s.batch_sizes, self.form)) * s.steps for s in self.stages]
-        longer = epochs * samples / sum(of_stages)
+        longer = epochs * samples / sum(self._step_samples(s) * s.steps for s in self.stages)
         return self.of_lengths([max(1, round(n * longer)) for n in self.lengths])
 
+    def _step_samples(self, stage: Stage) -> float:
+        """Of one step; their mean, where its level is drawn at random."""
+        if stage.random_level:
+            return sum(stage.batch_sizes) / len(stage.batch_sizes)
+        return sum(shell_sizes(stage.batch_sizes, self.form))
+
     def without_empty(self, shares: Sequence[float]) -> Schedule:
-        """The stages whose share of the work is not 0."""
-        if len(shares) != len(self.stages) or not any(shares):
-            return self  # `with_work` says what is wrong
+        """The stages whose share of the budget is not 0, of one share for each stage."""
+        self._check_shares(shares, zeros=True)
         stages = (stage for stage, share in zip(self.stages, shares, strict=True) if share)
         return replace(self, stages=tuple(stages))
 
@@ -313,6 +320,16 @@ class Schedule:
         """The same stages, with so many steps each; no longer a budget of time."""
         stages = (replace(s, steps=n) for s, n in zip(self.stages, lengths, strict=True))
         return replace(self, stages=tuple(stages), seconds=None)
+
+    def _check_shares(self, shares: Sequence[float], zeros: bool = False) -> None:
+        """Raises ValueError unless each stage has a positive one; or some of them have, and 0."""
+        of_each = len(shares) == len(self.stages) and any(shares)
+        fit = all(is_number(share) and (share > 0 or (zeros and share == 0)) for share in shares)
+        if not (of_each and fit):
+            raise ValueError(
+                f"Schedule: shares={tuple(shares)} for {len(self.stages)} stages; needs one "
+                f"positive number each{', or 0 to leave one out' * zeros}."
+            )
 
     def _check_length(self) -> None:
         if self.seconds is not None:

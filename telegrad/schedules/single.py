@@ -9,6 +9,7 @@ from typing import ClassVar
 from telegrad.mge.grids import GridHierarchy
 from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.stage import Stage
+from telegrad.schedules.stages import check_grids
 from telegrad.schedules.strategy import Strategy
 
 
@@ -18,6 +19,7 @@ def single(grids: GridHierarchy, steps: int = 2000, batch_size: int = 16) -> Sch
     >>> single(GridHierarchy((64, 64), levels=4), steps=2000, batch_size=240).work_units
     480000.0
     """
+    check_grids("single", grids)
     return Schedule(grids, (Stage(steps, grids.levels - 1, (batch_size,)),))
 
 

@@ -38,6 +38,13 @@ class Stage:
             raise TypeError(
                 f"Stage: batch_sizes={self.batch_sizes!r}; needs a tuple of whole numbers."
             )
+        if not isinstance(self.shape, (tuple, list, type(None))):
+            raise TypeError(f"Stage: shape={self.shape!r}; needs a tuple of whole numbers.")
+        if self.random_level and self.shape is not None:
+            raise ValueError(
+                f"Stage: random_level=True with shape={self.shape}; needs one of them: a level "
+                f"that is drawn has its own shape."
+            )
         if not (is_number(self.rate) and self.rate > 0):
             raise ValueError(f"Stage: rate={self.rate!r}; needs a positive number.")
         if self.alphas is not None:
@@ -48,6 +55,9 @@ class Stage:
                     f"Stage: alphas={self.alphas!r}; needs {pairs} numbers, one for each pair of "
                     f"levels."
                 )
+        for name in ("batch_sizes", "alphas", "shape"):  # lists, as JSON has them, can't be hashed
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
 
     @property
     def coarsest(self) -> int:

@@ -11,6 +11,15 @@ PAPER_STEPS = (2000, 1000, 500, 250)
 """Steps of the paper's full multiscale training on levels 0 … 3."""
 
 
+def check_grids(schedule: str, grids: GridHierarchy) -> None:
+    """Raises TypeError for what is no hierarchy, such as a size alone."""
+    if not isinstance(grids, GridHierarchy):
+        raise TypeError(
+            f"{schedule}: grids={grids!r}; needs a GridHierarchy, such as GridHierarchy((64, 64), "
+            f"levels=4)."
+        )
+
+
 def sizes_of_levels(grids: GridHierarchy, batch_sizes: Sequence[int] | None) -> tuple[int, ...]:
     """The batch sizes, one a level; by default 16 on the finest and twice as many on each coarser.
 

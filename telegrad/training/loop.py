@@ -245,7 +245,7 @@ def next_stage(state: TrainingState, records: Records, valid_loss: float) -> boo
     reason = early_stop.look(schedule, progress.iteration, progress.work_units, valid_loss)
     if reason is None:
         return False
-    state.schedule = schedule.next_stage(progress.iteration)
+    state.schedule = early_stop.next_stage(schedule, progress.iteration)
     records.event(f"iteration {progress.iteration}: {reason}")
     return True
 

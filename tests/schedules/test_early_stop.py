@@ -65,6 +65,18 @@ def test_what_a_left_stage_had_left_goes_to_the_later_ones_in_their_proportions(
     assert changed.at(done)[0] == number + 1
 
 
+def test_of_a_budget_of_time_no_second_is_lost():
+    """Where a coarse step takes as long as a fine one, though it is less work."""
+    costs = [0.5, 0.5, 1.0]
+    changed = SCHEDULE.next_stage(300, costs)
+
+    def seconds(schedule):
+        return sum(n * cost for n, cost in zip(schedule.lengths, costs, strict=True))
+
+    assert seconds(changed) == pytest.approx(seconds(SCHEDULE), abs=1.5)
+    assert seconds(SCHEDULE.next_stage(300)) > seconds(SCHEDULE) + 10
+
+
 def test_the_last_stage_has_none_to_leave_it_for():
     with pytest.raises(ValueError, match="last stage can't be left"):
         SCHEDULE.next_stage(SCHEDULE.steps)

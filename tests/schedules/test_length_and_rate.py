@@ -63,3 +63,10 @@ def test_a_decay_of_nothing_is_a_constant():
 def test_a_budget_of_something_else_is_refused(budget):
     with pytest.raises(ValueError, match="needs a number above 0"):
         in_units(budget)
+
+
+@pytest.mark.parametrize("decay", [None, 0.3])
+def test_the_learning_rate_never_rises_however_low_it_is(decay):
+    rate, work = LearningRate(1e-8, decay=decay), SCHEDULE.work_units
+    course = [rate.at(SCHEDULE, k, work * k / SCHEDULE.steps) for k in range(SCHEDULE.steps + 1)]
+    assert course == sorted(course, reverse=True)

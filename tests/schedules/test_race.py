@@ -207,6 +207,14 @@ def test_a_heat_that_diverged_does_not_win_and_of_near_equals_the_first_does():
     )
 
 
+@pytest.mark.parametrize(("losses", "winner"), [((-20.0, -19.9), 0), ((-20.0, -20.3), 1)])
+def test_of_negative_losses_such_as_psnr_s_the_lower_wins_as_well(losses, winner):
+    schedule, heats = a_race(steps=5000)
+    for number, loss in enumerate(losses):
+        heats.leads(schedule, number, loss)
+    assert heats.winner(schedule) == winner
+
+
 def test_larger_crops_must_be_three_percent_better():
     for loss, wins in ((0.972, 0), (0.968, 1)):
         schedule, heats = a_race(work_units=8000.0, rates=[1.0], levels=2)
@@ -248,6 +256,8 @@ def test_the_smallest_crops_are_of_32_pixels_or_what_the_task_needs():
     ("options", "message"),
     [
         ({"rates": [3.0]}, "several positive numbers, or 1 alone"),
+        ({"rates": [3.0], "steps": 60}, "several positive numbers, or 1 alone"),  # without heats
+        ({"rates": []}, "several positive numbers, or 1 alone"),
         ({"rates": [1.0, -1.0]}, "rates"),
         ({"heat": 0.05, "rates": [1.0] * 30}, "heats of 0.05 of the work leave nothing"),
         ({"shares": [1.0, 2.0], "work_units": 100.0}, "heats have their own shares"),

@@ -5,14 +5,18 @@ import pytest
 
 from telegrad.mge.grids import GridHierarchy
 from telegrad.schedules import (
+    Cascadic,
+    Problem,
     Schedule,
     Stage,
+    auto,
     cascadic,
     fullmultiscale,
     growing_patches,
     multiscale,
     progressive_patches,
     progressive_resizing,
+    race,
     random_patches,
     single,
 )
@@ -211,10 +215,50 @@ def test_random_patches_take_every_level_as_often_and_the_step_decides_which():
         assert schedule.step_cost(stage) == 16
 
 
+def test_epochs_count_the_samples_of_the_level_that_is_drawn():
+    schedule = random_patches(GRIDS).with_epochs(10, 40_000)
+    taken = sum(schedule.at(step)[1].batch_sizes[0] for step in range(schedule.steps))
+    assert taken == pytest.approx(400_000, rel=0.05)
+
+
+def test_stages_are_values_also_of_lists_as_json_has_them():
+    plain = Stage(10, 1, [4, 2], alphas=[0.5])
+    assert plain == Stage(10, 1, (4, 2), alphas=(0.5,))
+    assert Schedule(GRIDS, (plain,)).work_units > 0
+    assert Schedule(GRIDS, (Stage(10, 1, [4], shape=[24, 24]),)).work_units > 0
+
+
+@pytest.mark.parametrize("make", [single, cascadic, multiscale, fullmultiscale, race, auto,
+                                  growing_patches, random_patches, progressive_patches,
+                                  progressive_resizing])  # fmt: skip
+def test_a_size_is_no_hierarchy(make):
+    with pytest.raises(TypeError, match=r"grids=\(64, 64\); needs a GridHierarchy"):
+        make((64, 64))
+
+
+def test_auto_s_size_has_height_and_width():
+    with pytest.raises(TypeError, match=r"size=64; needs \(height, width\)"):
+        auto(size=64)
+
+
+@pytest.mark.parametrize("shares", [(1, 2), (0, 0, 0, 0), (1, 2, 3, -1)])
+def test_shares_of_time_must_suit_the_stages(shares):
+    says = "needs one positive number each"
+    with pytest.raises(ValueError, match=says):
+        cascadic(GRIDS).with_seconds(10.0, [0.01] * 4, shares)
+    with pytest.raises(ValueError, match=says):
+        cascadic(GRIDS).without_empty(shares)
+    with pytest.raises(ValueError, match=says):
+        Cascadic(budget="10s", shares=[float(s) for s in shares if s >= 0]).schedule(
+            Problem(size=128)
+        )
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
         (lambda: Schedule(GRIDS, ()), "no stages"),
+        (lambda: Stage(1, 1, (8, 4), random_level=True, shape=(24, 24)), "random_level=True with"),
         (
             lambda: Schedule(GRIDS, (Stage(1, 4, (8,)),)),
             "uses levels 4 to 4; the grids have levels 0 to 3",

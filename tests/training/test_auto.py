@@ -43,6 +43,7 @@ def test_a_run_with_a_budget_of_time_is_as_long_as_its_steps_took_when_timed(tmp
     assert report.progress.iteration == pytest.approx(5 * 15 / (4 * 0.5 + 0.25), abs=1)
     assert report.progress.validations == 5
     assert report.estimated_seconds == pytest.approx(20, abs=0.25)
+    assert read_checkpoint(report.files.last)["controller"]["costs"] == [0.5, 0.25]
     assert run(timed, resume=True).progress == report.progress
     with pytest.raises(ValueError, match="its 20 validations alone take 22 s"):
         run(changed(timed, overwrite=True, validations=20))
