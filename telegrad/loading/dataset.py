@@ -7,6 +7,8 @@ from typing import Any
 from telegrad.loading.picks import Pick
 from telegrad.loading.samples import Samples
 from telegrad.mge.grids import sized
+from telegrad.mge.levels import check_rules
+from telegrad.mge.passengers import boarded
 from telegrad.mge.restriction import Rules
 from telegrad.schedules import Schedule
 
@@ -69,4 +71,5 @@ def check_first_sample(samples: Samples, schedule: Schedule) -> None:
     for stage in schedule.stages:
         for level in range(stage.coarsest, stage.finest + 1):
             pick = Pick(0, 0, level, middle, patch=patch, shape=stage.shape)
-            samples.collated([samples[pick]])
+            batch = samples.collated([samples[pick]])[level]
+            check_rules("ScheduledLoader", [boarded(batch)], samples.restriction)

@@ -47,7 +47,8 @@ def cosine(lowest: float = 0.0) -> Shape:
 class WorkLR:
     """Sets the learning rates of an optimizer by the work that is done.
 
-    Each parameter group keeps its own highest rate: the one that it has when the object is made.
+    Each parameter group keeps its own highest rate: the one that it has when the object is made; or
+    first seen, where it was added later.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
@@ -62,6 +63,7 @@ class WorkLR:
         warmup: first part of the work, over which the rate rises linearly from 0.
 
     Raises:
+        TypeError: for a shape that gives no number, such as `cosine` in place of `cosine()`.
         ValueError: for a warm-up outside [0, 1).
     """
 
@@ -70,7 +72,13 @@ class WorkLR:
     ) -> None:
         if not (is_number(warmup) and 0 <= warmup < 1):
             raise ValueError(f"WorkLR: warmup={warmup!r}; needs a part of the work in [0, 1).")
-        self.optimizer, self.shape, self.warmup = optimizer, shape or constant_then_linear(), warmup
+        self.optimizer, self.warmup = optimizer, warmup
+        self.shape = constant_then_linear() if shape is None else shape
+        if not (callable(self.shape) and is_number(self.shape(0.0))):
+            raise TypeError(
+                f"WorkLR: shape={shape!r}; needs a function from the part of the work that is done "
+                f"to a factor of the rate, such as cosine()."
+            )
         self.highest = [group["lr"] for group in optimizer.param_groups]
         self.progress = 0.0
         self.at(0.0)
@@ -85,7 +93,9 @@ class WorkLR:
         factor = self.shape(progress)
         if progress < self.warmup:
             factor *= progress / self.warmup
-        for group, highest in zip(self.optimizer.param_groups, self.highest, strict=True):
+        groups = self.optimizer.param_groups
+        self.highest += [group["lr"] for group in groups[len(self.highest) :]]
+        for group, highest in zip(groups, self.highest, strict=True):
             group["lr"] = highest * factor
 
     def state_dict(self) -> dict[str, Any]:

@@ -22,6 +22,12 @@ from telegrad.mge.restriction import Rules
 from telegrad.mge.weights import shell_sizes
 from telegrad.schedules import EarlyStop, Schedule, Stage
 
+OWN_OPTIONS = {
+    *("batch_size", "shuffle", "sampler", "batch_sampler", "drop_last"),
+    *("collate_fn", "generator", "dataset"),
+}
+"""Of torch's DataLoader, that the loader sets itself."""
+
 
 class ScheduledLoader:
     """The steps of a schedule, with their batches, from any map-style dataset.
@@ -73,8 +79,9 @@ class ScheduledLoader:
 
     Raises:
         TypeError, ValueError: for a dataset without length, on other levels or by another rule than
-            the schedule's, or with a first sample that can't be used on all levels; or for batch
-            sizes that can't be divided among the processes.
+            the schedule's, or with a first sample that can't be used on all levels; a restriction
+            of a field that it doesn't have; batch sizes that can't be divided among the processes;
+            or arguments that are not torch's, or not yours to give, such as `shuffle`.
     """
 
     def __init__(
@@ -128,6 +135,7 @@ class ScheduledLoader:
         self._picks: Picks | None = None
         self._check_batch_sizes()
         check_first_sample(self._samples, self.schedule)
+        self._check_options()
 
     def __len__(self) -> int:
         """Steps of the schedule, also those that are done: it stays the same while one goes on."""
@@ -188,7 +196,7 @@ class ScheduledLoader:
         self._done, self._position, self._batches = step, position, None
         self._progress, self._early_stop = 0.0, None
 
-    def report(self, loss: float) -> bool:
+    def report(self, loss: float | torch.Tensor) -> bool:
         """Tells the validation loss, so that a stage that lowers it no more is left early.
 
         Returns:
@@ -196,6 +204,7 @@ class ScheduledLoader:
 
         Source: see `telegrad.schedules.EarlyStop`.
         """
+        loss = float(torch.as_tensor(loss).detach())  # the state is plain data
         timing = self._pace is not None and self._pace.is_timing(self.schedule, self._done)
         if self._done == 0 or timing:
             return False
@@ -281,15 +290,8 @@ class ScheduledLoader:
             *(self._number, self.schedule, self.draws, self._done, self._position),
             *(self.rank, self.world, self.crops),
         )
-        loader = DataLoader(
-            self._samples,
-            batch_sampler=self._picks,
-            collate_fn=self._samples.collated,
-            generator=torch.Generator(),  # the user's own is left alone
-            **self._options,
-        )
         try:
-            steps = iter(loader)
+            steps = iter(self._torch_loader(self._picks))
             yield from steps if self.device is None else ahead(steps, self.device)
         except RuntimeError as error:
             if "worker" not in str(error):
@@ -298,6 +300,27 @@ class ScheduledLoader:
                 f"ScheduledLoader: {error}. It stands before step {self._done}; save its "
                 f"state_dict(), and go on with fewer workers or more memory."
             ) from error
+
+    def _torch_loader(self, picks: Picks | None) -> DataLoader[Any]:
+        return DataLoader(
+            self._samples,
+            batch_sampler=picks,
+            collate_fn=self._samples.collated,
+            generator=torch.Generator(),  # the user's own is left alone
+            **self._options,
+        )
+
+    def _check_options(self) -> None:
+        """Raises ValueError for options that the schedule decides, or torch refuses."""
+        for name in OWN_OPTIONS & self._options.keys():
+            raise ValueError(
+                f"ScheduledLoader: {name}={self._options[name]!r}; the schedule decides how "
+                f"samples come together, so leave {name} out."
+            )
+        try:
+            self._torch_loader(None)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"ScheduledLoader: {error}") from error
 
     def _step(self, batches: dict[int, Any]) -> Step:
         number, stage = self.schedule.at(self._done)

@@ -46,6 +46,22 @@ def test_a_warm_up_rises_from_nothing():
     assert rates(adam)[0] == pytest.approx(0.5 * cosine()(0.05))
 
 
+def test_a_group_that_is_added_later_falls_from_its_own_rate():
+    adam = optimizer(1e-3)
+    course = WorkLR(adam, constant_then_linear(0.5))
+    course.at(0.25)
+    adam.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 1e-4})
+    course.at(0.75)
+    assert rates(adam) == pytest.approx([0.5e-3, 0.5e-4])
+    assert course.state_dict()["highest"] == [1e-3, 1e-4]
+
+
+@pytest.mark.parametrize("shape", [cosine, 0.3, lambda progress: None])
+def test_a_shape_that_gives_no_number_is_refused_at_once(shape):
+    with pytest.raises(TypeError, match=r"such as cosine\(\)"):
+        WorkLR(optimizer(1.0), shape)
+
+
 def test_it_goes_on_where_it_was():
     adam = optimizer(1.0)
     course = WorkLR(adam, cosine())

@@ -1,6 +1,7 @@
 """Any map-style dataset, on the levels that a schedule wants."""
 
 import io
+import json
 import random
 
 import numpy as np
@@ -9,7 +10,14 @@ import torch
 from torch.utils.data import Dataset, TensorDataset
 
 from telegrad import GridHierarchy, Schedule, ScheduledLoader, Stage, restrict
-from telegrad.schedules import auto, cascadic, fullmultiscale, growing_patches, random_patches
+from telegrad.schedules import (
+    auto,
+    cascadic,
+    fullmultiscale,
+    growing_patches,
+    random_patches,
+    single,
+)
 
 GRIDS = GridHierarchy(finest=(16, 16), levels=3)
 
@@ -376,6 +384,43 @@ def test_a_worker_that_dies_is_told_and_the_position_is_kept():
         for step in loader:
             seen.append(step.number)
     assert loader.state_dict()["done"] == len(seen)
+
+
+@pytest.mark.parametrize("schedule", [single(GRIDS), auto(GRIDS, budget=6), fullmultiscale(GRIDS)])
+def test_a_rule_for_a_field_that_there_is_not_is_refused_at_once(schedule):
+    samples = of(lambda k: {"image": torch.zeros(3, 16, 16), "noise": torch.zeros(3, 16, 16)})
+    with pytest.raises(ValueError, match="a rule for 'nosie'.*did you mean 'noise'"):
+        ScheduledLoader(samples, schedule, restriction={"nosie": "white_noise"})
+    ScheduledLoader(samples, schedule, restriction={"noise": "white_noise"})
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"shuffle": True}, "shuffle=True; the schedule decides"),
+        ({"batch_size": 4}, "batch_size=4; the schedule decides"),
+        ({"collate_fn": list}, "leave collate_fn out"),
+        ({"foo": 1}, "ScheduledLoader: .*foo"),
+        ({"num_workers": -1}, "ScheduledLoader: .*num_workers"),
+        ({"prefetch_factor": 4}, "ScheduledLoader: prefetch_factor"),
+    ],
+)
+def test_options_of_torch_s_loader_that_can_t_be_are_refused_at_once(options, says):
+    with pytest.raises((TypeError, ValueError), match=says):
+        ScheduledLoader(photos(), auto(GRIDS, budget=6), **options)
+
+
+def test_its_state_is_plain_data_that_json_keeps():
+    loader = ScheduledLoader(photos(), auto(GRIDS, budget=6))
+    for step in loader:
+        loader.report(torch.tensor(1.0, requires_grad=True) * 2)
+        if step.number == 2:
+            break
+    again = ScheduledLoader(photos(), auto(GRIDS, budget=6))
+    again.load_state_dict(json.loads(json.dumps(loader.state_dict())))
+    rest = content(again)
+    assert rest
+    assert same(rest, content(loader))
 
 
 def test_arguments_of_the_wrong_kind_are_refused_at_once():
