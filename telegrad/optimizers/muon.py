@@ -19,8 +19,9 @@ from telegrad.optimizers.recorded import RecordedUpdates
 class Muon(Optimizer):
     """Muon for the weights of convolutions and linear layers, AdamW for all others.
 
-    A convolution's weight (out, in, h, w) is a matrix of (out, in·h·w). Depthwise convolutions,
-    biases, norms, tables, and matrices with less than 4 rows or 8 columns are AdamW's.
+    A convolution's weight (out, in, h, w) is a matrix of (out, in·h·w), and so is any table of
+    numbers, such as an embedding. Depthwise convolutions, biases, norms, and matrices with less
+    than 4 rows or 8 columns are AdamW's.
     `torch.optim.Muon` takes matrices alone, one after the other; here those of a shape are made
     orthogonal together, and on a GPU all of them as one CUDA graph.
 

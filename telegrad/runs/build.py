@@ -29,7 +29,7 @@ from telegrad.runs.magnitude import check_magnitude
 from telegrad.runs.network import needs_for, network_arguments
 from telegrad.runs.pairing import check_pairs
 from telegrad.runs.trial import black_draw, check_draws
-from telegrad.schedules import LearningRate, Problem, Schedule, Update, is_schedule_free
+from telegrad.schedules import LearningRate, Problem, Schedule, Update
 from telegrad.tasks import Objective, Task
 from telegrad.training.cuda_graphs import draws_masks
 from telegrad.training.draws import NETWORK, seed_of
@@ -72,7 +72,7 @@ def build_schedule(config: Config) -> Schedule:
 def build_learning_rate(config: Config) -> LearningRate:
     """Its course over the run; for an optimizer that needs no decay, none."""
     rate = config.build_strategy().learning_rate(config.optimizer.init_args.get("lr"))
-    return replace(rate, decay=0.0) if is_schedule_free(config.optimizer.factory) else rate
+    return replace(rate, decay=0.0) if config.schedule_free else rate
 
 
 def build_update(config: Config) -> Update:
@@ -211,7 +211,8 @@ def build_optimizer(config: Config, network: nn.Module, lr: float) -> torch.opti
         config.optimizer.init_args.get(name)
         for name in ("fused", "foreach", "capturable", "differentiable")
     )
-    if "fused" in takes and not said and config.optimizer.init_args.get("fused") is None:
+    real = all(p.is_floating_point() for p in trained)  # no complex ones, which can't be fused
+    if real and "fused" in takes and not said and config.optimizer.init_args.get("fused") is None:
         arguments["fused"] = True
     try:
         return config.optimizer.build(trained, **arguments)

@@ -102,6 +102,7 @@ class Component:
         Args:
             kind: of the part, see `KINDS`.
             what: its name, its class, a function that makes it, an object of it, or a component.
+                No object of an optimizer: it has weights of its own already.
             arguments: for a name, a class or a function.
 
         Raises:
@@ -112,6 +113,12 @@ class Component:
         if isinstance(what, str):
             what = resolve(kind, what, functions=True)
         if KINDS[kind].holds(what):
+            if kind == "optimizer":
+                raise ValueError(
+                    f"optimizer: got an object of {type(what).__name__}, which has its weights "
+                    f"already; needs its name or class, and arguments, as in "
+                    f'Component.of("optimizer", "{type(what).__name__}", lr=1e-3).'
+                )
             if not dataclasses.is_dataclass(what):
                 return cls(kind, path_of(kind, type(what)), {}, what)
             arguments = {f.name: getattr(what, f.name) for f in dataclasses.fields(what) if f.init}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
+
+import torch
+from torch import nn
 
 from telegrad import __version__
 from telegrad.data import Data
@@ -28,7 +32,8 @@ class Config:
     """One training run.
 
     Each component is given as its name, its class, an object of it, or a `Component` with
-    arguments; a network's weights depend on the seed, so name the network rather than build it.
+    arguments; a network's weights depend on the seed, so name the network rather than build it. An
+    optimizer is never an object.
 
     >>> from telegrad.schedules import Auto
     >>> config = Config(task="Denoising", network=Component.of("network", "ResNet", channels=8),
@@ -88,7 +93,8 @@ class Config:
             raise ValueError(f"seed={self.seed!r}: needs a whole number from 0 to {MOST_SEED}.")
         self.build_data()
         self.build_strategy().learning_rate(self.optimizer.init_args.get("lr"))
-        if is_schedule_free(self.optimizer.factory):
+        check_optimizer(self.optimizer)
+        if self.schedule_free:
             self._check_schedule_free()
 
     def _check_schedule_free(self) -> None:
@@ -142,9 +148,14 @@ class Config:
         return self.validation.images or CROPS
 
     @property
+    def schedule_free(self) -> bool:
+        """Whether the optimizer averages the weights itself, see `is_schedule_free`."""
+        return is_schedule_free(optimizer_like(self.optimizer))
+
+    @property
     def ema(self) -> float | None:
         """Decay of the average of weights that is validated and kept; None for no average."""
-        if is_schedule_free(self.optimizer.factory):
+        if self.schedule_free:
             return None
         asked = self.validation.ema
         return self.build_task().default_ema if asked is None else asked or None
@@ -202,6 +213,25 @@ def default_optimizer(task: type[Task], strategy: Any) -> str:
     """
     of_strategy: str | None = getattr(strategy, "default_optimizer", None)
     return task.default_optimizer or of_strategy or "AdamW"
+
+
+def optimizer_like(optimizer: Component) -> Any:
+    """The optimizer's class; where a function makes it, what that makes for a single weight."""
+    if inspect.isclass(optimizer.factory):
+        return optimizer.factory
+    return optimizer.build([nn.Parameter(torch.zeros(1))], lr=optimizer.init_args.get("lr", 1e-3))
+
+
+def check_optimizer(optimizer: Component) -> None:
+    """Raises ValueError for one that takes more than the gradient of a step, or another kind."""
+    step = inspect.signature(optimizer_like(optimizer).step).parameters
+    if "closure" in step and step["closure"].default is inspect.Parameter.empty:
+        raise ValueError(
+            f"optimizer {optimizer.short_name}: its step takes a closure, which evaluates the loss "
+            f"several times; needs an optimizer that takes one gradient, such as AdamW."
+        )
+    if optimizer.factory is torch.optim.SparseAdam:
+        raise ValueError("optimizer SparseAdam: gradients here are dense; use Adam or AdamW.")
 
 
 def parts_from_file(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,10 @@ LEAST_SCALE = 1.0
 """Of losses in half precision; a gradient that overflows below it would do so in any."""
 
 
+OUT_OF_MEMORY = "can't allocate memory", "not enough memory"
+"""In torch's messages of a CPU, on Linux and on others."""
+
+
 def gradient(fabric: Fabric, state: TrainingState, objective: Objective) -> Estimate:
     """Adds the gradient of one step to `.grad`, averaged over all processes.
 
@@ -58,7 +62,8 @@ def gradient(fabric: Fabric, state: TrainingState, objective: Objective) -> Esti
                 accumulate=state.update.accumulate,
             )
     except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "not enough memory" not in str(error):
+        on_a_cpu = any(text in str(error) for text in OUT_OF_MEMORY)
+        if not (on_a_cpu or isinstance(error, torch.OutOfMemoryError)):
             raise
         n, _, height, width = last_pass[0]
         raise MemoryError(

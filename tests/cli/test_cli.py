@@ -148,6 +148,8 @@ def test_a_folder_of_images(tmp_path, capsys):
         ("--data imagenet", "There is no directory of that name either"),
         ("--data ./imagenet", "no such directory"),
         ("--optimizer AdamV", "did you mean Adam"),
+        ("--optimizer LBFGS", "LBFGS: its step takes a closure, which evaluates the loss several"),
+        ("--optimizer SparseAdam", "SparseAdam: gradients here are dense; use Adam or AdamW"),
         ("--loss huber", "Losses: FFT, L1, MSE, MSSSIM, PSNR, SSIM, Charbonnier, Sum"),
         ("--loss torch.nn.L1Loss", "reduction='none'"),
         ("--loss Sum", "needs terms; say --loss.terms"),

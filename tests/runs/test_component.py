@@ -175,3 +175,9 @@ def test_an_alias_of_a_type_is_no_class():  # which inspect.isclass says of it i
     assert not is_class(dict[str, int])
     assert not KINDS["task"].accepts(dict[str, int])
     assert is_class(bool, int, str) and not is_class(bool, str)
+
+
+def test_an_optimizer_is_no_object_whose_weights_would_be_others():
+    optimizer = torch.optim.SGD(ResNet(channels=4).parameters(), lr=0.1)
+    with pytest.raises(ValueError, match="an object of SGD, which has its weights already; needs"):
+        Component.of("optimizer", optimizer)

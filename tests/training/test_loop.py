@@ -141,27 +141,44 @@ def test_a_bounded_number_of_bad_updates_is_skipped_by_choice(a_run, monkeypatch
     assert all(w.isfinite().all() for w in run.state.network.parameters())
 
 
-def test_out_of_memory_says_where_and_what_to_lower(a_run, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_out_of_memory_says_where_and_what_to_lower(a_run, monkeypatch, error):
     def too_much(values):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        raise error
 
     losses_that_fail(monkeypatch, {9}, too_much)
-    with pytest.raises(MemoryError) as error:
+    with pytest.raises(MemoryError) as told:
         a_run().go()
-    assert "iteration 9, in the pass of 2 images of 16×16; batch_sizes=[4, 2]" in str(error.value)
-    assert "Lower that level's batch size, size, or the channels of the network" in str(error.value)
+    assert "iteration 9, in the pass of 2 images of 16×16; batch_sizes=[4, 2]" in str(told.value)
+    assert "Lower that level's batch size, size, or the channels of the network" in str(told.value)
 
 
 # --- schedules that change ------------------------------------------------------------------------
 
 
-def test_a_stage_that_ends_early_is_noted_and_leaves_its_work_to_the_next(a_run, monkeypatch):
+@pytest.mark.parametrize("costs", [None, [1.0, 1.0]])
+def test_a_stage_that_ends_early_is_noted_and_leaves_its_budget_to_the_next(
+    a_run, monkeypatch, costs
+):
     schedule = cascadic(GridHierarchy((16, 16), levels=2), steps=(40, 10), batch_sizes=(4, 2))
-    monkeypatch.setattr(EarlyStop, "look", lambda self, s, done, *_: "enough" if done < 9 else None)
-    run = a_run(schedule=schedule, early_stop=EarlyStop(), validations=10).go()
+    monkeypatch.setattr(
+        EarlyStop, "look", lambda self, s, done, *_: None if s.at(done - 1)[0] else "enough"
+    )
+    run = a_run(schedule=schedule, early_stop=EarlyStop(costs=costs), validations=10).go()
     left = run.state.schedule
     assert left.lengths[0] < 40
-    assert left.work_units == pytest.approx(schedule.work_units, abs=2)
+    assert left == schedule.next_stage(left.lengths[0], costs)
+    if costs is None:
+        assert left.work_units == pytest.approx(schedule.work_units, abs=2)
+    else:
+        assert left.steps == schedule.steps
     assert run.state.progress.iteration == left.steps
     assert f"iteration {left.lengths[0]}: enough" in run.files.events.read_text()
     assert read_checkpoint(run.files.last)["controller"]["level"] == -1

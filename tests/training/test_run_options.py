@@ -88,6 +88,52 @@ def test_a_learning_rate_without_decay_for_optimizers_that_average(recipe):
             changed(config, **options)
 
 
+OWN = """
+import schedulefree
+import torch
+
+
+def averaging(params, lr=1e-3):
+    return schedulefree.AdamWScheduleFree(params, lr=lr)
+
+
+class Spectral(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(3, 1, 1, dtype=torch.complex64))
+
+    def forward(self, x):
+        return x + torch.fft.ifft2(torch.fft.fft2(x) * self.weight).real
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A module of a user's own in the working directory."""
+    (tmp_path / "own_of_test.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    before = list(sys.path)
+    yield "own_of_test"
+    sys.path[:] = before
+    sys.modules.pop("own_of_test", None)
+
+
+def test_an_optimizer_that_a_function_makes_is_known_by_what_it_makes(recipe, own):
+    config = changed(recipe, optimizer=f"{own}.averaging", task="denoising")
+    assert build_learning_rate(config).decay == 0.0
+    assert config.ema is None
+    with pytest.raises(ValueError, match="decay=0.3: averaging averages the weights"):
+        changed(config, decay=0.3)
+
+
+@pytest.mark.parametrize("optimizer", ["AdamW", "telegrad.optimizers.Muon"])
+def test_complex_weights_are_trained(recipe, own, optimizer):
+    options = {"network": f"{own}.Spectral", "network.channels": None, "optimizer": optimizer}
+    report = run(changed(recipe, work_units=200, learning_rate=2e-2, **options))
+    assert report.restored.mean_mse < 0.98 * report.corrupted.mean_mse
+    assert weights(report)["weight"].is_complex()
+
+
 # --- going on -------------------------------------------------------------------------------------
 
 
