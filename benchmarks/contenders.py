@@ -35,6 +35,7 @@ class Problem:
         full_frames: whether these are compared too.
         large: whether it is for a GPU, on which a step has more crops.
         pairs: whether it is of pairs of images, instead of photographs that are corrupted.
+        validated: crops of a validation.
     """
 
     task: Options
@@ -44,6 +45,7 @@ class Problem:
     full_frames: bool = False
     large: bool = False
     pairs: bool = False
+    validated: int = 8
 
 
 UNET = {"network": "GatedUNet", "network.channels": 8}
@@ -99,7 +101,7 @@ PROBLEMS = {
     "denoising_nafnet": Problem(DENOISING, NAFNET, COLOR),
     "denoising_swinir": Problem(DENOISING, SWINIR, COLOR),
     "blind": Problem({"task": "Denoising", "task.sigma": "0..50"}, UNET, COLOR),
-    "real_nafnet": Problem({"task": "Pairs"}, NAFNET, ("PolyU",), pairs=True),
+    "real_nafnet": Problem({"task": "Pairs"}, NAFNET, ("PolyU",), pairs=True, validated=32),
     "denoising_unet_32": Problem(DENOISING, UNET_32, COLOR, large=True),
     "denoising_nafnet_32": Problem(DENOISING, NAFNET_32, COLOR, large=True),
 }

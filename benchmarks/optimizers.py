@@ -21,7 +21,7 @@ from contenders import CLIP, LATE, MUON, PROBLEMS, task_of
 from quiet import quiet
 from table import RESULTS, as_markdown, publish
 from time_to_quality import photographs_of
-from timed_runs import VALIDATED, quality_of, rows
+from timed_runs import quality_of, rows
 
 from telegrad.runs.compose import compose
 from telegrad.runs.running import carry_on, prepare
@@ -77,7 +77,7 @@ def trained(trial: Trial) -> float:
                 "optimizer.iterations": trial.iterations,
                 "update.clip": CLIP,
                 "validation.times": 1,
-                "validation.images": VALIDATED,
+                "validation.images": problem.validated,
                 "seed": 0,
                 "device": "cpu",
                 "out": out,

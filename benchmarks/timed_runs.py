@@ -146,7 +146,7 @@ class Job:
                 "optimizer.lr": self.learning_rate,
                 "update.clip": CLIP,
                 "validation.times": self.validations,
-                "validation.images": VALIDATED,
+                "validation.images": problem.validated,
                 "seed": self.seed,
                 "device": place.device,
                 "runtime.precision": place.precision,
@@ -161,9 +161,6 @@ def sources() -> str:
     files = sorted(Path(telegrad.__file__).parent.rglob("*.py"))
     return "".join(map(sha256_of, files))
 
-
-VALIDATED = 8
-"""Crops of a validation."""
 
 Shape = tuple[int, int]
 """Images of a step, and their height and width in pixels."""
@@ -322,6 +319,8 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
                 left = job.seconds - one * job.paid_validations(schedule)
                 shares = strategy.shares_of(schedule)
                 state.schedule = schedule.with_seconds(left, seconds, shares)
+            if state.early_stop is not None:
+                state.early_stop.costs = seconds
             state.heats = strategy.heats(state.schedule)
             if state.heats is not None:
                 state.heats.take_costs(state.schedule, seconds)
