@@ -39,7 +39,8 @@ class Demo(Command):
     open_browser: bool = option(False, "open the page in the browser")
     noise: float | None = option(
         None,
-        "standard deviation of the pictures' noise, on 0 … 255; else estimated",
+        "standard deviation of the pictures' noise, on 0 … 255, for a network that is told of "
+        "it; else estimated",
         least=0,
         most=255,
     )
@@ -66,6 +67,7 @@ def demo(words: Sequence[str]) -> int:
     model = model_of(own.model, own.device, rest)
     low, high = model.task.value_range
     noise = None if own.noise is None else own.noise / 255 * (high - low)
+    model.check_noise("demo", noise)
     network = model.config.network.short_name
     page, folder = demo_page(
         lambda upload, out: restored_upload(model, upload, out, noise, own.tile, own.max_pixels),

@@ -8,10 +8,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar
 
+from telegrad import pretrained
 from telegrad.atomic import write_whole
 from telegrad.cli.arguments import Command, scan
 from telegrad.cli.guard import guarded
 from telegrad.cli.network_option import model_of
+from telegrad.dotted import plain_name
+from telegrad.files import expanded
 from telegrad.inference.diagnose import all_levels, diagnose
 from telegrad.options import NEEDED, option
 from telegrad.runs.build import build_network, problem_of
@@ -34,7 +37,12 @@ class Diagnose(Command):
     )
     example: ClassVar[str] = "telegrad diagnose denoising --network ResNet --network.channels 32"
 
-    what: str = option(NEEDED, "a run's models/…_best.pt; or a task, for a new network", path=True)
+    what: str = option(
+        NEEDED,
+        "a run's models/…_best.pt, or its directory; one that comes along (telegrad models); or a "
+        "task, for a new network",
+        path=True,
+    )
     draws: int = option(48, "to measure on; 8 or more for confidence intervals", least=2)
     budget: float = option(16.0, "of a step, for batch sizes", unit="work units", above=0)
     levels: int | None = option(None, "of the grids; as in training by default", least=1, most=16)
@@ -94,5 +102,9 @@ def _default_levels(config: Config) -> int:
 
 
 def _is_task(what: str) -> bool:
-    """Whether it names a task, rather than a file."""
-    return not Path(what).is_file() and not what.endswith(".pt")
+    """Whether it names a task, rather than a file, a run's directory, or a network of ours."""
+    path = Path(expanded(what))
+    if path.is_file() or what.endswith(".pt") or (path / "config.yaml").is_file():
+        return False
+    tasks = {plain_name(name) for name in KINDS["task"].names()}
+    return plain_name(what) in tasks or what not in pretrained.names()

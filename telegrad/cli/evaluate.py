@@ -74,9 +74,12 @@ def evaluate(words: Sequence[str]) -> int:
     own, rest = Evaluate.parse(words, others=("network", "data"))
     protocol = Evaluate.part(Protocol, rest)
     data = data_of(own, rest)
-    folders = own.folders if data is None else None
-    if isinstance(data, Folder | Pairs) and own.size is None and own.images is None:
-        folders = [data.path]
+    folders, whole = own.folders, {"bad_images": own.bad_images, "max_pixels": own.max_pixels}
+    if data is not None:
+        folders = None
+        if isinstance(data, Folder | Pairs) and own.images is data.size is None:
+            folders = [data.path]
+            whole = {"bad_images": data.bad_images, "max_pixels": data.max_pixels}
     if folders is None:
         _refuse_of_whole_images(own, rest)
     elif own.out is not None:
@@ -96,8 +99,8 @@ def evaluate(words: Sequence[str]) -> int:
         folders,
         protocol,
         pairs=data if isinstance(data, Pairs) else None,
-        bad_images=own.bad_images or "refuse",
-        max_pixels=own.max_pixels,
+        bad_images=whole["bad_images"] or "refuse",
+        max_pixels=whole["max_pixels"],
         shown=True,
     )
     print(evaluation)

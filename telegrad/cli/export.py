@@ -73,6 +73,8 @@ def export(words: Sequence[str]) -> int:
             if made.takes_sigma
             else ""
         )
-        print(f"It takes images (n, c, h, w) in [0, 1], of {sides}{sigma}.")
+        alone = all(shape[0] == 1 for shape in made.shapes)
+        images = "one image (1, c, h, w)" if alone else "images (n, c, h, w)"
+        print(f"It takes {images} in [0, 1], of {sides}{sigma}.")
     print(f"Largest difference from the model, on {shapes}: {made.difference:.1e}.")
     return 0

@@ -39,7 +39,8 @@ class Restore(Command):
     out: str = option("restored", "folder to write into", path=True)
     noise: float | None = option(
         None,
-        "standard deviation of the images' noise, on 0 … 255; else estimated",
+        "standard deviation of the images' noise, on 0 … 255, for a network that is told of "
+        "it; else estimated",
         least=0,
         most=255,
     )
@@ -75,6 +76,7 @@ def restore(words: Sequence[str]) -> int:
     model = model_of(own.model, own.device, rest)
     low, high = model.task.value_range
     noise = None if own.noise is None else own.noise / 255 * (high - low)
+    model.check_noise("restore", noise)
     notes: list[str] = []
     written, failed = restore_files(
         model,

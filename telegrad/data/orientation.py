@@ -9,6 +9,9 @@ import numpy as np
 
 TAG = 0x0112
 
+EXIF_HEADER = b"Exif\0\0"
+"""Before EXIF in a JPEG, and in what Pillow writes; a PNG has it without."""
+
 
 @dataclass(frozen=True)
 class Exif:
@@ -26,7 +29,7 @@ class Exif:
 
 def exif_of(content: bytes) -> Exif | None:
     """What an image file has as EXIF; None if it is not a list of tags."""
-    content = content.removeprefix(b"Exif\0\0")
+    content = content.removeprefix(EXIF_HEADER)
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(content[:4])
     if order is None:
         return None

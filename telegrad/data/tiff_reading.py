@@ -13,7 +13,7 @@ from tifffile import TiffFile, TiffPage
 
 from telegrad.data.color_profiles import kept_profile
 from telegrad.data.image_content import Carried, Frame, ImageContent, is_see_through
-from telegrad.data.orientation import turned_upright
+from telegrad.data.orientation import EXIF_HEADER, turned_upright
 from telegrad.data.pillow_frames import frame_of
 from telegrad.data.pixel_limit import check_size
 from telegrad.data.tiff_files import (
@@ -139,6 +139,7 @@ def _exif(image: Image.Image | None, page: TiffPage, keep: bool) -> tuple[bytes 
             for tag in inner:
                 exif[tag] = dict(own.get_ifd(tag))
             lost = []
-        return (exif.tobytes() if len(exif) or inner else None), lost
+        whole = exif.tobytes().removeprefix(EXIF_HEADER) if len(exif) or inner else None
+        return whole, lost
     except Exception:  # odd values
         return None, ["its EXIF was left out"]

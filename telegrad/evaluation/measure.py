@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -61,6 +63,15 @@ def measured(
                 restored={} if restored is None else values(restored, whole, protocol),
             )
         )
+    for metric in protocol.chosen:
+        found = [row for row in rows if math.isnan(row.corrupted[metric.name])]
+        if small := {(row.set, row.image): row for row in found}:
+            row = found[0]
+            warnings.warn(
+                f"evaluate: too small for {metric.name}: {len(small)} of the images, such as "
+                f"{row.image} ({row.height}×{row.width}); the means of their sets are no number.",
+                stacklevel=2,
+            )
     return rows
 
 

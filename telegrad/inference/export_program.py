@@ -52,11 +52,11 @@ def torch_file(function: OnUnitRange, suffix: str, size: int | None) -> Made:
     Raises:
         ValueError: if the network can't be traced.
     """
-    program, unit = traced(function, size)
+    program, unit, sizes = traced(function, size)
     file = io.BytesIO()
     torch.export.save(program, file)
     again = torch.export.load(io.BytesIO(file.getvalue())).module()
-    return Made(file.getvalue(), again, unit, _sizes(unit, size))
+    return Made(file.getvalue(), again, unit, sizes)
 
 
 def onnx_file(function: OnUnitRange, suffix: str, size: int | None) -> Made:
@@ -68,7 +68,7 @@ def onnx_file(function: OnUnitRange, suffix: str, size: int | None) -> Made:
     import onnxruntime
 
     with _HeadAxis():
-        program, unit = traced(function, size)
+        program, unit, sizes = traced(function, size)
     inputs = ["images", "sigma"][: 1 + function.takes_sigma]
     try:
         with _quiet():
@@ -88,27 +88,34 @@ def onnx_file(function: OnUnitRange, suffix: str, size: int | None) -> Made:
         given = {name: a.numpy() for name, a in zip(inputs, arguments, strict=True)}
         return torch.from_numpy(session.run(None, given)[0])
 
-    return Made(content, run, unit, _sizes(unit, size))
+    return Made(content, run, unit, sizes)
 
 
-def traced(function: OnUnitRange, size: int | None = None) -> tuple[ExportedProgram, int]:
-    """The function's operations, for any number of images, and of what sizes are multiples.
+def traced(
+    function: OnUnitRange, size: int | None = None
+) -> tuple[ExportedProgram, int, tuple[tuple[int, int, int], ...]]:
+    """The function's operations, of what sizes are multiples, and images to compare it on.
+
+    It is for any number of images; of a fixed size for one image, where it can't be for more.
 
     Raises:
         ValueError: if it can't be traced.
     """
     units = [math.lcm(function.unit, unit) for unit in UNITS] if size is None else [size]
-    for unit in units:
+    tries = [(unit, False) for unit in units] + ([(size, True)] if size else [])
+    for unit, one in tries:
         n, height, width = Dim("n"), *(_multiple(unit, name) for name in ("height", "width"))
         of_images = {0: n} if size else {0: n, 2: height, 3: width}
-        shapes: tuple[Any, ...] = (of_images, {0: n})[: 1 + function.takes_sigma]
-        example = function.arguments(*_sizes(unit, size)[0])
+        shapes: tuple[Any, ...] | None = (of_images, {0: n})[: 1 + function.takes_sigma]
+        batches = _sizes(unit, size, one)
+        example = function.arguments(*batches[0])
         try:
             with _quiet(), torch.no_grad():
+                function(*example)  # what a task builds for a size is there before it is traced
                 program = torch.export.export(
-                    function, example, dynamic_shapes=shapes, strict=False
+                    function, example, dynamic_shapes=None if one else shapes, strict=False
                 )
-            return program, unit
+            return program, unit, batches
         except Exception as error:  # a network of the user's own can fail in any way
             failed = error
     sizes, way_out = "any size", " Export it for one size, such as --size 256."
@@ -124,8 +131,10 @@ def _multiple(unit: int, name: str) -> Any:
     return unit * Dim(name) if unit > 1 else Dim(name)
 
 
-def _sizes(unit: int, size: int | None) -> tuple[tuple[int, int, int], ...]:
-    return tuple((n, size, size) for n in BATCHES) if size else three_sizes(unit)
+def _sizes(unit: int, size: int | None, one: bool) -> tuple[tuple[int, int, int], ...]:
+    if not size:
+        return three_sizes(unit)
+    return tuple((1 if one else n, size, size) for n in BATCHES)
 
 
 class _HeadAxis(TorchFunctionMode):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from telegrad.errors import reason
 from telegrad.files import expanded
 from telegrad.inference.weights import foreign, load_weights, read_model
 from telegrad.networks import needs_of
+from telegrad.networks.calling import takes
 from telegrad.networks.tiles import LARGEST_TILE, Tiled
 from telegrad.runs.build import Device, build_network, build_objective
 from telegrad.runs.component import Component
@@ -35,6 +37,25 @@ class Model:
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
+
+    @cached_property
+    def takes_noise(self) -> bool:
+        """Whether what is made of an image depends on the noise that is said to be in it."""
+        task = self.task
+        if task.condition is None:
+            return False
+        side = max(self.config.build_data().crop // task.scale, task.divisor)
+        white = torch.ones(1, task.channels, side, side, device=self.device)
+        (without, _), (noisy, _) = (task.prepare(white, noise) for noise in (0.0, 0.1))
+        return takes(self.network, task.condition) or not torch.equal(without, noisy)
+
+    def check_noise(self, call: str, noise: float | None) -> None:
+        """Raises ValueError if noise is named that would make no difference."""
+        if noise is not None and not self.takes_noise:
+            raise ValueError(
+                f"{call}: noise is given, and {self.config.network.short_name}, trained for "
+                f"{self.task.name}, is not told of any: it restores what there is. Leave noise out."
+            )
 
     @property
     def tiled(self) -> Tiled:

@@ -36,7 +36,8 @@ def restore_image(
         model: trained.
         image: (3, h, w), or (1, h, w) for a network for grey images, in the task's range, of any
             size.
-        noise: standard deviation σ of the image's noise on that range; estimated if not given.
+        noise: standard deviation σ of the image's noise on that range; estimated if not given. It
+            makes no difference to a network that is told of none (`Model.takes_noise`).
         tile: largest height and width that the network sees at once, in pixels. By default 512;
             the size of training's crops for a network with global statistics, such as the U-Net,
             which restores larger pieces worse (`benchmarks/results/tiles.md`).

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from telegrad.inference.model import Model
 from telegrad.networks import divisor_of
-from telegrad.networks.calling import takes
 
 LEAST = 24
 """Least height and width, in pixels, of images that exports are checked on."""
@@ -33,7 +32,7 @@ class OnUnitRange(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.network, self.task = model.network, model.task
-        self.takes_sigma = self._takes_sigma()
+        self.takes_sigma = model.takes_noise
         divisor = divisor_of(model.network, self.task.call)
         self.unit = divisor // math.gcd(divisor, self.task.scale // self.task.enlarges)
 
@@ -55,15 +54,6 @@ class OnUnitRange(nn.Module):
         images = torch.rand((n, self.task.channels, height, width), generator=generator)
         sigma = 0.2 * torch.rand(n, generator=generator)
         return (images, sigma) if self.takes_sigma else (images,)
-
-    def _takes_sigma(self) -> bool:
-        """Whether what is made of an image depends on the noise that is said to be in it."""
-        task = self.task
-        if task.condition is None:
-            return False
-        white = torch.ones(1, task.channels, task.divisor, task.divisor)
-        (without, _), (noisy, _) = (task.prepare(white, noise) for noise in (0.0, 0.1))
-        return takes(self.network, task.condition) or not torch.equal(without, noisy)
 
 
 def three_sizes(unit: int, least: int = LEAST) -> tuple[tuple[int, int, int], ...]:

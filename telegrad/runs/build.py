@@ -123,8 +123,9 @@ def check_sizes(config: Config, network: nn.Module) -> None:
     """
     task = config.build_task()
     needs, s = needs_for(config.network, task), task.enlarges
+    said = config.network.short_name if s == 1 else f"{task.name} with {config.network.short_name}"
     asked = (
-        (config.network.short_name, s * needs.divisor, s * needs.smallest),
+        (said, s * needs.divisor, s * needs.smallest),
         (task.name, task.divisor, task.smallest),
     )
     shapes = _shapes(config)

@@ -244,7 +244,7 @@ def resolve(kind: str, path: str, *, functions: bool) -> Any:
             f"{kind}={path}: is a module; its {own.plural} are {', '.join(inside) or 'none'}. Say "
             f"{path}.{inside[0] if inside else 'MyClass'}."
         )
-    raise _wrong_kind(kind, path)
+    raise _wrong_kind(kind, path, own=not functions and inspect.isfunction(what))
 
 
 def _not_imported(kind: str, path: str, error: Exception) -> ValueError:
@@ -294,10 +294,12 @@ def completed(what: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**defaults, **arguments}
 
 
-def _wrong_kind(kind: str, what: str) -> ValueError:
+def _wrong_kind(kind: str, what: str, own: bool = False) -> ValueError:
+    """Of what a name stands for; `own`: it is a function, and the name was a file's."""
     bases = " or ".join(KINDS[kind].bases)
+    again = f" If it is a function of your own, name it again: --{kind} {what}." if own else ""
     return ValueError(
-        f"{kind}: {what} is not of the right kind; needs a class derived from {bases}."
+        f"{kind}: {what} is not of the right kind; needs a class derived from {bases}.{again}"
     )
 
 

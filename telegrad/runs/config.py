@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -22,6 +23,9 @@ from telegrad.schedules import Strategy, Update, is_schedule_free
 from telegrad.tasks import Task
 
 MOST_SEED = 2**63 - 1
+
+HALVED = 8
+"""Times three, crops can be halved."""
 
 CROPS = 64
 """To validate on, where nothing is said."""
@@ -91,11 +95,23 @@ class Config:
         whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
         if not whole or not 0 <= self.seed <= MOST_SEED:
             raise ValueError(f"seed={self.seed!r}: needs a whole number from 0 to {MOST_SEED}.")
-        self.build_data()
+        self._fit_crops(task)
         self.build_strategy().learning_rate(self.optimizer.init_args.get("lr"))
         check_optimizer(self.optimizer)
         if self.schedule_free:
             self._check_schedule_free()
+
+    def _fit_crops(self, task: Task) -> None:
+        """Crops of the dataset's own size, where nothing is said, become what the task can halve.
+
+        Enlarging three times on crops of 64×64 becomes 48×48.
+        """
+        data = self.build_data()
+        unit = HALVED * task.divisor // math.gcd(HALVED, task.divisor)
+        fits = data.crop // unit * unit
+        if data.size is None and data.crop % task.divisor and fits and self.data.instance is None:
+            arguments = {**self.data.init_args, "size": fits}
+            object.__setattr__(self, "data", replace(self.data, init_args=arguments))
 
     def _check_schedule_free(self) -> None:
         """Raises ValueError for options that such an optimizer takes the place of."""

@@ -50,10 +50,15 @@ class Operator:
         return self.measured == self.size
 
     @property
+    def measures_images(self) -> bool:
+        """Whether measurements are images of the same channels."""
+        return len(self.measured) == 3 and self.measured[0] == self.size[0] and all(self.measured)
+
+    @property
     def factor(self) -> int | None:
         """How many times smaller measured images are than the images, a side; None for others."""
-        (c, h, w), y = self.size, self.measured
-        if len(y) != 3 or y[0] != c or not all(y) or h % y[1] or w % y[2]:
+        (_, h, w), y = self.size, self.measured
+        if not self.measures_images or h % y[1] or w % y[2]:
             return None
         return h // y[1] if h // y[1] == w // y[2] else None
 

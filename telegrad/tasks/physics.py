@@ -20,8 +20,9 @@ from telegrad.tasks.restoration import RestorationTask, Span, ends, said, unifor
 SEED = 20260101
 """Of what is random when an operator is built, such as a mask: of every run, and of evaluations."""
 
-PROBE = 32
-"""Height and width of the images that tell how much smaller measured images are."""
+PROBE, FACTORS = 32, (3, 5, 7)
+"""Height and width of the images that tell how much smaller measured images are; so many times
+larger ones tell it where 32 is no multiple of that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +85,14 @@ class Physics(RestorationTask):
     @property
     def scale(self) -> int:
         """How many times larger images are than measured ones; 1 if these are no images."""
-        try:
-            return self.operator(PROBE, PROBE).factor or 1
-        except ValueError:  # that size is not for it; others are tried where they are known
-            return 1
+        for times in (1, *FACTORS):
+            try:
+                operator = self.operator(times * PROBE, times * PROBE)
+            except ValueError:  # that size is not for it; others are tried where they are known
+                return 1
+            if operator.factor or not operator.measures_images:
+                return operator.factor or 1
+        return 1
 
     @property
     def divisor(self) -> int:  # type: ignore[override]

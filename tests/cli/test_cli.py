@@ -337,6 +337,13 @@ def test_diagnose_a_trained_and_a_new_network(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "4 draws on 3 levels" in said and "Too few draws (4)" in said
 
+    run = str(tmp_path / "runs/denoising_photographs_resnet_single_run1")
+    assert main(["diagnose", run, "--draws", "4"]) == 0
+    assert "4 draws on 2 levels" in capsys.readouterr().out
+    ours = ["denoise", "--data", "EightPhotographs", "--size", "16", "--levels", "2"]
+    assert main(["diagnose", *ours, "--draws", "2"]) == 0
+    assert "2 draws on 2 levels" in capsys.readouterr().out
+
     new = "--network resnet --network.channels 8 --size 16 --levels 1 --draws 8".split()
     assert main(["diagnose", "paper_deblurring", *new]) == 0
     assert "There is one level" in capsys.readouterr().out

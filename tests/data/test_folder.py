@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from telegrad.data import Folder
@@ -39,3 +41,24 @@ def test_a_path_that_names_nothing_is_refused_at_once(path):
 def test_a_folder_without_a_path_is_refused_at_once():
     with pytest.raises(TypeError, match="'path'"):
         Folder()
+
+
+def test_images_that_are_skipped_are_those_that_are_refused(tmp_path):
+    """Also of kinds that Pillow can't open, and larger than its limit where that is lifted."""
+    values = np.random.default_rng(0).random((40, 44, 3), np.float32)
+    for k in range(4):
+        tifffile.imwrite(tmp_path / f"{k}.tif", values, photometric="rgb")
+    Image.new("RGB", (40, 44)).save(tmp_path / "4.png")
+    refusing = Folder(path=str(tmp_path), size=32).source()
+    skipping = Folder(path=str(tmp_path), size=32, bad_images="skip").source()
+    assert [len(refusing.train), len(refusing.val)] == [len(skipping.train), len(skipping.val)]
+
+
+def test_a_limit_that_is_lifted_counts_where_images_are_skipped_too(tmp_path, monkeypatch):
+    for k in range(3):
+        Image.new("RGB", (40, 44)).save(tmp_path / f"{k}.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    options = {"path": str(tmp_path), "size": 32, "bad_images": "skip"}
+    assert len(Folder(max_pixels=5000, **options).source().train) == 2
+    with pytest.warns(UserWarning, match="more than 1,000 in all"), pytest.raises(ValueError):
+        Folder(max_pixels=1000, **options).source()

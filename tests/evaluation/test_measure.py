@@ -159,3 +159,12 @@ def test_folders_are_refused_before_anything_is_measured(tmp_path):
         image_sets([a, str(tmp_path / "none")], task)
     with pytest.raises(ValueError, match="no folder"):
         image_sets([], task)
+
+
+def test_images_too_small_for_a_metric_are_named(tmp_path):
+    folder(tmp_path / "a")
+    Image.new("RGB", (5, 7)).save(tmp_path / "a" / "tiny.png")
+    sets = image_sets([str(tmp_path / "a")], Denoising())
+    with pytest.warns(UserWarning, match=r"too small for ssim: 1 of the images, such as .*tiny"):
+        rows = measured(None, Denoising(), sets, Protocol(metrics=["psnr", "ssim"], sigma=[15, 25]))
+    assert len(rows) == 6

@@ -29,6 +29,7 @@ from telegrad.tasks import (
     Objective,
     PaperDenoising,
     PaperSuperResolution,
+    Physics,
     SuperResolution,
     Task,
 )
@@ -135,6 +136,35 @@ class Enlarges(nn.Sequential):
 
     def __init__(self) -> None:
         super().__init__(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2))
+
+
+class OfOneImage(nn.Conv2d):
+    """Takes its images one by one, so that their number is part of what is traced."""
+
+    divisor = 1
+
+    def __init__(self) -> None:
+        super().__init__(3, 3, 3, padding=1)
+
+    def forward(self, x, second=None):
+        return torch.cat([nn.Conv2d.forward(self, x[k : k + 1]) for k in range(int(x.shape[0]))])
+
+
+@pytest.mark.parametrize(("to", "suffix"), [("torch", "pt2"), ("onnx", "onnx")])
+def test_of_a_fixed_size_it_may_be_for_one_image_alone(to, suffix, tmp_path):
+    file, task_and_network = tmp_path / f"a.{suffix}", model(Denoising(), OfOneImage())
+    with pytest.raises(ValueError, match="Export it for one size"):
+        export_model(task_and_network, to, file)
+    made = export_model(task_and_network, to, file, size=32)
+    assert made.shapes == ((1, 3, 32, 32),) * 3 and made.difference < 1e-5
+
+
+@pytest.mark.parametrize("to", ["torch", "safetensors"])
+def test_an_operator_larger_than_a_few_pixels_is_exported(to, tmp_path):
+    arguments = {"filter": {"gaussian_blur": {"sigma": 2}}, "padding": "reflect"}
+    of_blur = model(Physics(physics="Blur", arguments=arguments), SRNet(channels=4))
+    suffix, size = {"torch": ("pt2", 32)}.get(to, (to, None))
+    assert not export_model(of_blur, to, tmp_path / f"a.{suffix}", size=size).takes_sigma
 
 
 def test_a_network_that_enlarges_gives_larger_images(tmp_path):

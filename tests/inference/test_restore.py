@@ -202,6 +202,25 @@ def test_evaluation_agrees_with_the_end_of_training(tmp_path):
     assert corrupted.mean_psnr == pytest.approx(report.corrupted.mean_psnr, rel=1e-5)
 
 
+def test_options_of_a_folder_count_under_both_of_their_names(denoiser, tmp_path, capsys):
+    for k in range(2):
+        photograph().save(tmp_path / f"{k}.png")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG")
+    folder = ["evaluate", str(denoiser), str(tmp_path)]
+
+    def said(*options):
+        with pytest.warns(UserWarning, match="broken.png"):
+            assert main([*folder, *options]) == 0
+        return capsys.readouterr().out
+
+    assert said("--bad_images", "skip") == said("--data.bad_images", "skip")
+    crops = "--bad_images=skip", "--images=2"
+    assert said("--size", "16", *crops) == said("--data.size", "16", *crops)
+    assert "2 crops" in said("--data.size", "16", *crops)
+    assert main([*folder, "--data.max_pixels", "9"]) == 2
+    assert "more than 9 in all" in capsys.readouterr().err
+
+
 def test_evaluate_prints_every_metric_beside_that_of_the_corrupted_images(
     denoiser, tmp_path, capsys
 ):
@@ -266,6 +285,7 @@ def test_foreign_checkpoints_are_refused_and_never_run(kind, command, denoiser, 
         (["restore", "CHECKPOINT", "EMPTY"], "no images in"),
         (["restore", "missing.pt", "EMPTY"], "missing.pt: no such file"),
         (["restore", "CHECKPOINT", "EMPTY", "--noise", "-1"], "noise=-1.0: needs"),
+        (["restore", "denoise", "EMPTY", "--noise", "5"], "is not told of any: it restores what"),
         (["restore", "CHECKPOINT", "EMPTY", "--tile", "4"], "needs 16 pixels or more"),
         (["restore", "CHECKPOINT", "EMPTY", "--device", "cuda:99"], "device=cuda:99 can't be used"),
         (

@@ -53,6 +53,18 @@ def test_profile_resolution_and_camera_stay(photo, tmp_path):
     assert not said
 
 
+def test_what_a_tiff_says_stays_also_when_it_is_restored_again(photo, tmp_path):
+    photo.save(tmp_path / "a.tif", tiffinfo={271: "Camera", 270: "A tower"})
+    once, said = restored(tmp_path / "a.tif", tmp_path / "once")
+    twice, said_then = restored(once, tmp_path / "twice")
+    assert not said and not said_then
+    for file in (once, twice):
+        with Image.open(file) as image:
+            assert image.info["exif"].removeprefix(b"Exif\0\0")[:2] in (b"II", b"MM")
+            assert image.getexif()[271] == "Camera"
+        assert b"eXIfExif" not in file.read_bytes()
+
+
 @pytest.mark.parametrize("form", ["tif", "gif", "webp", "png"])
 def test_all_frames_are_restored(form, photo, tmp_path):
     frames = [photo, photo, photo.rotate(180)]
@@ -123,7 +135,7 @@ def test_the_command_says_what_it_wrote_left_out_and_could_not_keep(
     monkeypatch.setattr(command, "model_of", lambda *_: model())
     photo.convert("L").save(tmp_path / "a.png", icc_profile=SRGB)
     words = ["restore", "model.pt", str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]
-    words += ["--noise", "0", "--tile", "64"]
+    words += ["--tile", "64"]
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "Restored 1 image into" in said and "a.png: its ICC profile is not for" in said

@@ -181,3 +181,9 @@ def test_an_optimizer_is_no_object_whose_weights_would_be_others():
     optimizer = torch.optim.SGD(ResNet(channels=4).parameters(), lr=0.1)
     with pytest.raises(ValueError, match="an object of SGD, which has its weights already; needs"):
         Component.of("optimizer", optimizer)
+
+
+def test_a_function_of_a_file_is_to_be_named_again(my_nets):
+    function = {"class_path": f"{my_nets}.make", "init_args": {}}
+    with pytest.raises(ValueError, match=rf"own, name it again: --network {my_nets}.make\."):
+        Component.from_file("network", function)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from telegrad.runs.build import build_network, check_sizes
 from telegrad.runs.component import Component
 from telegrad.runs.compose import compose
 from telegrad.runs.config import Config, parts_from_file
@@ -27,6 +28,17 @@ def test_what_is_not_said_is_the_task_s_own():
     paper = compose({"task": "paper_denoising"})
     assert (paper.strategy.short_name, paper.data.short_name) == ("Single", "EightPhotographs")
     assert Config(task="PaperDenoising") == paper
+
+
+@pytest.mark.parametrize(("scale", "size"), [(2, 64), (3, 48), (4, 64), (8, 64)])
+def test_crops_where_no_size_is_said_are_of_one_that_the_task_takes(scale, size):
+    config = compose({"task": "superresolution", "task.scale": scale})
+    assert config.build_data().crop == size
+    check_sizes(config, build_network(config))
+    assert compose({"task": "superresolution", "task.scale": 3, "size": 66}).build_data().crop == 66
+    with pytest.raises(ValueError, match="superresolution_x3 with GatedUNet needs sizes divisible"):
+        said = compose({"task": "superresolution", "task.scale": 3, "size": 64})
+        check_sizes(said, build_network(said))
 
 
 @pytest.mark.parametrize(

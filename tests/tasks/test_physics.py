@@ -41,6 +41,15 @@ def test_a_draw_can_be_observed_on_every_level(name, images, generator):
         draw = restrict(draw, task.rules)
 
 
+@pytest.mark.parametrize("factor", [2, 3, 4, 5])
+def test_its_scale_is_the_factor_that_it_makes_images_smaller_by(factor, images):
+    task = Physics(physics="Downsampling", arguments={"filter": "bicubic", "factor": factor})
+    assert task.scale == task.divisor == factor
+    given, _ = task.prepare(images[..., :16, :12], 0.0)
+    assert given.shape == (3, 3, factor * 16, factor * 12)
+    assert physics("CompressedSensing").scale == physics("Inpainting").scale == 1
+
+
 @pytest.mark.parametrize("name", ["Inpainting", "BlurFFT", "Downsampling"])
 def test_it_is_deepinv_s_operator_of_the_level_s_own_size(name, images, generator):
     task = physics(name)
