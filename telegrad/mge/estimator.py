@@ -109,11 +109,12 @@ def multiscale_backward(
     Raises:
         TypeError: for grids of another kind, arrays in the batch, or losses that are no tensor of
             real numbers with a gradient.
-        ValueError: for `accumulate` that is no whole number from 1 on; if the batch doesn't have
-            the samples that `batch_sizes` asks for, doesn't lie on the finest level, or has no
-            field that is restricted; if `restriction` names a field that it doesn't have, or a
-            function in it doesn't lead to the next level's size; if a list in the batch has not one
-            entry a sample; or if `losses` returns another shape than (n,).
+        ValueError: for `accumulate` that is no whole number from 1 on; if a field requires a
+            gradient, and there are several passes; if the batch doesn't have the samples that
+            `batch_sizes` asks for, doesn't lie on the finest level, or has no field that is
+            restricted; if `restriction` names a field that it doesn't have, or a function in it
+            doesn't lead to the next level's size; if a list in the batch has not one entry a
+            sample; or if `losses` returns another shape than (n,).
 
     Source: Ahamed et al., *Multiscale Training of Convolutional Neural Networks*, TMLR 2026
     (independent form); Peherstorfer et al. 2016 (nested samples, coefficients).
@@ -137,6 +138,9 @@ def multiscale_backward(
     parts = (part for one in whole for part in portions(one, accumulate))
     passes = number_of_passes(batch_sizes, form, accumulate)
 
+    if passes > 1:
+        _check_detached(shells)
+
     randomness = StepRandomness()
     terms: list[Tensor] = []
     of_level: dict[int, list[Tensor]] = {}
@@ -157,6 +161,18 @@ def multiscale_backward(
         losses={level: torch.hstack(values) for level, values in sorted(of_level.items())},
         work_units=work,
     )
+
+
+def _check_detached(shells: Shells) -> None:
+    """Raises ValueError for fields that were computed with a gradient: passes free their graph."""
+    for part in shells.parts:
+        for path, field in batches.fields(part) if part is not None else ():
+            if field.requires_grad:
+                name = "the batch" if not path else f"field {batches.key_of(path)!r}"
+                raise ValueError(
+                    f"multiscale_backward: {name} requires a gradient, and several passes need it; "
+                    f"compute it inside losses from what does not, or detach it."
+                )
 
 
 def _weighted_sum(

@@ -370,3 +370,18 @@ def test_complex_losses_are_refused():
         multiscale_backward(
             lambda b: scale * b.mean((1, 2, 3)), images(4), GridHierarchy((16, 16), 2), (4, 2)
         )
+
+
+def test_a_batch_with_a_gradient_of_its_own_is_refused_where_passes_would_share_it():
+    """Each pass frees its graph, and what made the batch would be in all of them."""
+    gain = torch.ones((), requires_grad=True)
+    one_level, two_levels = (GridHierarchy((16, 16), levels) for levels in (1, 2))
+
+    def losses(batch):
+        return (gain * batch["image"]).mean((1, 2, 3))
+
+    batch = {"image": gain * images(4)}
+    multiscale_backward(losses, batch, one_level, (4,))
+    for grids, options in ((two_levels, {}), (one_level, {"accumulate": 2})):
+        with pytest.raises(ValueError, match="field 'image' requires a gradient, and several"):
+            multiscale_backward(losses, batch, grids, (4, 2)[: grids.levels], **options)
