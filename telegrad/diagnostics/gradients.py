@@ -94,7 +94,7 @@ def trainable(parameters: Iterable[Tensor]) -> list[Tensor]:
             f"level_statistics: parameters of type {type(parameters).__name__}; needs several "
             f"tensors, such as model.parameters()."
         )
-    with_gradient = [p for p in tensors if p.requires_grad]
+    with_gradient = list({id(p): p for p in tensors if p.requires_grad}.values())  # tied ones once
     if not with_gradient:
         raise ValueError("level_statistics: none of the parameters requires a gradient.")
     return with_gradient
@@ -137,7 +137,8 @@ def draw_gradients(
         if not value.requires_grad:
             raise ValueError(_INDEPENDENT)
         one = torch.ones_like(value)
-        gradients = torch.autograd.grad(value, parameters, one, allow_unused=True)
+        with randomness.again():
+            gradients = torch.autograd.grad(value, parameters, one, allow_unused=True)
         unused = unused and all(g is None for g in gradients)
         row = sketch(gradients)
         if not row.isfinite().all():

@@ -22,11 +22,11 @@ from telegrad.diagnostics.statistics import LevelStatistics
 from telegrad.mge import batches
 from telegrad.mge.coupling import StepRandomness
 from telegrad.mge.grids import GridHierarchy
-from telegrad.mge.levels import check_level, check_rules, next_coarser
+from telegrad.mge.levels import check_level, next_coarser
 from telegrad.mge.mixing import warn_of_mixing
 from telegrad.mge.numbers import is_number, is_whole
 from telegrad.mge.passengers import boarded
-from telegrad.mge.restriction import Rules
+from telegrad.mge.restriction import Rules, check_rules
 
 TIMED = 16
 """A level is timed on at most so many draws: about a training step's."""
@@ -258,8 +258,11 @@ def _seconds(
         samples = batches.copied(batch)
         _wait(parameters)
         start = clock()
-        with torch.enable_grad(), StepRandomness().draws(0, n):
-            torch.autograd.grad(losses(samples).sum(), parameters, allow_unused=True)
+        randomness = StepRandomness()
+        with torch.enable_grad(), randomness.draws(0, n):
+            total = losses(samples).sum()
+        with randomness.again():
+            torch.autograd.grad(total, parameters, allow_unused=True)
         _wait(parameters)
         times.append((clock() - start) / n)
     return median(times[1:])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from telegrad.loading.picks import Pick
 from telegrad.loading.samples import Samples
 from telegrad.mge.grids import sized
-from telegrad.mge.levels import check_rules
 from telegrad.mge.passengers import boarded
-from telegrad.mge.restriction import Rules
+from telegrad.mge.restriction import Rules, check_rules
 from telegrad.schedules import Schedule
 
 
@@ -56,8 +56,16 @@ def rules_for(dataset: Any, asked: Rules | None) -> Rules:
     return own
 
 
-def check_first_sample(samples: Samples, schedule: Schedule) -> None:
-    """Raises ValueError unless it can be used on every level of the schedule."""
+def check_first_sample(
+    samples: Samples, schedule: Schedule, looked_at: Callable[[list[Pick]], list[dict[int, Any]]]
+) -> None:
+    """Raises ValueError unless it can be used on every level of the schedule.
+
+    Args:
+        samples: of the dataset.
+        schedule: that they are for.
+        looked_at: a batch of each of some picks, in the process that is to read them.
+    """
     if samples.has_levels:
         has, grids = samples.dataset.grids, schedule.grids
         if (has.finest, has.levels) != (grids.finest, grids.levels):
@@ -68,8 +76,11 @@ def check_first_sample(samples: Samples, schedule: Schedule) -> None:
             )
         return
     middle, patch = (0.5,) * len(schedule.grids.finest), schedule.patches == 1
-    for stage in schedule.stages:
-        for level in range(stage.coarsest, stage.finest + 1):
-            pick = Pick(0, 0, level, middle, patch=patch, shape=stage.shape)
-            batch = samples.collated([samples[pick]])[level]
-            check_rules("ScheduledLoader", [boarded(batch)], samples.restriction)
+    picks = [
+        Pick(0, 0, level, middle, patch=patch, shape=stage.shape)
+        for stage in schedule.stages
+        for level in range(stage.coarsest, stage.finest + 1)
+    ]
+    picks = list(dict.fromkeys(picks))
+    for pick, batches in zip(picks, looked_at(picks), strict=True):
+        check_rules("ScheduledLoader", [boarded(batches[pick.level])], samples.restriction)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from telegrad.loading.step import Step
@@ -79,7 +80,7 @@ class WorkLR:
                 f"WorkLR: shape={shape!r}; needs a function from the part of the work that is done "
                 f"to a factor of the rate, such as cosine()."
             )
-        self.highest = [group["lr"] for group in optimizer.param_groups]
+        self.highest = [float(group["lr"]) for group in optimizer.param_groups]
         self.progress = 0.0
         self.at(0.0)
 
@@ -94,9 +95,12 @@ class WorkLR:
         if progress < self.warmup:
             factor *= progress / self.warmup
         groups = self.optimizer.param_groups
-        self.highest += [group["lr"] for group in groups[len(self.highest) :]]
+        self.highest += [float(group["lr"]) for group in groups[len(self.highest) :]]
         for group, highest in zip(groups, self.highest, strict=True):
-            group["lr"] = highest * factor
+            if isinstance(group["lr"], Tensor):  # what is compiled or recorded reads it there
+                group["lr"].fill_(highest * factor)
+            else:
+                group["lr"] = highest * factor
 
     def state_dict(self) -> dict[str, Any]:
         return {"highest": list(self.highest), "progress": self.progress}

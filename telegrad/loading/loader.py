@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from telegrad.loading.ahead import ahead
 from telegrad.loading.dataset import check_first_sample, number_of_samples, rules_for
 from telegrad.loading.pace import Pace
-from telegrad.loading.picks import Draws, Picks, TorchDraws
+from telegrad.loading.picks import Draws, Pick, Picks, TorchDraws, mixed
 from telegrad.loading.samples import Samples
 from telegrad.loading.step import Step
 from telegrad.mge.numbers import is_whole
@@ -24,7 +24,7 @@ from telegrad.schedules import EarlyStop, Schedule, Stage
 
 OWN_OPTIONS = {
     *("batch_size", "shuffle", "sampler", "batch_sampler", "drop_last"),
-    *("collate_fn", "generator", "dataset"),
+    *("collate_fn", "generator", "dataset", "in_order"),
 }
 """Of torch's DataLoader, that the loader sets itself."""
 
@@ -134,8 +134,8 @@ class ScheduledLoader:
         self._batches: Iterator[dict[int, Any]] | None = None
         self._picks: Picks | None = None
         self._check_batch_sizes()
-        check_first_sample(self._samples, self.schedule)
         self._check_options()
+        check_first_sample(self._samples, self.schedule, self._looked_at)
 
     def __len__(self) -> int:
         """Steps of the schedule, also those that are done: it stays the same while one goes on."""
@@ -199,12 +199,17 @@ class ScheduledLoader:
     def report(self, loss: float | torch.Tensor) -> bool:
         """Tells the validation loss, so that a stage that lowers it no more is left early.
 
+        Of several processes all must tell one, and that of the first counts for all.
+
         Returns:
             whether the stage was left.
 
         Source: see `telegrad.schedules.EarlyStop`.
         """
-        loss = float(torch.as_tensor(loss).detach())  # the state is plain data
+        told = [float(torch.as_tensor(loss).detach())]  # the state is plain data
+        if self.world > 1 and torch.distributed.is_initialized():
+            torch.distributed.broadcast_object_list(told)
+        (loss,) = told
         timing = self._pace is not None and self._pace.is_timing(self.schedule, self._done)
         if self._done == 0 or timing:
             return False
@@ -306,9 +311,27 @@ class ScheduledLoader:
             self._samples,
             batch_sampler=picks,
             collate_fn=self._samples.collated,
-            generator=torch.Generator(),  # the user's own is left alone
+            generator=torch.Generator().manual_seed(mixed(self.seed, 3, self._position)),
             **self._options,
         )
+
+    def _looked_at(self, picks: list[Pick]) -> list[dict[int, Any]]:
+        """A batch of each; read by a worker where there are any, for what a dataset opens here they
+        would share."""
+        if not self._options["num_workers"]:
+            return [self._samples.collated([self._samples[pick]]) for pick in picks]
+        batches = [[pick] for pick in picks]
+        names = ("multiprocessing_context", "worker_init_fn")
+        options = {name: self._options[name] for name in names if name in self._options}
+        loader = DataLoader(
+            self._samples,
+            batch_sampler=batches,
+            collate_fn=self._samples.collated,
+            generator=torch.Generator(),
+            num_workers=1,
+            **options,
+        )
+        return list(loader)
 
     def _check_options(self) -> None:
         """Raises ValueError for options that the schedule decides, or torch refuses."""

@@ -121,7 +121,7 @@ class Samples(Dataset[Any]):
                 f"it out of the dataset, or build the schedule for a smaller size."
             )
         factors = [self._factor(name, field, whole, size) for name, field in self._on_grids(batch)]
-        steps = [max(s) for s in zip(*factors, strict=True)]
+        steps = [math.lcm(*s) for s in zip(*factors, strict=True)]
         corner = [
             int(p * ((w - n) // step + 1)) * step
             for p, w, n, step in zip(place, whole, size, steps, strict=True)

@@ -151,7 +151,8 @@ def multiscale_backward(
             with randomness.draws(first, number):
                 values = losses(batches.copied(samples))
             weighted = _weighted_sum(values, weights, mean_allowed=form == "independent")
-            backward(weighted)
+            with randomness.again():
+                backward(weighted)
         terms.append(weighted.detach())
         of_level.setdefault(level, []).append(values.detach())
         del weighted, values  # and with them the pass's graph, before the next begins

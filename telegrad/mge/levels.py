@@ -11,8 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from telegrad.errors import did_you_mean
-from telegrad.mge.batches import Path, fields, key_of, leaves, name_of
+from telegrad.mge.batches import Path, fields, key_of, name_of
 from telegrad.mge.grids import SIDES, GridHierarchy, sized
 from telegrad.mge.restriction import Rules, is_own, restrict_fields, rule_of, unchanged
 
@@ -22,27 +21,6 @@ KINDS = {
     3: ("volumes", "(depth, height, width)"),
 }
 """What fields are called, and how the size of their grids is written, by their dimension."""
-
-
-def check_rules(caller: str, batches: Sequence[Any], rules: Rules) -> None:
-    """Raises ValueError if a rule names a field that none of these batches has."""
-    if not isinstance(rules, Mapping):
-        return
-    found = {key_of(path): leaf for batch in batches for path, leaf in leaves(batch)}
-    for key, rule in rules.items():
-        if key not in found:
-            names = [repr(k) for k, leaf in found.items() if isinstance(leaf, Tensor)]
-            has = "the batch is a bare tensor" if None in found else f"it has {', '.join(names)}"
-            near = did_you_mean(repr(key), names) if isinstance(key, str) else ""
-            raise ValueError(
-                f"{caller}: restriction has a rule for {key!r}, and the batch no field of that "
-                f"name; {has}{near}"
-            )
-        if not isinstance(found[key], Tensor) and rule not in ("unchanged", unchanged):
-            raise ValueError(
-                f"{caller}: restriction has a rule for {key!r}, which holds no tensor; leave it "
-                f"out of restriction."
-            )
 
 
 def check_level(

@@ -11,14 +11,15 @@ make one of the coarser, on each axis; (2, 2) in the plane, 1 for an axis that i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from telegrad.mge.batches import bare, map_fields
+from telegrad.errors import did_you_mean
+from telegrad.mge.batches import bare, key_of, leaves, map_fields
 from telegrad.mge.grids import PLANE, SIDES, GridHierarchy
 from telegrad.mge.passengers import boarded
 
@@ -114,14 +115,37 @@ def restrict(batch: Any, rules: Rules = "averaging", grids: GridHierarchy = PLAN
     (torch.Size([2, 3, 4, 4]), tensor([1, 7]))
 
     Raises:
-        ValueError: for an unknown rule, one that doesn't suit the grids, or a field with a side
-            that can't be halved.
+        ValueError: for an unknown rule, one of a field that there is not, one that doesn't suit the
+            grids, or a field with a side that can't be halved.
         TypeError: if a field of integers is to be averaged, or a function returns no tensor of its
             field's samples.
     """
     if not isinstance(grids, GridHierarchy):
         raise TypeError(f"restrict: grids of type {type(grids).__name__}; needs a GridHierarchy.")
-    return bare(restrict_fields(boarded(batch), rules, grids))
+    batch = boarded(batch)
+    check_rules("restrict", [batch], rules)
+    return bare(restrict_fields(batch, rules, grids))
+
+
+def check_rules(caller: str, batches: Sequence[Any], rules: Rules) -> None:
+    """Raises ValueError if a rule names a field that none of these batches has."""
+    if not isinstance(rules, Mapping):
+        return
+    found = {key_of(path): leaf for batch in batches for path, leaf in leaves(batch)}
+    for key, rule in rules.items():
+        if key not in found:
+            names = [repr(k) for k, leaf in found.items() if isinstance(leaf, Tensor)]
+            has = "the batch is a bare tensor" if None in found else f"it has {', '.join(names)}"
+            near = did_you_mean(repr(key), names) if isinstance(key, str) else ""
+            raise ValueError(
+                f"{caller}: restriction has a rule for {key!r}, and the batch no field of that "
+                f"name; {has}{near}"
+            )
+        if not isinstance(found[key], Tensor) and rule not in ("unchanged", unchanged):
+            raise ValueError(
+                f"{caller}: restriction has a rule for {key!r}, which holds no tensor; leave it "
+                f"out of restriction."
+            )
 
 
 def restrict_fields(batch: Any, rules: Rules, grids: GridHierarchy) -> Any:

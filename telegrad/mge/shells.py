@@ -8,9 +8,9 @@ from typing import Any
 
 from telegrad.mge import batches
 from telegrad.mge.grids import GridHierarchy
-from telegrad.mge.levels import check_level, check_rules, next_coarser
+from telegrad.mge.levels import check_level, next_coarser
 from telegrad.mge.passengers import boarded
-from telegrad.mge.restriction import Rules
+from telegrad.mge.restriction import Rules, check_rules
 from telegrad.mge.weights import Form, shell_sizes
 
 

@@ -48,6 +48,7 @@ class EarlyStop:
         number, stage = schedule.at(done - 1)
         if stage.finest != self.level:
             self.level, self.lowest = stage.finest, math.inf
+            self.lowest_at, self.waited = work_units, 0
         if loss < self.lowest:
             self.lowest, self.lowest_at, self.waited = loss, work_units, 0
         else:

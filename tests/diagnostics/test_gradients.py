@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from telegrad import GridHierarchy, level_statistics
-from telegrad.diagnostics.gradients import Sketch
+from telegrad.diagnostics.gradients import Sketch, trainable
 
 GRIDS = GridHierarchy((16, 16), 3)
 
@@ -83,3 +83,8 @@ def test_rows_of_complex_gradients_hold_both_parts():
     large = Sketch([g, torch.zeros(1)], exact=0)
     assert large.length == 2**14
     assert large([g, None]).square().sum().item() == pytest.approx(30)
+
+
+def test_tied_weights_count_once():
+    layer = torch.nn.Linear(2, 2)
+    assert len(trainable([*layer.parameters(), *layer.parameters()])) == 2

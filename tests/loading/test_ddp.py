@@ -11,6 +11,7 @@ from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_
 from torch.nn.parallel import DistributedDataParallel
 
 from telegrad import GridHierarchy, Schedule, ScheduledLoader, Stage
+from telegrad.schedules import cascadic
 
 GRIDS = GridHierarchy(finest=(16, 16), levels=3)
 PHOTOS = torch.rand(7, 3, 24, 20, generator=torch.Generator().manual_seed(0)).double()
@@ -54,6 +55,10 @@ def of_a_process(rank, directory):
             exchanges.clear()
             steps = list(gradients(model, schedule, model.no_sync if once else nullcontext))
             found[name, once] = steps, len(exchanges) / 2
+    loader = ScheduledLoader(PHOTOS, cascadic(GridHierarchy((16, 16), 2), (60, 4), (2, 2)))
+    for step in loader:  # one process sees no progress, the other does
+        loader.report(1.0 if rank == 0 else 1 / (1 + step.number))
+    found["lengths"] = loader.schedule.lengths
     torch.save(found, Path(directory, f"{rank}.pt"))
     distributed.destroy_process_group()
 
@@ -77,3 +82,9 @@ def test_the_gradient_is_that_of_one_process_with_all_samples(name, once, found)
         assert torch.equal(own, other)
         torch.testing.assert_close((own_loss + other_loss) / 2, loss)
     assert exchanges == (1 if once else PASSES.get(name, 3))
+
+
+def test_what_the_first_process_reports_counts_for_all(found):
+    first, second = (process["lengths"] for process in found)
+    assert first == second
+    assert first[0] < 60

@@ -56,6 +56,17 @@ def test_a_group_that_is_added_later_falls_from_its_own_rate():
     assert course.state_dict()["highest"] == [1e-3, 1e-4]
 
 
+def test_a_rate_that_is_a_tensor_stays_the_one_that_compiled_steps_read():
+    rate = torch.tensor(1e-3)
+    adam = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=rate, capturable=True)
+    course = WorkLR(adam, constant_then_linear(0.5))
+    kept = adam.param_groups[0]["lr"]
+    course.at(0.75)
+    assert adam.param_groups[0]["lr"] is kept
+    assert float(kept) == pytest.approx(0.5e-3)
+    assert course.state_dict()["highest"] == pytest.approx([1e-3])
+
+
 @pytest.mark.parametrize("shape", [cosine, 0.3, lambda progress: None])
 def test_a_shape_that_gives_no_number_is_refused_at_once(shape):
     with pytest.raises(TypeError, match=r"such as cosine\(\)"):

@@ -398,6 +398,7 @@ def test_a_rule_for_a_field_that_there_is_not_is_refused_at_once(schedule):
     ("options", "says"),
     [
         ({"shuffle": True}, "shuffle=True; the schedule decides"),
+        ({"in_order": False}, "in_order=False; the schedule decides"),
         ({"batch_size": 4}, "batch_size=4; the schedule decides"),
         ({"collate_fn": list}, "leave collate_fn out"),
         ({"foo": 1}, "ScheduledLoader: .*foo"),
@@ -408,6 +409,52 @@ def test_a_rule_for_a_field_that_there_is_not_is_refused_at_once(schedule):
 def test_options_of_torch_s_loader_that_can_t_be_are_refused_at_once(options, says):
     with pytest.raises((TypeError, ValueError), match=says):
         ScheduledLoader(photos(), auto(GRIDS, budget=6), **options)
+
+
+def test_what_a_dataset_opens_on_its_first_sample_is_opened_by_workers():
+    """An open file that processes share has one position for all of them."""
+    opened_here = []
+
+    def function(k):
+        if torch.utils.data.get_worker_info() is None:
+            opened_here.append(k)
+        return torch.zeros(3, 16, 16)
+
+    loader = ScheduledLoader(of(function), auto(GRIDS, budget=6), num_workers=2)
+    assert len(content(loader)) == loader.schedule.steps
+    assert not opened_here
+    with pytest.raises(ValueError, match="no field"):
+        ScheduledLoader(of(lambda k: torch.zeros(16)), auto(GRIDS, budget=6), num_workers=1)
+
+
+@pytest.mark.parametrize("scales", [(2, 3), (4, 3), (8, 3)])
+def test_fields_of_several_scales_show_the_same_part_of_the_scene(scales):
+    high = torch.rand(1, 96, 120, generator=torch.Generator().manual_seed(0))
+    fields = {f"x{s}": torch.nn.functional.avg_pool2d(high, s) for s in scales}
+    schedule = single(GridHierarchy((48, 48), levels=1), steps=20, batch_size=1)
+    for step in ScheduledLoader([{"high": high, **fields}], schedule):
+        for s in scales:
+            small = torch.nn.functional.avg_pool2d(step.batch["high"], s)
+            torch.testing.assert_close(small, step.batch[f"x{s}"])
+
+
+def test_workers_are_seeded_by_the_seed_and_where_the_loader_stands():
+    def numbers(seed, skipped=0):
+        samples = of(lambda k: (torch.zeros(3, 16, 16), own_number()))
+        loader = ScheduledLoader(samples, single(GRIDS, 6, 2), seed=seed, num_workers=1)
+        for _ in range(skipped):
+            loader.next_step()
+        loader.load_state_dict(loader.state_dict())
+        return loader.next_step().batch[1].tolist()
+
+    assert numbers(0) == numbers(0)
+    assert len({tuple(numbers(0)), tuple(numbers(7)), tuple(numbers(0, skipped=2))}) == 3
+
+
+def own_number():
+    """As libraries do whose randomness torch does not seed."""
+    info = torch.utils.data.get_worker_info()
+    return 0.0 if info is None else np.random.default_rng(info.seed).random()
 
 
 def test_its_state_is_plain_data_that_json_keeps():

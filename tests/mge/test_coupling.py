@@ -5,6 +5,7 @@ import warnings
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from telegrad import CoupledDropout, GridHierarchy, multiscale_backward
 
@@ -137,3 +138,56 @@ def test_a_compiled_network_has_the_same_dropout_and_gradient(tmp_path, monkeypa
         warnings.simplefilter("ignore")  # the compiler's own
         compiled = gradient(torch.compile(network, dynamic=False))
     torch.testing.assert_close(compiled, gradient(network))
+
+
+class Blocks(nn.Module):
+    """Two blocks with dropout, whose activations may be computed again in the backward pass."""
+
+    def __init__(self, reentrant=None, calls=1):
+        super().__init__()
+        torch.manual_seed(0)
+        self.reentrant, self.calls = reentrant, calls
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), CoupledDropout(0.5))
+            for _ in range(2)
+        )
+
+    def forward(self, x):
+        for _ in range(self.calls):
+            for block in self.blocks:
+                if self.reentrant is None:
+                    x = block(x)
+                else:
+                    x = checkpoint(block, x, use_reentrant=self.reentrant)
+        return x.square().mean((1, 2, 3))
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+@pytest.mark.parametrize(
+    ("levels", "sizes", "options"),
+    [
+        (3, (8, 4, 2), {}),
+        (3, (8, 4, 2), {"form": "independent"}),
+        (1, (8,), {"accumulate": 2}),
+        (1, (8,), {}),
+    ],
+)
+def test_activations_that_are_computed_again_have_their_masks_again(
+    reentrant, levels, sizes, options
+):
+    first = nn.Conv2d(3, 4, 1)  # so that a reentrant checkpoint has something to differentiate
+    n = sum(sizes) if options.get("form") else sizes[0]
+    images = torch.rand(n, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+
+    def gradients(network):
+        torch.manual_seed(5)
+        network.zero_grad()
+        grids = GridHierarchy((16, 16), levels)
+        multiscale_backward(lambda x: network(first(x)), images, grids, sizes, **options)
+        return [p.grad for p in network.parameters()]
+
+    for plain, again in zip(gradients(Blocks()), gradients(Blocks(reentrant)), strict=True):
+        torch.testing.assert_close(plain, again)
+    several = Blocks(reentrant, calls=2)
+    with pytest.raises(ValueError, match="called 2 times in a pass is called again"):
+        gradients(several)

@@ -76,3 +76,9 @@ def test_every_rule_has_a_name():
     assert set(RESTRICTIONS) == set(
         ("averaging", "injection", "white_noise", "mask", "full_weighting", "unchanged")
     )
+
+
+@pytest.mark.parametrize("batch", [{"clean": torch.rand(2, 3, 8, 8)}, torch.rand(2, 3, 8, 8)])
+def test_a_rule_for_a_field_that_there_is_not_is_refused(batch):
+    with pytest.raises(ValueError, match="restrict: restriction has a rule for 'noise', and"):
+        restrict(batch, {"noise": "white_noise"})

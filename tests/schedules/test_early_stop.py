@@ -77,6 +77,14 @@ def test_of_a_budget_of_time_no_second_is_lost():
     assert seconds(SCHEDULE.next_stage(300)) > seconds(SCHEDULE) + 10
 
 
+def test_a_loss_that_is_no_number_does_not_leave_a_new_level_at_once():
+    early_stop, nan = EarlyStop(), float("nan")
+    for done in (150, 300, 450, 599):
+        early_stop.look(SCHEDULE, done, float(done), nan)
+    assert early_stop.look(SCHEDULE, 601, 601.0, nan) is None
+    assert (early_stop.waited, early_stop.lowest_at) == (1, 601.0)
+
+
 def test_the_last_stage_has_none_to_leave_it_for():
     with pytest.raises(ValueError, match="last stage can't be left"):
         SCHEDULE.next_stage(SCHEDULE.steps)
