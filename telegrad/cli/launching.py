@@ -10,7 +10,7 @@ from telegrad.cli.report import reported
 from telegrad.experiments.comparison import Comparison
 from telegrad.experiments.estimate import estimate
 from telegrad.experiments.launch import Failure, launch_comparison
-from telegrad.experiments.report import write_report
+from telegrad.experiments.report import check_report, write_report
 from telegrad.experiments.standing import Standing
 from telegrad.experiments.workers import Workers
 
@@ -25,6 +25,7 @@ def launched(comparisons: Sequence[Comparison], directory: Path, workers: Worker
         ValueError, OSError: as `launch_comparison`.
         KeyboardInterrupt: when they are stopped.
     """
+    check_report(directory)
     failures: list[Failure] = []
     last: Standing | None = None
     for comparison in comparisons:

@@ -148,11 +148,25 @@ def words_of(config: Config) -> list[str]:
 
 
 def config_there(config: Config) -> Config | None:
-    """What a run in that place was made with; None if there is none, or it can't be read."""
+    """What a run in that place was made with; None if there is none, or its description is torn.
+
+    Raises:
+        ValueError: if it is finished, and described by what is not there any more.
+    """
+    files = config.directory
     try:
-        return Config.from_dict(stored_content(config.directory))
-    except (AttributeError, TypeError, ValueError):
-        return None  # of another program, or damaged
+        content = stored_content(files)
+    except ValueError:
+        return None
+    try:
+        return Config.from_dict(content)
+    except (AttributeError, TypeError, ValueError) as error:
+        if files.report.exists():
+            raise ValueError(
+                f"{files.path} holds a finished run that can't be described again ({error}). Mend "
+                f"that, use another directory (out), or remove the run."
+            ) from error
+        return None  # of another program
 
 
 def last_words(config: Config) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,9 +20,14 @@ from telegrad.experiments.standing import Standing, UnderWay, what_became_of
 from telegrad.experiments.workers import Where, Workers
 from telegrad.files import read_json
 from telegrad.records import locked
+from telegrad.runs.component import Component
 from telegrad.runs.config import Config
+from telegrad.runs.inputs import changes, digests_of, read_inputs
 from telegrad.runs.resume import differences
 from telegrad.training.interruptions import Interruptions
+
+Known = dict[str, dict[str, Any] | None]
+"""Digests, by what is described."""
 
 WAIT = 0.2
 """Seconds between looks at the running processes."""
@@ -128,7 +134,8 @@ def _launch(
     configs: Sequence[Config], executor: Executor, parallel: int, standing: Standing
 ) -> list[Failure]:
     """As `launch`, `parallel` runs at a time."""
-    open_runs = [config for config in configs if not is_finished(config)]
+    known: Known = {}
+    open_runs = [config for config in configs if not is_finished(config, known)]
     standing.done += len(configs) - len(open_runs)
     failures: list[Failure] = []
     looked_at: dict[str, UnderWay] = {}
@@ -163,12 +170,18 @@ def _launch(
     return failures
 
 
-def is_finished(config: Config) -> bool:
+def is_finished(config: Config, known: Known | None = None) -> bool:
     """Whether the run has been made to its end.
 
+    Args:
+        config: of the run.
+        known: digests of the images of others, so that they are read once.
+
     Raises:
-        ValueError: if its results directory holds a run of other options.
+        ValueError: if its results directory holds a run of other options, or of other images, or a
+            finished one that can't be read again.
     """
+    known = {} if known is None else known
     files, before = config.directory, config_there(config)
     if before is None:
         return False  # the run begins anew
@@ -177,7 +190,28 @@ def is_finished(config: Config) -> bool:
             f"{files.path} holds a run of {config.label!r} with other options "
             f"({'; '.join(changed.values())}). Use another directory (out), or remove that run."
         )
-    return files.report.exists()
+    if not files.report.exists():
+        return False
+    made_of = read_inputs(files.inputs)
+    now = None if made_of is None else _images_now(config.data, config.task, known)
+    if made_of is not None and now is not None and (other := changes(made_of, now)):
+        raise ValueError(
+            f"{files.path} holds a run of {config.label!r} that was made of something else "
+            f"({'; '.join(other)}). Use another directory (out), put back what it was, or remove "
+            f"that run."
+        )
+    return True
+
+
+def _images_now(data: Component, task: Component, known: Known) -> dict[str, Any] | None:
+    """Digests of images and of a task's files; None where they can't be read here."""
+    described = json.dumps([data.to_dict(), task.to_dict()])
+    if described not in known:
+        try:
+            known[described] = digests_of(data.build().source(), task.build().files)
+        except (OSError, ValueError):
+            known[described] = None
+    return known[described]
 
 
 @contextmanager

@@ -22,7 +22,13 @@ from telegrad.experiments.gallery import gallery
 from telegrad.experiments.headline import headline
 from telegrad.experiments.run_command import command
 from telegrad.experiments.run_files import RunSummary, read_options
-from telegrad.experiments.summary import Configuration, Setting, Summary, write_summary
+from telegrad.experiments.summary import (
+    Configuration,
+    Setting,
+    Summary,
+    marks_of_summary,
+    write_summary,
+)
 from telegrad.experiments.verdict_table import table, verdict_table
 from telegrad.records import RunDirectory, refuse_foreign
 
@@ -30,6 +36,11 @@ REFRESH = 10
 """Seconds after which the page of a comparison that goes on is read again."""
 
 MARK = '<meta name="generator" content="telegrad">'
+
+
+def check_report(directory: Path) -> None:
+    """Raises FileExistsError if a file that a report writes is there, and somebody else's."""
+    refuse_foreign("report", {directory / "report.html": MARK, **marks_of_summary(directory)})
 
 
 def write_report(
@@ -53,7 +64,7 @@ def write_report(
     """
     root = Path(directory)
     page = root / "report.html"
-    refuse_foreign("report", {page: MARK})
+    check_report(root)
     summary = write_summary(root)
     by_path = {run.path: run for run in summary.runs}
     shown = [_Shown(root, s, by_path, k) for k, s in enumerate(summary.settings)]

@@ -46,6 +46,9 @@ def of_task(options: Mapping[str, Any]) -> dict[str, Any]:
         parts["optimizer"] = usual if "." in usual else f"{KINDS['optimizer'].room}.{usual}"
         as_by_default = options.get("strategy.budget") == task.default_budget
         length = {"strategy.budget": task.default_budget} if as_by_default else {}
+        lengths = ("strategy.steps", "strategy.work_units", "strategy.budget")
+        if task.default_budget and all(options.get(name) is None for name in lengths):
+            del parts["strategy"]  # where none is named, the task's budget comes with it
         return parts | length
     return {}
 

@@ -99,6 +99,9 @@ class Summary:
         parts = [table(setting) for setting in self.settings]
         left_out = [run for run in self.runs if run.status != "finished"]
         parts += [f"{run.path}: {run.status}, not averaged in." for run in left_out]
+        counted = {path for s in self.settings for c in s.configurations for path in c.runs}
+        again = [run for run in self.runs if run.status == "finished" and run.path not in counted]
+        parts += [f"{run.path}: a configuration and seed once more, not counted." for run in again]
         return "\n\n".join(parts)
 
 
@@ -145,12 +148,19 @@ def write_summary(directory: str | Path) -> Summary:
     columns = [f.name for f in fields(RunSummary)]
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    refuse_foreign("report", {table: ",".join(columns[:4]), whole: '"telegrad"'})
+    refuse_foreign("report", marks_of_summary(root))
     writer.writerows(asdict(run) for run in summary.runs)
     write_whole(table, text.getvalue())
     content = {"telegrad": __version__, **asdict(summary)}
     write_whole(whole, json.dumps(content, indent=2, allow_nan=False) + "\n")
     return summary
+
+
+def marks_of_summary(directory: Path) -> dict[Path, str]:
+    """The files of `write_summary`, and by what each is known as its own."""
+    columns = [f.name for f in fields(RunSummary)]
+    marks = {"summary.csv": ",".join(columns[:4]), "summary.json": '"telegrad"'}
+    return {directory / name: mark for name, mark in marks.items()}
 
 
 def table(setting: Setting) -> str:
@@ -221,9 +231,9 @@ def _names(group: Sequence[RunFiles]) -> dict[str, str]:
 
 
 def _setting(group: Sequence[RunFiles], rows: Sequence[RunSummary]) -> Setting:
-    finished = [row for row in rows if row.status == "finished"]
+    finished = _one_a_seed([row for row in rows if row.status == "finished"])
     by_name: dict[str, list[RunSummary]] = {}
-    for row in sorted(finished, key=lambda row: row.seed):
+    for row in finished:
         by_name.setdefault(row.strategy, []).append(row)
     losses = {name: [_loss(row) for row in of] for name, of in by_name.items()}
     several = any(len(rows) > 1 for rows in by_name.values())
@@ -264,6 +274,15 @@ def _setting(group: Sequence[RunFiles], rows: Sequence[RunSummary]) -> Setting:
     }
     equal = not work or max(work) - min(work) <= EQUAL * max(work)
     return Setting(options, equal, configurations)
+
+
+def _one_a_seed(rows: Sequence[RunSummary]) -> list[RunSummary]:
+    """The first run of each configuration and seed, by seed: another of it, or a copy, is the same
+    draw once more, and no evidence."""
+    first: dict[tuple[str, int], RunSummary] = {}
+    for row in sorted(rows, key=lambda row: (row.seed, row.path)):
+        first.setdefault((row.strategy, row.seed), row)
+    return list(first.values())
 
 
 def _loss(row: RunSummary) -> float:

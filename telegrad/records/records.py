@@ -117,8 +117,8 @@ class Records:
         try:
             for path in (directory.train_log, directory.best, directory.config):
                 path.parent.mkdir(parents=True, exist_ok=True)
-            for path in there:
-                path.unlink()
+            for path in (*there, directory.report):  # that of a run which goes on is old
+                path.unlink(missing_ok=True)
             write_whole(directory.config, yaml.safe_dump(configuration, sort_keys=False))
             if inputs is not None:
                 write_whole(directory.inputs, json.dumps(inputs, indent=1) + "\n")

@@ -41,11 +41,15 @@ def inputs_of(config: Config, source: Source) -> dict[str, Any]:
     An image is known by its file's name within the dataset, and by size and edges of the file; one
     that lies in memory by its pixels.
     """
+    return {**digests_of(source, config.build_task().files), "code": _code(config)}
+
+
+def digests_of(source: Source, files: Mapping[str, Path]) -> dict[str, Any]:
+    """Of the images alone, and of a task's files by their names."""
     return {
         "train": _digests(source.train),
         "val": _digests(source.val),
-        "task": {name: _of_file(file) for name, file in config.build_task().files.items()},
-        "code": _code(config),
+        "task": {name: _of_file(file) for name, file in files.items()},
     }
 
 

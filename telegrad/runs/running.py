@@ -74,6 +74,8 @@ class Prepared:
     """A run before its first step, or before the next one of a run that is resumed.
 
     Attributes:
+        validation: of the run; in a budget of time maybe on fewer images.
+        at_the_end: of its best model, on all of them, so that runs can be compared.
         inputs: names and digests of images, source and initial weights.
         notes: what a user should know of what it begins with.
         events: what the run begins its records with.
@@ -87,6 +89,7 @@ class Prepared:
     objective: Objective
     state: TrainingState
     validation: Validation
+    at_the_end: Validation
     sets: SetsValidation | None
     inputs: dict[str, Any]
     notes: tuple[str, ...]
@@ -270,6 +273,7 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         state.heats = strategy.heats(state.schedule)
         if state.heats is not None:
             state.heats.take_costs(state.schedule, timing.steps)
+    at_the_end = validation
     if state.validation_plan is not None:
         again = replace(
             state.validation_plan,
@@ -280,7 +284,8 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         *(start.notes if start else ()), *source.notes, *mixing_notes(network, state.schedule)
     )  # fmt: skip
     return Prepared(
-        *(config, network, fabric, objective, state, validation, sets, inputs, notes, events),
+        *(config, network, fabric, objective, state, validation, at_the_end, sets, inputs),
+        *(notes, events),
         timing,
     )
 
@@ -325,7 +330,7 @@ def compile_every_shape(network: nn.Module) -> None:
 
 def _report(prepared: Prepared, wall_seconds: float, estimated: float | None) -> Report:
     """Measures the best model, and draws a picture of what it does."""
-    config, network, validation = prepared.config, prepared.network, prepared.validation
+    config, network, validation = prepared.config, prepared.network, prepared.at_the_end
     files = config.directory
     draw(prepared)
     return Report(

@@ -9,9 +9,11 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from telegrad.cli.main import main
 from telegrad.experiments.executors import Processes
@@ -117,6 +119,50 @@ def test_a_run_whose_description_is_torn_begins_anew(tmp_path, small, configs_of
     assert not is_finished(config)
     assert launch([config], parallel=1) == []
     assert is_finished(config)
+
+
+def test_what_was_made_of_other_images_is_not_taken_for_finished(tmp_path, small, configs_of):
+    """The path of a folder decides nothing, and the images in it may be others than then."""
+    photos = [tmp_path / name for name in ("a", "b")]
+    for k, folder in enumerate(photos):
+        folder.mkdir()
+        for image in range(4):
+            noise = np.random.default_rng(10 * k + image).integers(0, 256, (24, 24, 3), np.uint8)
+            Image.fromarray(noise).save(folder / f"{image}.png")
+
+    def run_of(folder):
+        data = {"data": "Folder", "data.path": str(folder)}
+        return configs_of(small(**data, seeds=[0], strategies=SINGLE), tmp_path / "runs")[0]
+
+    assert launch([run_of(photos[0])], parallel=1) == []
+    assert is_finished(run_of(photos[0]))
+    photos[0].rename(tmp_path / "moved")
+    assert is_finished(run_of(tmp_path / "moved"))
+    with pytest.raises(ValueError, match=r"made of something else \(images to train on"):
+        is_finished(run_of(photos[1]))
+    (tmp_path / "moved" / "0.png").unlink()
+    with pytest.raises(ValueError, match="0.png"):
+        launch([run_of(tmp_path / "moved")], parallel=1)
+
+
+def test_a_finished_run_that_can_t_be_described_again_is_not_made_anew(tmp_path, small, configs_of):
+    (config,) = configs_of(small(seeds=[0], strategies=SINGLE), tmp_path)
+    assert launch([config], parallel=1) == []
+    file = config.directory.config
+    file.write_text(file.read_text().replace("telegrad.networks.ResNet", "gone_of_test.Net"))
+    before = config.directory.best.read_bytes()
+    with pytest.raises(ValueError, match="holds a finished run that can't be described again"):
+        launch([config], parallel=1)
+    assert config.directory.best.read_bytes() == before
+
+
+def test_a_stranger_s_report_is_refused_before_anything_is_made(tmp_path, options, capsys):
+    (tmp_path / "report.html").write_text("mine")
+    words = [f"--{name}={value}" for name, value in options.items()]
+    command = ["compare", *words, "--out", str(tmp_path), "--strategies", STRATEGIES]
+    assert main(command) == 2
+    assert "report.html is there and was not written by this command" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
 
 
 OWN = """

@@ -96,3 +96,11 @@ def test_a_folder_is_named_by_what_stands_for_it(tmp_path):
     words = command(flattened(config.to_dict()))
     assert str(tmp_path) not in words
     assert "--data Folder --data.size 32 --data.path DATA" in words
+
+
+def test_a_strategy_without_a_length_is_named_though_it_is_the_task_s_own():
+    """Without it the task's budget of time would come along."""
+    config = compose({"task": "denoising", "strategy": "Race"})
+    words = command(flattened(config.to_dict()))
+    assert "--strategy Race" in words
+    assert "--strategy" not in command(flattened(compose({"task": "denoising"}).to_dict()))

@@ -195,3 +195,16 @@ def test_a_setting_is_named_by_what_is_not_as_by_default(tmp_path, write_run):
     (setting,) = summarize(tmp_path).settings
     parts = "paper_denoising, resnet 16, folder, t_max 0.5, path DIV2K, size 32, loss charbonnier"
     assert sorted(setting.name.split(", ")) == sorted(parts.split(", "))
+
+
+def test_a_seed_counts_once_however_often_it_was_run(runs, tmp_path, write_run):
+    """A copy of a run, or the same once more, is no evidence."""
+    before = summarize(tmp_path)
+    shutil.copytree(tmp_path / "auto", tmp_path / "backup" / "auto")
+    after = summarize(tmp_path)
+    assert len(after.runs) == len(before.runs) + 3
+    for old, new in zip(
+        before.settings[0].configurations, after.settings[0].configurations, strict=True
+    ):
+        assert (new.seeds, new.measured, new.p) == (old.seeds, old.measured, old.p)
+    assert str(after).count("a configuration and seed once more, not counted.") == 3

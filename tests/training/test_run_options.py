@@ -7,6 +7,7 @@ import torch
 import yaml
 from describe import changed, described
 
+from telegrad.runs import running
 from telegrad.runs.build import build_learning_rate
 from telegrad.runs.running import run
 from telegrad.training.checkpoint import read_checkpoint
@@ -206,3 +207,19 @@ def test_a_package_that_is_missing_is_said_before_the_first_step(recipe, monkeyp
 def test_trackers_that_are_none_are_refused(recipe):
     with pytest.raises(ValueError, match="tracker=mlflow: needs one or more of csv, tensorboard"):
         changed(recipe, tracker="mlflow")
+
+
+def test_a_finished_run_that_goes_on_is_finished_once_it_has_ended_again(recipe, monkeypatch):
+    first = run(recipe)
+    assert first.files.report.exists()
+
+    def stops(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "train", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(changed(recipe, work_units=60), resume=True)
+    assert not first.files.report.exists()
+    monkeypatch.undo()
+    again = run(changed(recipe, work_units=60), resume=True)
+    assert again.files.report.exists()
