@@ -104,7 +104,8 @@ def problems() -> None:
         sized = task.at_size((128, 128))
         draw = sized.draw(clean, generator=seeded())
         show(column[0], sized.observe(draw), name)
-        show(column[1], sized.observe(coarser(draw, 2, sized.rules)))
+        rules = {field: rule for field, rule in sized.rules.items() if field in draw}
+        show(column[1], sized.observe(coarser(draw, 2, rules)))
     grid[0, 0].set_ylabel("finest level, 128×128")
     grid[1, 0].set_ylabel("two below, 32×32")
     save(figure, "problems.png")
