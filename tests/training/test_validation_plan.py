@@ -13,6 +13,7 @@ from telegrad.bars import Bar
 from telegrad.runs.planning import plan
 from telegrad.runs.running import run
 from telegrad.training import loop
+from telegrad.training.checkpoint import read_checkpoint
 from telegrad.training.validation_plan import FEWEST, SHARE, ValidationPlan
 
 WANTED = ValidationPlan(40, 64)
@@ -64,8 +65,11 @@ def test_a_run_validates_as_planned_and_goes_on_so(clock, tmp_path):
     config = timed(tmp_path, budget="20s")
     report = run(config)
     made = len(rows(config, "progress"))
-    assert made * len(report.restored.mse) * 0.25 <= SHARE * 20 + 0.5
-    assert len(run(config, resume=True).restored.mse) == len(report.restored.mse)
+    planned = read_checkpoint(report.files.last)["validation_plan"]
+    assert made * planned["images"] * 0.25 <= SHARE * 20 + 0.5
+    again = run(config, resume=True)
+    assert read_checkpoint(again.files.last)["validation_plan"] == planned
+    assert len(again.restored.mse) == len(report.restored.mse) == 64  # at the end
 
 
 class Patient(nn.Conv2d):
