@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from telegrad.experiments.comparison import Comparison
-from telegrad.experiments.launch import is_finished
+from telegrad.experiments.launch import Known, is_finished
 from telegrad.experiments.workers import Workers
 from telegrad.runs.build import build_network, build_objective, build_schedule
 from telegrad.runs.config import Config
@@ -79,7 +79,7 @@ def estimate(comparison: Comparison, directory: Path, workers: Workers) -> Estim
     """
     rates, (first, *others) = comparison.rates, comparison.seeds
     configs, open_seconds = [], list[float | None]()
-    timed = _Timed()
+    timed, images = _Timed(), Known()
     for contestant in comparison.contestants:
         tried = [comparison.config(directory, contestant, first, rate) for rate in rates]
         # which rate the others take is not known yet
@@ -90,7 +90,7 @@ def estimate(comparison: Comparison, directory: Path, workers: Workers) -> Estim
     torch.set_num_threads(threads)
     try:
         for config in configs:
-            if not is_finished(config):
+            if not is_finished(config, images):
                 open_seconds.append(timed.seconds(config))
     finally:
         torch.set_num_threads(before)

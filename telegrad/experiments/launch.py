@@ -205,6 +205,8 @@ def is_finished(config: Config, known: Known | None = None) -> bool:
 
 def _images_now(data: Component, task: Component, known: Known) -> dict[str, Any] | None:
     """Digests of images and of a task's files; None where they can't be read here."""
+    if data.instance is not None:  # whose arguments are not known
+        return None
     described = json.dumps([data.to_dict(), task.to_dict()])
     if described not in known:
         try:

@@ -106,7 +106,7 @@ def traced(
     for unit, one in tries:
         n, height, width = Dim("n"), *(_multiple(unit, name) for name in ("height", "width"))
         of_images = {0: n} if size else {0: n, 2: height, 3: width}
-        shapes: tuple[Any, ...] | None = (of_images, {0: n})[: 1 + function.takes_sigma]
+        shapes: tuple[Any, ...] = (of_images, {0: n})[: 1 + function.takes_sigma]
         batches = _sizes(unit, size, one)
         example = function.arguments(*batches[0])
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -306,32 +306,23 @@ class ScheduledLoader:
                 f"state_dict(), and go on with fewer workers or more memory."
             ) from error
 
-    def _torch_loader(self, picks: Picks | None) -> DataLoader[Any]:
+    def _torch_loader(
+        self, picks: Iterable[list[Pick]] | None, **instead: Any
+    ) -> DataLoader[dict[int, Any]]:
         return DataLoader(
             self._samples,
             batch_sampler=picks,
             collate_fn=self._samples.collated,
-            generator=torch.Generator().manual_seed(mixed(self.seed, 3, self._position)),
-            **self._options,
+            generator=torch.Generator().manual_seed(mixed(self.seed, 4, self._position)),
+            **(self._options | instead),
         )
 
     def _looked_at(self, picks: list[Pick]) -> list[dict[int, Any]]:
-        """A batch of each; read by a worker where there are any, for what a dataset opens here they
-        would share."""
-        if not self._options["num_workers"]:
-            return [self._samples.collated([self._samples[pick]]) for pick in picks]
-        batches = [[pick] for pick in picks]
-        names = ("multiprocessing_context", "worker_init_fn")
-        options = {name: self._options[name] for name in names if name in self._options}
-        loader = DataLoader(
-            self._samples,
-            batch_sampler=batches,
-            collate_fn=self._samples.collated,
-            generator=torch.Generator(),
-            num_workers=1,
-            **options,
-        )
-        return list(loader)
+        """A batch of each; read by a worker where there are any, as they would share what a dataset
+        opens here."""
+        workers = min(self._options["num_workers"], 1)
+        one_each = [[pick] for pick in picks]
+        return list(self._torch_loader(one_each, num_workers=workers, pin_memory=False))
 
     def _check_options(self) -> None:
         """Raises ValueError for options that the schedule decides, or torch refuses."""

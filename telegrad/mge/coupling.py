@@ -93,14 +93,14 @@ def coupled_uniform(layer: nn.Module, samples: int, numbers: int) -> Tensor:
     independent. Seeds come from torch's default generator.
     """
     now, again = _current.get(), _again
-    draws = now or again or _CoupledDraws(StepRandomness(), 0, samples)
+    is_again = now is None and again is not None and id(layer) in again.calls
+    draws = (again if is_again else now) or _CoupledDraws(StepRandomness(), 0, samples)
     if samples != draws.number:
         raise ValueError(
             f"CoupledDropout: the network was given {samples} samples in a pass of {draws.number} "
             f"draws; call it with all the draws of the pass, in order, so that each keeps its mask "
             f"on every level."
         )
-    is_again = now is None and again is not None
     seed = draws.seed_again(id(layer)) if is_again else draws.seed_of(id(layer))
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(draws.first + samples, numbers, generator=generator)[draws.first :]

@@ -107,7 +107,7 @@ class Config:
         Enlarging three times on crops of 64×64 becomes 48×48.
         """
         data = self.build_data()
-        unit = HALVED * task.divisor // math.gcd(HALVED, task.divisor)
+        unit = math.lcm(HALVED, task.divisor)
         fits = data.crop // unit * unit
         if data.size is None and data.crop % task.divisor and fits and self.data.instance is None:
             arguments = {**self.data.init_args, "size": fits}
@@ -232,15 +232,23 @@ def default_optimizer(task: type[Task], strategy: Any) -> str:
 
 
 def optimizer_like(optimizer: Component) -> Any:
-    """The optimizer's class; where a function makes it, what that makes for a single weight."""
+    """The optimizer's class; where a function makes it, what that makes for weights of every shape.
+
+    None if it makes nothing of them: what it needs is told once the network is there.
+    """
     if inspect.isclass(optimizer.factory):
         return optimizer.factory
-    return optimizer.build([nn.Parameter(torch.zeros(1))], lr=optimizer.init_args.get("lr", 1e-3))
+    weights = [nn.Parameter(torch.zeros([8] * dimensions)) for dimensions in range(1, 5)]
+    try:
+        return optimizer.build(weights, lr=optimizer.init_args.get("lr") or 1e-3)
+    except Exception:  # a function of the user's own can fail in any way
+        return None
 
 
 def check_optimizer(optimizer: Component) -> None:
     """Raises ValueError for one that takes more than the gradient of a step, or another kind."""
-    step = inspect.signature(optimizer_like(optimizer).step).parameters
+    like = optimizer_like(optimizer)
+    step = {} if like is None else inspect.signature(like.step).parameters
     if "closure" in step and step["closure"].default is inspect.Parameter.empty:
         raise ValueError(
             f"optimizer {optimizer.short_name}: its step takes a closure, which evaluates the loss "

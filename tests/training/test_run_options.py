@@ -98,6 +98,10 @@ def averaging(params, lr=1e-3):
     return schedulefree.AdamWScheduleFree(params, lr=lr)
 
 
+def of_the_last_layers(params, lr=1e-3):
+    return torch.optim.AdamW([list(params)[k] for k in (-7, -6, -5)], lr=lr)
+
+
 class Spectral(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -125,6 +129,11 @@ def test_an_optimizer_that_a_function_makes_is_known_by_what_it_makes(recipe, ow
     assert config.ema is None
     with pytest.raises(ValueError, match="decay=0.3: averaging averages the weights"):
         changed(config, decay=0.3)
+
+
+def test_a_function_may_need_the_weights_of_its_own_network(recipe, own):
+    report = run(changed(recipe, optimizer=f"{own}.of_the_last_layers", work_units=20))
+    assert report.progress.iteration > 0
 
 
 @pytest.mark.parametrize("optimizer", ["AdamW", "telegrad.optimizers.Muon"])
