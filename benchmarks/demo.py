@@ -47,6 +47,9 @@ CROP, SCENE = 128, 256
 CLIP = 0.01
 """Largest norm of a gradient, for all: Restormer's and NAFNet's."""
 
+VALIDATED = 32
+"""Crops of a validation: the same for all, whatever time each has for them."""
+
 BATCH = 8
 """Crops a step."""
 
@@ -102,6 +105,7 @@ def command_of(way: str, seed: int, out: Path, o: argparse.Namespace) -> list[st
         "seed": seed,
         "out": out,
         "clip": CLIP,
+        "validation.images": VALIDATED,
         "strategy": "Race",
     }
     if way != "telegrad":

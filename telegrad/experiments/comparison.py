@@ -43,6 +43,10 @@ BASELINES: dict[str, Options] = {
 RATE = ", rate "
 """What stands in a run's label between its strategy and a learning rate that is tried."""
 
+VALIDATED = 32
+"""Crops of a validation in a budget of time, where nothing is said: the same for all runs, whatever
+time each has for them."""
+
 EQUAL = 0.02
 """By what part the work of runs may differ that are said to have an equal budget."""
 
@@ -194,6 +198,8 @@ class Comparison:
             )
         try:
             config = compose(options | {"task": task, "network": network})
+            if config.build_strategy().time_limit and config.validation.images is None:
+                config = replace(config, validation=replace(config.validation, images=VALIDATED))
             build_schedule(config)
             check_written(config)
         except (TypeError, ValueError) as error:

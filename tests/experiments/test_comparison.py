@@ -128,6 +128,17 @@ def test_a_later_option_goes_before_an_earlier_one_by_whichever_name(small, conf
     assert (first.build_strategy().steps, first.build_strategy().budget) == (15, None)
 
 
+def test_in_a_budget_of_time_all_validate_on_the_same_crops(small, tmp_path):
+    def images(**options):
+        comparison = small(**{"validation.images": None, **options})
+        runs = [comparison.config(tmp_path, c, 0, None) for c in comparison.contestants]
+        return {run.validation.images for run in runs}
+
+    assert images(budget="1min") == {32}
+    assert images(budget="1min", **{"validation.images": 7}) == {7}
+    assert images(budget="600wu") == {None}
+
+
 def test_strategies_by_name_and_the_preset_are_of_equal_budgets(tmp_path):
     assert comparison_of(strategies=["cascadic", "auto"], budget="2000wu").contestants
     quick = comparison_of(**PRESETS["quick"])
