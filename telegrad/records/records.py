@@ -68,8 +68,8 @@ class Records:
         logs_levels: whether there is a table for `level_statistics`.
         logs_sets: whether there is one for sets of whole images.
         trackers: names of loggers that the run is followed with, see `loggers.LOGGERS`.
-        keep: go on with the files of an earlier run, whose rows up to this iteration are kept; 0
-            for one that was stopped before it had saved anything.
+        keep: go on with the files of an earlier run, whose rows up to this iteration are kept. If
+            it left no state, models that are there are not its own.
 
     Raises:
         FileExistsError: if there are files of that name and `overwrite` is false.
@@ -106,7 +106,8 @@ class Records:
             *(directory.best, directory.weights, directory.last, directory.previous),
             *(directory.picture, directory.events, directory.report),
         ]
-        replaced = written if keep is None else [directory.best] if keep == 0 else []
+        saved = directory.last.exists() or directory.previous.exists()
+        replaced = written if keep is None else [] if saved else [directory.best, directory.weights]
         there = [path for path in replaced if path.exists()]
         if there and not overwrite:
             raise FileExistsError(

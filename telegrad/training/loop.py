@@ -57,8 +57,8 @@ def train(
 
     Args:
         fabric: has set up the state's network and optimizer.
-        state: what changes; it is saved after validations, and between them; a large one, which
-            takes long to be written, not after every one.
+        state: what changes; it is saved at the beginning, after validations, and between them; a
+            large one, which takes long to be written, not after every validation.
         objective: task and loss.
         validation: on the finest level.
         records: what is written.
@@ -79,6 +79,8 @@ def train(
     validate_after = validation_steps(state.schedule, validations)
     state.train()
     if progress.iteration == 0:
+        if fabric.is_global_zero:  # so that a first model is never there without a state
+            save(state, records)
         run_heats(state, records, None)
     with Interruptions() as interruptions:
         while progress.iteration < state.schedule.steps:
@@ -105,13 +107,19 @@ def train(
             cheap = saving < QUICK or since * SAVING > saving
             due = (validates and (cheap or ends)) or since > save_every
             if (due or asked) and fabric.is_global_zero:
-                started, files = time.perf_counter(), records.directory
-                write_state(files.last, files.previous, state.state_dict())
+                started = time.perf_counter()
+                save(state, records)
                 saved = time.perf_counter()
                 saving = saved - started
             bar.update(progress.work_units - before)
             if asked:
                 raise Interrupted(asked, step + 1)
+
+
+def save(state: TrainingState, records: Records) -> None:
+    """Writes the state, from which a run that is stopped goes on."""
+    files = records.directory
+    write_state(files.last, files.previous, state.state_dict())
 
 
 def take_step(

@@ -137,13 +137,17 @@ def test_a_log_torn_at_its_beginning_begins_anew(torn, files):
     assert [row["iteration"] for row in rows(files.train_log)] == ["4"]
 
 
-def test_a_run_stopped_before_it_saved_anything_does_not_replace_a_best_model(files):
-    files.best.parent.mkdir(parents=True)
-    files.best.write_text("of an earlier run")
-    with pytest.raises(FileExistsError, match=r"already .*run1_best\.pt"):
+@pytest.mark.parametrize("what", ["best", "weights"])
+def test_models_without_a_state_are_not_those_of_a_run_that_goes_on(what, files):
+    model = getattr(files, what)
+    model.parent.mkdir(parents=True)
+    model.write_text("of an earlier run")
+    with pytest.raises(FileExistsError, match=f"already .*{model.name}"):
         Records(files, {}, overwrite=False, keep=0)
-    Records(files, {}, overwrite=False, keep=1).__exit__()
-    assert files.best.exists()
+    files.last.parent.mkdir(parents=True)
+    files.last.write_text("a state")
+    Records(files, {}, overwrite=False, keep=0).__exit__()
+    assert model.exists()
 
 
 # --- what can't be written ------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from telegrad.records import Records
 from telegrad.runs.build import build_schedule
 from telegrad.runs.running import run
 from telegrad.tasks import PaperDenoising
-from telegrad.training import checkpoint
+from telegrad.training import checkpoint, loop
 from telegrad.training.checkpoint import read_checkpoint, read_state
 
 # --- kill -9 --------------------------------------------------------------------------------------
@@ -31,6 +31,26 @@ def test_a_run_killed_at_random_instants_ends_as_if_it_had_not_been(mode, tmp_pa
     """`benchmarks/soak.py` does it hundreds of times, with every strategy."""
     whole = recipe(tmp_path / "whole", strategy=mode, ema=0.9)
     assert set(kill_and_resume(whole, tmp_path / "killed", some(mode), 1)) == {(0.0, 0)}
+
+
+@pytest.mark.parametrize("mode", ["fullmultiscale", "auto", "race"])
+def test_a_run_killed_between_its_first_model_and_the_state_after_it(mode, tmp_path, monkeypatch):
+    whole = recipe(tmp_path / "whole", strategy=mode, ema=0.9, save_every=300.0)
+    run(whole)
+    stopped = changed(whole, out=str(tmp_path / "stopped"))
+    save_best = checkpoint.save_best
+
+    def killed(*arguments, **options):
+        save_best(*arguments, **options)
+        raise SystemError("stands for a kill")
+
+    with monkeypatch.context() as context:
+        context.setattr(loop, "save_best", killed)
+        with pytest.raises(SystemError):
+            run(stopped)
+    assert stopped.directory.best.exists()
+    run(stopped, resume=True)
+    assert difference(whole, stopped) == (0.0, 0)
 
 
 # --- checkpoints ----------------------------------------------------------------------------------
@@ -84,12 +104,16 @@ def test_a_full_disk_loses_nothing_and_the_run_resumes(what, tmp_path, monkeypat
 
 
 def test_a_directory_that_became_read_only(tmp_path, monkeypatch):
-    save = checkpoint.write_whole
+    save, calls = checkpoint.write_whole, []
 
     def denied(file):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(checkpoint, "write_whole", lambda path, _: save(path, denied))
+    def denied_in_the_end(path, content):
+        calls.append(1)
+        save(path, denied if len(calls) > 1 else content)
+
+    monkeypatch.setattr(checkpoint, "write_whole", denied_in_the_end)
     with pytest.raises(OSError, match=r"can't be written .*Permission denied"):
         run(recipe(tmp_path))
     assert rows(recipe(tmp_path), "train")
