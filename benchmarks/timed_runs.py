@@ -326,11 +326,11 @@ def train(job: Job, place: Place, paces: Paces, sets: list[str]) -> dict[str, st
                 state.heats.take_costs(state.schedule, seconds)
             if prepared.timing is not None:  # of this machine now, and perhaps of other stages
                 prepared.timing = replace(prepared.timing, steps=seconds)
-        lengths = prepared.state.schedule.lengths
         started = time.perf_counter()
         config.directory.path.mkdir(parents=True, exist_ok=True)
         report = carry_on(prepared, resume=resumes)
         wall = time.perf_counter() - started
+        lengths = prepared.state.schedule.lengths
         quality = {} if not sets else quality_of(job.problem, report.files.best, sets, place.device)
     return {
         **job.key,

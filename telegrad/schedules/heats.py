@@ -10,8 +10,8 @@ from telegrad.schedules.schedule import Schedule
 from telegrad.schedules.stage import Stage
 
 MARGIN, MARGIN_OF_KINDS = 0.01, 0.03
-"""Part by which the loss of a heat must be lower than that of one before it, to be the better: with
-the same kind of step, and with another, which is a step that the run doesn't take back."""
+"""Part by which the losses of two heats differ that can be told apart: with the same kind of step,
+and with another, which is a step that the run doesn't take back."""
 
 
 @dataclass
@@ -71,13 +71,24 @@ class Heats:
         return self.winner(schedule) == number
 
     def winner(self, schedule: Schedule) -> int:
-        """The stage of the best heat until now; the first of those that can't be told apart."""
-        best, *others = self.losses
-        for number in others:
-            same = _kind(schedule.stages[number]) == _kind(schedule.stages[best])
-            margin = MARGIN if same else MARGIN_OF_KINDS
-            if self.losses[number] < _below(self.losses[best], margin):
-                best = number
+        """The stage of the best heat until now.
+
+        It is the first of those that can't be told apart. But where a lower learning rate than its
+        own can't be, and is better than a higher one, the best rate lies between its own and the
+        lower one: then that wins, since heats tend to rates that are too high in the end.
+        """
+        losses, places = self.losses, {k: self._place(schedule.stages[k]) for k in self.losses}
+        best, *others = losses
+        tried = [best]
+        for k in others:
+            margin = MARGIN if places[k][0] == places[best][0] else MARGIN_OF_KINDS
+            above = [losses[n] for n in tried if places[n] > places[best]]
+            is_better = losses[k] < _below(losses[best], margin)
+            is_as_good = losses[best] >= _below(losses[k], margin)
+            is_nearer = places[k] < places[best] and losses[k] < min(above, default=-math.inf)
+            if is_better or (is_as_good and is_nearer):
+                best = k
+            tried.append(k)
         return best
 
     def pruned(self, schedule: Schedule, number: int) -> Schedule:

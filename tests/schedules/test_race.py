@@ -207,6 +207,32 @@ def test_a_heat_that_diverged_does_not_win_and_of_near_equals_the_first_does():
     )
 
 
+@pytest.mark.parametrize(
+    ("losses", "winner"),
+    [
+        ({2.0: 0.5, 4.0: 0.504, 1.0: 0.503}, 1.0),  # the best rate lies between 1 and 2
+        ({2.0: 0.5, 4.0: 0.502, 1.0: 0.503}, 2.0),  # between 2 and 4
+        ({2.0: 0.5, 4.0: 0.52, 1.0: 0.51}, 2.0),  # 1 is worse
+        ({2.0: 0.5, 4.0: 0.52, 1.0: 0.49}, 1.0),
+        ({2.0: 0.5, 4.0: 0.49}, 4.0),
+        ({2.0: 0.5, 1.0: 0.503}, 2.0),  # nothing is known of higher ones
+        ({1.0: 0.5, 2.0: 0.496, 4.0: 0.497}, 1.0),
+        ({2.0: 0.5, 4.0: math.nan, 1.0: 0.503}, 1.0),
+        ({2.0: math.nan, 4.0: math.nan, 1.0: 0.503}, 1.0),
+    ],
+)
+def test_of_rates_that_can_t_be_told_apart_the_lower_wins_if_the_best_lies_below(losses, winner):
+    stages = tuple(Stage(2, 0, (1,), rate=rate, heat=0) for rate in losses)
+    grids = GridHierarchy((8, 8), levels=1)
+    schedule = Schedule(grids, (*stages, Stage(10, 0, (1,))), patches=1.0)
+    heats, led = Heats([[(0, rate) for rate in losses]], [(0, 1)], [1.0]), None
+    for number, loss in enumerate(losses.values()):
+        if heats.leads(schedule, number, loss):
+            led = number  # whose weights are kept
+    assert list(losses)[led] == winner
+    assert heats.winner(schedule) == led
+
+
 @pytest.mark.parametrize(("losses", "winner"), [((-20.0, -19.9), 0), ((-20.0, -20.3), 1)])
 def test_of_negative_losses_such_as_psnr_s_the_lower_wins_as_well(losses, winner):
     schedule, heats = a_race(steps=5000)
