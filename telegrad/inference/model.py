@@ -13,22 +13,30 @@ from torch import Tensor, nn
 from telegrad.errors import reason
 from telegrad.files import expanded
 from telegrad.inference.weights import foreign, load_weights, read_model
-from telegrad.networks import needs_of
 from telegrad.networks.calling import takes
-from telegrad.networks.tiles import LARGEST_TILE, Tiled
-from telegrad.runs.build import Device, build_network, build_objective
+from telegrad.networks.tiles import Tiled
+from telegrad.runs.build import Device, build_network, build_objective, build_schedule
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
+from telegrad.schedules.stages import crop_side
 from telegrad.tasks import Objective, Task
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network with its best weights, in evaluation mode, and the run that trained it."""
+    """A network with its best weights, in evaluation mode, and the run that trained it.
+
+    Attributes:
+        config: of the run.
+        objective: its task and loss.
+        network: with the weights.
+        crop: height and width in pixels of what it was trained to make last.
+    """
 
     config: Config
     objective: Objective
     network: nn.Module
+    crop: int
 
     @property
     def task(self) -> Task:
@@ -60,9 +68,7 @@ class Model:
     @property
     def tiled(self) -> Tiled:
         """The network for images of any size."""
-        local = needs_of(self.network, self.task.call).local
-        crop = LARGEST_TILE if local else self.config.build_data().crop
-        return Tiled(self.network, self.task.call, crop)
+        return Tiled(self.network, self.task.call, self.crop)
 
     @property
     def tile(self) -> int:
@@ -117,11 +123,17 @@ def load_model(
         _check_described(stored.described, instead)
         config = Config.from_dict(stored.described, **instead)
         objective, built = build_objective(config), build_network(config)
+        crop = _crop(config, stored.level)
         load_weights(built, stored.weights)
     except Exception as error:  # a network of the user's own can fail in any way
         raise ValueError(f"checkpoint {path}: {' '.join(str(error).split())}") from error
     built.to(device).eval()
-    return Model(config, objective, built)
+    return Model(config, objective, built, crop)
+
+
+def _crop(config: Config, level: int | None) -> int:
+    schedule = build_schedule(config)
+    return crop_side(schedule, schedule.grids.levels - 1 if level is None else level)
 
 
 def _check_described(described: Any, instead: dict[str, Any]) -> None:

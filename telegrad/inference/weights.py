@@ -18,10 +18,17 @@ from telegrad.training.checkpoint import read_checkpoint, read_safetensors
 
 @dataclass(frozen=True)
 class StoredModel:
-    """What a file holds of a model: how its run was described, and the weights of its network."""
+    """What a file holds of a model.
+
+    Attributes:
+        described: how its run was.
+        weights: of its network.
+        level: the finest one that these were trained on last; None if it is not known.
+    """
 
     described: Any
     weights: Mapping[str, Tensor]
+    level: int | None
 
 
 def read_model(path: Path) -> StoredModel:
@@ -37,15 +44,28 @@ def read_model(path: Path) -> StoredModel:
         weights, facts = read_safetensors(path)
         if "configuration" not in facts:
             raise ValueError(_weights_alone(weights))
-        return StoredModel(json.loads(facts["configuration"]), weights)
+        level = facts.get("level")  # versions until 0.1 did not note it
+        known = None if level is None else int(level)
+        return StoredModel(json.loads(facts["configuration"]), weights, known)
     content = read_checkpoint(path)
     if {"model_state_dict", "configuration"} <= content.keys():
-        return StoredModel(content["configuration"], content["model_state_dict"])
+        level = content.get("level")
+        return StoredModel(content["configuration"], content["model_state_dict"], level)
     if {"network", "average"} <= content.keys() and (path.parent / "config.yaml").is_file():
-        return StoredModel(read_yaml(path.parent / "config.yaml"), weights_in(content))
+        described = read_yaml(path.parent / "config.yaml")
+        return StoredModel(described, weights_in(content), _level_of_state(content))
     if "stages" in content:
         raise ValueError("it is the state of a run, without its config.yaml; give models/…_best.pt")
     raise ValueError("it does not say how its network is made")
+
+
+def _level_of_state(state: Mapping[str, Any]) -> int | None:
+    left = state["progress"]["iteration"]
+    for stage in state["stages"]:
+        left -= stage["steps"]
+        if left <= 0:
+            return int(stage["finest"])
+    return None
 
 
 def foreign(path: Path) -> str | None:

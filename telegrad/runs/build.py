@@ -30,6 +30,7 @@ from telegrad.runs.network import needs_for, network_arguments
 from telegrad.runs.pairing import check_pairs
 from telegrad.runs.trial import black_draw, check_draws
 from telegrad.schedules import LearningRate, Problem, Schedule, Update
+from telegrad.schedules.stages import crop_side
 from telegrad.tasks import Objective, Task
 from telegrad.training.cuda_graphs import draws_masks
 from telegrad.training.draws import NETWORK, seed_of
@@ -293,7 +294,9 @@ def build_sets(config: Config, objective: Objective) -> SetsValidation | None:
         return None
     task = objective.task
     sets = image_sets(asked.sets, task, pairs_of(config, task))
-    return SetsValidation(tuple(sets), task, config.build_data().crop, asked.sets_every)
+    schedule = build_schedule(config)
+    crop = crop_side(schedule, schedule.stages[-1].finest)
+    return SetsValidation(tuple(sets), task, crop, asked.sets_every)
 
 
 def build_records(

@@ -25,6 +25,7 @@ from telegrad.runs.processes import is_first_process
 from telegrad.runs.resume import changed_inputs, lengthened, stopped_run
 from telegrad.runs.timing import Timing, within_time
 from telegrad.schedules import Schedule, Stage
+from telegrad.schedules.stages import crop_side
 from telegrad.tasks import Objective
 from telegrad.training.checkpoint import read_checkpoint
 from telegrad.training.cuda_graphs import record_every_shape
@@ -333,11 +334,15 @@ def _report(prepared: Prepared, wall_seconds: float, estimated: float | None) ->
     config, network, validation = prepared.config, prepared.network, prepared.at_the_end
     files = config.directory
     draw(prepared)
+    sets: list[Mean] = []
+    if prepared.sets is not None:
+        crop = crop_side(prepared.state.schedule, read_checkpoint(files.best)["level"])
+        sets = means(prepared.sets.rows(network, crop=crop))
     return Report(
         progress=prepared.state.progress,
         corrupted=validation.corrupted(),
         restored=validation.evaluate(network),
-        sets=() if prepared.sets is None else tuple(means(prepared.sets.rows(network))),
+        sets=tuple(sets),
         files=files,
         wall_seconds=wall_seconds,
         estimated_seconds=estimated,

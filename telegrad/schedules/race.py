@@ -45,8 +45,11 @@ HEAT, LONGEST = 0.01, 0.03
 ENOUGH_STEPS, ENOUGH_SECONDS = 40, 2.5
 """Of a heat: shorter ones prefer low learning rates."""
 
-LEAST_STEPS = 20
+LEAST_STEPS = 32
 """Of the longest heats in a budget of time: shorter ones say nothing."""
+
+WITHOUT_HEATS = 3.0
+"""What the learning rate is multiplied by in a run that has none: between the first two of `RATES`."""
 
 TOO_SHORT = 0.25
 """Part of the budget that a heat of enough steps takes where the run is too short for any."""
@@ -157,7 +160,7 @@ class Race(Strategy):
     """Crops, whose size and learning rate the run itself finds out by short heats.
 
     A run that is too short for heats has none: one of less than 10 seconds or 160 steps, or in
-    which the longest heats have less than 20 steps, in a budget of time.
+    which the longest heats have less than 32 steps, in a budget of time.
     """
 
     name: ClassVar[str] = "race"
@@ -211,7 +214,7 @@ class Race(Strategy):
         return race(grids, steps, sizes, self.rates or RATES, heat, times)
 
     def _without_heats(self, grids: GridHierarchy, level: int, n: int) -> Schedule:
-        rate = (self.rates or RATES)[0]
+        rate = WITHOUT_HEATS if self.rates is None else self.rates[0]
         return Schedule(grids, (Stage(1, level, (n,), rate=rate),), patches=1.0)
 
     def fitted(self, schedule: Schedule) -> Schedule:

@@ -52,6 +52,7 @@ def save_best(
     write_checkpoint(best, content)
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     facts = {"configuration": json.dumps(configuration), "iteration": str(iteration)}
+    facts["level"] = str(level)
     write_whole(weights, safetensors_bytes(plain, metadata=facts))
 
 

@@ -13,6 +13,7 @@ from telegrad.evaluation.results import means
 from telegrad.mge.estimator import Estimate
 from telegrad.records import Records
 from telegrad.schedules import is_schedule_free
+from telegrad.schedules.stages import crop_side
 from telegrad.tasks import Objective
 from telegrad.training.adapt import adapt
 from telegrad.training.checkpoint import save_best, write_state
@@ -230,7 +231,9 @@ def measure_sets(
     if sets is None or not sets.is_due(state.progress.validations):
         return
     if fabric.is_global_zero:
-        for mean in means(sets.rows(state.evaluated)):
+        _, stage = state.schedule.at(state.progress.iteration - 1)
+        crop = crop_side(state.schedule, stage.finest)
+        for mean in means(sets.rows(state.evaluated, crop=crop)):
             records.sets_measured(iteration=state.progress.iteration, **mean.columns())
     fabric.barrier()
 

@@ -21,7 +21,7 @@ class SetsValidation:
     Attributes:
         sets: one or more.
         task: of the run.
-        crop: height and width in pixels of what the network is trained on.
+        crop: height and width in pixels of what the network is trained on, where nothing is said.
         every: after so many validations on crops the sets are measured too; None for the end alone.
     """
 
@@ -38,13 +38,24 @@ class SetsValidation:
         """How often they are measured in a run of so many validations; the end counts."""
         return 1 + (validations // self.every if self.every else 0)
 
-    def rows(self, network: nn.Module, sets: Sequence[ImageSet] | None = None) -> list[Row]:
-        """What a network makes of each image; the network is left in the mode it was in."""
+    def rows(
+        self,
+        network: nn.Module,
+        sets: Sequence[ImageSet] | None = None,
+        crop: int | None = None,
+    ) -> list[Row]:
+        """What a network makes of each image; the network is left in the mode it was in.
+
+        Args:
+            network: on any device.
+            sets: all of them, if not given.
+            crop: height and width in pixels of what it was trained on last.
+        """
         was_training = network.training
         network.eval()
         try:
             with torch.compiler.set_stance("force_eager"):  # each size would be compiled anew
-                tiled = Tiled(network, self.task.call, self.crop)
+                tiled = Tiled(network, self.task.call, crop or self.crop)
                 return measured(tiled, self.task, sets or self.sets, Protocol())
         finally:
             network.train(was_training)

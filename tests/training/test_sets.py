@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from describe import changed, described
 from PIL import Image
 
@@ -44,6 +45,26 @@ def test_they_are_measured_as_evaluate_does_now_and_then_and_at_the_end(a_run):
     assert mean.restored["psnr"] == pytest.approx(
         np.mean([row.restored["psnr"] for row in evaluated]), abs=1e-6
     )
+
+
+def test_a_network_that_sees_the_whole_image_restores_pieces_as_large_as_its_last_crops(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (70, 90, 3), np.uint8)
+    (tmp_path / "set").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "set" / "0.png")
+    more = {"validation.sets": [str(tmp_path / "set")], "out": str(tmp_path)}
+    patches = described(
+        task="denoising", network="unet", channels=16, size=64, strategy="race", steps=4,
+        images=2, validations=1, **more,
+    )  # fmt: skip
+    report = run(patches)
+    files = report.files
+    models = [load_model(file) for file in (files.best, files.weights, files.path, files.last)]
+    assert {model.tile for model in models} == {32}
+    (row,) = evaluate_folders(models[0], more["validation.sets"]).rows
+    assert report.sets[0].restored["psnr"] == pytest.approx(row.restored["psnr"], abs=1e-6)
+    assert models[0].tiled(torch.rand(1, 3, 64, 64), tile=64).shape == (1, 3, 64, 64)
+    whole = changed(patches, strategy="cascadic", levels=2, run_id=2)
+    assert load_model(run(whole).files.best).tile == 64
 
 
 def test_a_run_that_goes_on_keeps_its_rows_and_its_turn(a_run):
