@@ -30,13 +30,14 @@ class Model:
         config: of the run.
         objective: its task and loss.
         network: with the weights.
-        crop: height and width in pixels of what it was trained to make last.
+        crop: height and width in pixels of what it was trained to make last; None for what the run
+            was told.
     """
 
     config: Config
     objective: Objective
     network: nn.Module
-    crop: int
+    crop: int | None = None
 
     @property
     def task(self) -> Task:
@@ -68,7 +69,7 @@ class Model:
     @property
     def tiled(self) -> Tiled:
         """The network for images of any size."""
-        return Tiled(self.network, self.task.call, self.crop)
+        return Tiled(self.network, self.task.call, self.crop or self.config.build_data().crop)
 
     @property
     def tile(self) -> int:

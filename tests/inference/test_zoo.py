@@ -68,7 +68,7 @@ def test_trained_evaluated_and_restored(name, tmp_path):
 def test_a_network_that_sees_the_whole_image_restores_pieces_as_large_as_in_training():
     def tile(**options):
         config = compose({"size": "64", **options})
-        return Model(config, build_objective(config), build_network(config), crop=64).tile
+        return Model(config, build_objective(config), build_network(config)).tile
 
     assert tile(**ZOO["NAFNet"]) == 64
     assert tile(**ZOO["RCAN"]) == 16

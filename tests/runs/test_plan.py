@@ -73,7 +73,7 @@ def test_a_budget_of_time_is_suited_to_the_machine_before_it_is_planned(tmp_path
 def test_heats_that_validations_leave_few_steps_are_left_out(
     tmp_path, monkeypatch, of_validation, heats
 ):
-    whole = a_race(monkeypatch, tmp_path, "30s", 0.03, of_validation)
+    whole = a_race(monkeypatch, tmp_path, "30s", 0.02, of_validation)
     planned = plan(whole)
     assert any(stage.heat is not None for stage in planned.schedule.stages) == heats
     assert planned.seconds == pytest.approx(30, abs=2 * of_validation + 0.1)
