@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from telegrad.errors import reason
 from telegrad.files import expanded
 from telegrad.inference.weights import foreign, load_weights, read_model
+from telegrad.networks import needs_of
 from telegrad.networks.calling import takes
-from telegrad.networks.tiles import Tiled
+from telegrad.networks.tiles import LARGEST_TILE, Tiled
 from telegrad.runs.build import Device, build_network, build_objective, build_schedule
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
@@ -69,7 +70,9 @@ class Model:
     @property
     def tiled(self) -> Tiled:
         """The network for images of any size."""
-        return Tiled(self.network, self.task.call, self.crop or self.config.build_data().crop)
+        local = needs_of(self.network, self.task.call).local
+        crop = LARGEST_TILE if local else self.crop or self.config.build_data().crop
+        return Tiled(self.network, self.task.call, crop)
 
     @property
     def tile(self) -> int:
