@@ -52,10 +52,10 @@ def test_a_network_that_sees_the_whole_image_restores_pieces_as_large_as_its_las
     (tmp_path / "set").mkdir()
     Image.fromarray(pixels).save(tmp_path / "set" / "0.png")
     more = {"validation.sets": [str(tmp_path / "set")], "out": str(tmp_path)}
-    patches = described(
-        task="denoising", network="unet", channels=16, size=64, strategy="race", steps=4,
-        images=2, validations=1, **more,
-    )  # fmt: skip
+    options = dict(
+        task="denoising", network="unet", channels=16, size=64, steps=4, images=2, validations=1
+    )
+    patches = described(strategy="race", **options, **more)
     report = run(patches)
     files = report.files
     models = [load_model(file) for file in (files.best, files.weights, files.path, files.last)]
@@ -63,7 +63,7 @@ def test_a_network_that_sees_the_whole_image_restores_pieces_as_large_as_its_las
     (row,) = evaluate_folders(models[0], more["validation.sets"]).rows
     assert report.sets[0].restored["psnr"] == pytest.approx(row.restored["psnr"], abs=1e-6)
     assert models[0].tiled(torch.rand(1, 3, 64, 64), tile=64).shape == (1, 3, 64, 64)
-    whole = changed(patches, strategy="cascadic", levels=2, run_id=2)
+    whole = described(strategy="cascadic", levels=2, batch_sizes=[2, 1], **options, **more)
     assert load_model(run(whole).files.best).tile == 64
 
 
