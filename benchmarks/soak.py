@@ -47,7 +47,7 @@ from telegrad.training.forecast import ProgressBar
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import kills  # the short runs of tests/test_faults.py
 
-MODES = ("single", "multiscale", "fullmultiscale", "cascadic", "auto")
+MODES = ("single", "multiscale", "fullmultiscale", "cascadic", "auto", "race")
 
 
 # --- kills ----------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def saving(options: argparse.Namespace, folder: Path) -> str:
         network = build_network(config)
         adam = torch.optim.Adam(network.parameters())
         adam.load_state_dict(state["optimizer"])
-        facts = {"level": 0, "iteration": 1, "train_loss": 1.0, "valid_loss": 1.0}
+        facts = {"level": 0, "crop": 64, "iteration": 1, "train_loss": 1.0, "valid_loss": 1.0}
 
         def best(network=network, adam=adam, facts=facts) -> None:  # type: ignore[no-untyped-def]
             files = folder / "best.pt", folder / "best.safetensors"

@@ -188,12 +188,14 @@ def _leads(ours: list[Curve], best: Curve, targets: list[float]) -> str:
 
 
 def _lead(curve: Curve, best: Curve, seconds: float) -> list[str] | None:
-    """Of one way, at one budget of the baseline; None where no seed has both."""
+    """Of one way, at one budget of the baseline; None where nothing can be said."""
     seeds = [s for s in curve.quality if seconds in best.quality.get(s, {})]
     if not seeds:
         return None
     goal = [(s, best.quality[s][seconds]) for s in seeds]
     times = [curve.reaches(seed, quality) for seed, quality in goal]
+    if seconds > curve.seconds[-1] and all(sign == "> " for _, sign in times):
+        return None  # it has not run so long
     sign = "< " if any(x == "> " for _, x in times) else ""
     sign = sign or ("≥ " if any(x == "≤ " for _, x in times) else "")
     factors = sorted(seconds / t for t, _ in times)

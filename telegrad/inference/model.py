@@ -16,10 +16,9 @@ from telegrad.inference.weights import foreign, load_weights, read_model
 from telegrad.networks import needs_of
 from telegrad.networks.calling import takes
 from telegrad.networks.tiles import LARGEST_TILE, Tiled
-from telegrad.runs.build import Device, build_network, build_objective, build_schedule
+from telegrad.runs.build import Device, build_network, build_objective
 from telegrad.runs.component import Component
 from telegrad.runs.config import Config
-from telegrad.schedules.stages import crop_side
 from telegrad.tasks import Objective, Task
 
 
@@ -127,17 +126,11 @@ def load_model(
         _check_described(stored.described, instead)
         config = Config.from_dict(stored.described, **instead)
         objective, built = build_objective(config), build_network(config)
-        crop = _crop(config, stored.level)
         load_weights(built, stored.weights)
     except Exception as error:  # a network of the user's own can fail in any way
         raise ValueError(f"checkpoint {path}: {' '.join(str(error).split())}") from error
     built.to(device).eval()
-    return Model(config, objective, built, crop)
-
-
-def _crop(config: Config, level: int | None) -> int:
-    schedule = build_schedule(config)
-    return crop_side(schedule, schedule.grids.levels - 1 if level is None else level)
+    return Model(config, objective, built, stored.crop)
 
 
 def _check_described(described: Any, instead: dict[str, Any]) -> None:

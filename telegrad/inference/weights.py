@@ -23,12 +23,13 @@ class StoredModel:
     Attributes:
         described: how its run was.
         weights: of its network.
-        level: the finest one that these were trained on last; None if it is not known.
+        crop: height and width in pixels of what it was trained to make last; None if it is not
+            known, as of version 0.1.
     """
 
     described: Any
     weights: Mapping[str, Tensor]
-    level: int | None
+    crop: int | None
 
 
 def read_model(path: Path) -> StoredModel:
@@ -44,28 +45,26 @@ def read_model(path: Path) -> StoredModel:
         weights, facts = read_safetensors(path)
         if "configuration" not in facts:
             raise ValueError(_weights_alone(weights))
-        level = facts.get("level")  # versions until 0.1 did not note it
-        known = None if level is None else int(level)
-        return StoredModel(json.loads(facts["configuration"]), weights, known)
+        return StoredModel(json.loads(facts["configuration"]), weights, _crop(facts))
     content = read_checkpoint(path)
+    crop = _crop(content)
     if {"model_state_dict", "configuration"} <= content.keys():
-        level = content.get("level")
-        return StoredModel(content["configuration"], content["model_state_dict"], level)
+        return StoredModel(content["configuration"], content["model_state_dict"], crop)
     if {"network", "average"} <= content.keys() and (path.parent / "config.yaml").is_file():
         described = read_yaml(path.parent / "config.yaml")
-        return StoredModel(described, weights_in(content), _level_of_state(content))
+        return StoredModel(described, weights_in(content), crop)
     if "stages" in content:
         raise ValueError("it is the state of a run, without its config.yaml; give models/…_best.pt")
     raise ValueError("it does not say how its network is made")
 
 
-def _level_of_state(state: Mapping[str, Any]) -> int | None:
-    left = state["progress"]["iteration"]
-    for stage in state["stages"]:
-        left -= stage["steps"]
-        if left <= 0:
-            return int(stage["finest"])
-    return None
+def _crop(facts: Mapping[str, Any]) -> int | None:
+    crop = facts.get("crop")
+    if crop is None:
+        return None
+    if not str(crop).isdecimal() or int(crop) < 1:
+        raise ValueError(f"its crop is {crop!r}, which is no number of pixels")
+    return int(crop)
 
 
 def foreign(path: Path) -> str | None:

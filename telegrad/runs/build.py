@@ -29,8 +29,7 @@ from telegrad.runs.magnitude import check_magnitude
 from telegrad.runs.network import needs_for, network_arguments
 from telegrad.runs.pairing import check_pairs
 from telegrad.runs.trial import black_draw, check_draws
-from telegrad.schedules import LearningRate, Problem, Schedule, Update
-from telegrad.schedules.stages import crop_side
+from telegrad.schedules import LearningRate, Problem, Schedule, Update, crop_side
 from telegrad.tasks import Objective, Task
 from telegrad.training.cuda_graphs import draws_masks
 from telegrad.training.draws import NETWORK, seed_of
@@ -295,7 +294,7 @@ def build_sets(config: Config, objective: Objective) -> SetsValidation | None:
     task = objective.task
     sets = image_sets(asked.sets, task, pairs_of(config, task))
     schedule = build_schedule(config)
-    crop = crop_side(schedule, schedule.stages[-1].finest)
+    crop = crop_side(schedule, schedule.stages[-1])
     return SetsValidation(tuple(sets), task, crop, asked.sets_every)
 
 

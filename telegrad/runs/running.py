@@ -25,7 +25,6 @@ from telegrad.runs.processes import is_first_process
 from telegrad.runs.resume import changed_inputs, lengthened, stopped_run
 from telegrad.runs.timing import Timing, within_time
 from telegrad.schedules import Schedule, Stage
-from telegrad.schedules.stages import crop_side
 from telegrad.tasks import Objective
 from telegrad.training.checkpoint import read_checkpoint
 from telegrad.training.cuda_graphs import record_every_shape
@@ -336,7 +335,7 @@ def _report(prepared: Prepared, wall_seconds: float, estimated: float | None) ->
     draw(prepared)
     sets: list[Mean] = []
     if prepared.sets is not None:
-        crop = crop_side(prepared.state.schedule, read_checkpoint(files.best)["level"])
+        crop = read_checkpoint(files.best).get("crop")
         sets = means(prepared.sets.rows(network, crop=crop))
     return Report(
         progress=prepared.state.progress,

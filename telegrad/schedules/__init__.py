@@ -7,6 +7,7 @@ answers all that a run asks of it.
 from telegrad.schedules.adaptation import Adaptation
 from telegrad.schedules.auto import Auto, auto
 from telegrad.schedules.cascadic import Cascadic, cascadic
+from telegrad.schedules.crops import crop_side
 from telegrad.schedules.early_stop import EarlyStop
 from telegrad.schedules.fullmultiscale import FullMultiscale, fullmultiscale
 from telegrad.schedules.growing_patches import GrowingPatches, growing_patches
@@ -46,6 +47,7 @@ __all__ = [
     "Update",
     "auto",
     "cascadic",
+    "crop_side",
     "fullmultiscale",
     "growing_patches",
     "is_schedule_free",

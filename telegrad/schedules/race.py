@@ -49,7 +49,7 @@ LEAST_STEPS = 32
 """Of the longest heats in a budget of time: shorter ones say nothing."""
 
 WITHOUT_HEATS = 3.0
-"""What the learning rate is multiplied by in a run that has none: between the first of `RATES`."""
+"""What the learning rate is multiplied by where there are no heats: between those tried first."""
 
 TOO_SHORT = 0.25
 """Part of the budget that a heat of enough steps takes where the run is too short for any."""

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from telegrad.mge.grids import GridHierarchy
 from telegrad.mge.weights import geometric_batch_sizes
-
-if TYPE_CHECKING:
-    from telegrad.schedules.schedule import Schedule
 
 PAPER_STEPS = (2000, 1000, 500, 250)
 """Steps of the paper's full multiscale training on levels 0 … 3."""
@@ -54,12 +50,3 @@ def steps_of_stages(grids: GridHierarchy, steps: Sequence[int] | None) -> tuple[
             f"level, coarsest first."
         )
     return tuple(steps)
-
-
-def crop_side(schedule: Schedule, level: int) -> int:
-    """Height in pixels of what a network learns to make in stages whose finest level that is.
-
-    Patches are images of their own, as large as their level; coarse images stand for whole ones.
-    """
-    grids = schedule.grids
-    return grids.shape(level if schedule.patches == 1 else grids.levels - 1)[0]

@@ -26,6 +26,7 @@ def save_best(
     optimizer: torch.optim.Optimizer,
     *,
     level: int,
+    crop: int,
     iteration: int,
     train_loss: float,
     valid_loss: float,
@@ -33,8 +34,8 @@ def save_best(
 ) -> None:
     """The best model, as `best`, and its weights alone in the safetensors format, as `weights`.
 
-    `best` holds `model_state_dict`, `optimizer_state_dict`, `level`, `iteration`, `train_loss`,
-    `valid_loss`, the run's `configuration`, and a `checksum` of all that.
+    `best` holds `model_state_dict`, `optimizer_state_dict`, `level`, `crop`, `iteration`,
+    `train_loss`, `valid_loss`, the run's `configuration`, and a `checksum` of all that.
 
     Raises:
         OSError: if one can't be written; it is unchanged then.
@@ -44,6 +45,7 @@ def save_best(
         "model_state_dict": tensors,
         "optimizer_state_dict": optimizer.state_dict(),
         "level": level,
+        "crop": crop,
         "iteration": iteration,
         "train_loss": train_loss,
         "valid_loss": valid_loss,
@@ -52,7 +54,7 @@ def save_best(
     write_checkpoint(best, content)
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     facts = {"configuration": json.dumps(configuration), "iteration": str(iteration)}
-    facts["level"] = str(level)
+    facts["crop"] = str(crop)
     write_whole(weights, safetensors_bytes(plain, metadata=facts))
 
 

@@ -13,7 +13,6 @@ from telegrad.evaluation.results import means
 from telegrad.mge.estimator import Estimate
 from telegrad.records import Records
 from telegrad.schedules import is_schedule_free
-from telegrad.schedules.stages import crop_side
 from telegrad.tasks import Objective
 from telegrad.training.adapt import adapt
 from telegrad.training.checkpoint import save_best, write_state
@@ -201,6 +200,7 @@ def validate(
             state.evaluated,
             state.optimizer,
             level=stage.finest,
+            crop=state.crop,
             iteration=progress.iteration,
             train_loss=train_loss,
             valid_loss=quality.loss,
@@ -231,9 +231,7 @@ def measure_sets(
     if sets is None or not sets.is_due(state.progress.validations):
         return
     if fabric.is_global_zero:
-        _, stage = state.schedule.at(state.progress.iteration - 1)
-        crop = crop_side(state.schedule, stage.finest)
-        for mean in means(sets.rows(state.evaluated, crop=crop)):
+        for mean in means(sets.rows(state.evaluated, crop=state.crop)):
             records.sets_measured(iteration=state.progress.iteration, **mean.columns())
     fabric.barrier()
 

@@ -17,6 +17,7 @@ from telegrad.schedules import (
     LearningRate,
     Schedule,
     Update,
+    crop_side,
     is_schedule_free,
 )
 from telegrad.training.moving_average import MovingAverage
@@ -103,6 +104,12 @@ class TrainingState:
         """The network that is validated and saved as the best."""
         return self.network if self.average is None else self.average.module
 
+    @property
+    def crop(self) -> int:
+        """Height in pixels of what the last step, or the first one to come, learned to make."""
+        _, stage = self.schedule.at(max(self.progress.iteration - 1, 0))
+        return crop_side(self.schedule, stage)
+
     def state_dict(self) -> dict[str, Any]:
         """Plain tensors and numbers, under the names that states of version 0.1 have as well."""
         return {
@@ -111,6 +118,7 @@ class TrainingState:
             "stages": [asdict(stage) for stage in self.schedule.stages],
             "position": self.stream.position,
             "progress": asdict(self.progress),
+            "crop": self.crop,
             "average": None if self.average is None else self.average.state_dict(),
             "controller": None if self.early_stop is None else asdict(self.early_stop),
             "heats": self.heats and asdict(self.heats),

@@ -60,6 +60,20 @@ def test_the_last_state_gives_the_average_that_is_validated(files):
     assert same(weights_of(files.last), average)
 
 
+@pytest.mark.parametrize("crop", ["x", 0, -8, 2.5, True])
+def test_a_crop_that_is_no_number_of_pixels_is_refused(files, crop):
+    write_checkpoint(files.best, read_checkpoint(files.best) | {"crop": crop})
+    with pytest.raises(ValueError, match=f"its crop is {crop!r}, which is no number of pixels"):
+        load_model(files.best)
+
+
+def test_files_that_do_not_say_their_crop_have_that_of_the_run(files):
+    content = read_checkpoint(files.best)
+    assert content.pop("crop") == 16
+    write_checkpoint(files.best, content)
+    assert load_model(files.best).crop is None
+
+
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "model.module."])
 def test_the_names_of_wrappers_are_left_out(files, prefix):
     content = read_checkpoint(files.best)

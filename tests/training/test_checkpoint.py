@@ -200,7 +200,8 @@ def network():
 
 
 def save(files, network, iteration, **configuration):
-    facts = {"level": 3, "train_loss": 1.0, "valid_loss": 0.5, "configuration": configuration}
+    facts = {"level": 3, "crop": 64, "train_loss": 1.0, "valid_loss": 0.5}
+    facts["configuration"] = configuration
     adam = torch.optim.Adam(network.parameters())
     save_best(files.best, files.weights, network, adam, iteration=iteration, **facts)
 
@@ -209,14 +210,14 @@ def test_the_best_model_is_also_there_as_safetensors(files, network):
     save(files, network, 7, seed=1)
     best, plain = read_checkpoint(files.best), load_file(files.weights)
     assert set(best) == {
-        "model_state_dict", "optimizer_state_dict", "level", "iteration",
+        "model_state_dict", "optimizer_state_dict", "level", "crop", "iteration",
         "train_loss", "valid_loss", "configuration",
     }  # fmt: skip
     assert set(plain) == set(best["model_state_dict"]) == {"weight", "bias"}
     assert all(torch.equal(plain[k], v) for k, v in network.state_dict().items())
     with safe_open(files.weights, "pt") as opened:
         facts = opened.metadata()
-    assert facts["iteration"] == "7"
+    assert facts["iteration"] == "7" and facts["crop"] == "64"
     assert json.loads(facts["configuration"]) == best["configuration"] == {"seed": 1}
 
 

@@ -12,6 +12,8 @@ from PIL import Image
 from telegrad.inference import evaluate_folders, load_model
 from telegrad.runs.planning import plan
 from telegrad.runs.running import run
+from telegrad.training.checkpoint import read_checkpoint
+from telegrad.training.sets import SetsValidation
 
 
 @pytest.fixture
@@ -65,6 +67,28 @@ def test_a_network_that_sees_the_whole_image_restores_pieces_as_large_as_its_las
     assert models[0].tiled(torch.rand(1, 3, 64, 64), tile=64).shape == (1, 3, 64, 64)
     whole = described(strategy="cascadic", levels=2, batch_sizes=[2, 1], **options, **more)
     assert load_model(run(whole).files.best).tile == 64
+
+
+def test_during_a_run_these_pieces_are_as_large_as_the_crops_of_its_stage(a_run, monkeypatch):
+    rows, crops = SetsValidation.rows, []
+
+    def noted(self, network, sets=None, crop=None):
+        crops.append(crop)
+        return rows(self, network, sets, crop)
+
+    monkeypatch.setattr(SetsValidation, "rows", noted)
+    growing = {
+        "strategy": "growing_patches",
+        "strategy.levels": 2,
+        "strategy.batch_sizes": [2, 1],
+        "strategy.steps": 8,
+    }
+    report = run(changed(a_run, **{"validation.sets_every": 1, **growing}))
+    levels = [int(row["level"]) for row in rows_of(report.files.progress)]
+    assert set(levels) == {0, 1}
+    best = read_checkpoint(report.files.best)["level"]
+    measured = [crop for crop in crops if crop is not None]  # the first is to time it
+    assert measured == [(8, 16)[level] for level in [*levels, best]]
 
 
 def test_a_run_that_goes_on_keeps_its_rows_and_its_turn(a_run):
