@@ -74,7 +74,7 @@ def test_every_mode_learns_and_leaves_what_it_should(recipe, mode):
     best = read_checkpoint(report.files.best)
     assert set(best) == {
         "model_state_dict", "optimizer_state_dict", "level", "iteration",
-        "train_loss", "valid_loss", "configuration",
+        "train_loss", "valid_loss", "configuration", "crop",
     }  # fmt: skip
     assert best["valid_loss"] == pytest.approx(min(float(row["valid_loss"]) for row in valid), 1e-4)
     assert best["iteration"] == report.progress.best_iteration
