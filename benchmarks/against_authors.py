@@ -32,7 +32,7 @@ from telegrad.data import Folder
 from telegrad.data.pyramid import build_pyramid
 from telegrad.data.stream import grid_of_crops
 from telegrad.mge.grids import GridHierarchy
-from telegrad.runs import run
+from telegrad.runs import Config, run
 from telegrad.runs.compose import compose
 from telegrad.tasks import Objective, PaperDenoising
 from telegrad.training.validation import Validation
@@ -92,8 +92,24 @@ def train_ours(settings: dict[str, Any], out: str) -> dict[str, float]:
     """In this process, which must be new."""
     torch.manual_seed(settings["seed"])
     network = Theirs(settings["checkout"], settings["network"], settings["channels"])
-    config = compose(
+    with quiet():
+        report = run(config_of(settings, network, out))
+    torch.save(network.state_dict(), Path(out) / "network.pt")
+    steps = report.progress.iteration
+    return {
+        "steps": steps,
+        "step": report.progress.seconds / steps,
+        "with_all": report.wall_seconds / steps,
+        "took": report.wall_seconds,
+        "memory": report.peak_memory or float("nan"),
+        "largest_worker": 0.0,
+    }
+
+
+def config_of(settings: dict[str, Any], network: nn.Module, out: str) -> Config:
+    return compose(
         {
+            "task": "paper_denoising",
             "strategy": settings["mode"],
             "network": network,
             "data": "Folder",
@@ -111,18 +127,6 @@ def train_ours(settings: dict[str, Any], out: str) -> dict[str, float]:
             "out": out,
         }
     )
-    with quiet():
-        report = run(config)
-    torch.save(network.state_dict(), Path(out) / "network.pt")
-    steps = report.progress.iteration
-    return {
-        "steps": steps,
-        "step": report.progress.seconds / steps,
-        "with_all": report.wall_seconds / steps,
-        "took": report.wall_seconds,
-        "memory": report.peak_memory or float("nan"),
-        "largest_worker": 0.0,
-    }
 
 
 def run_ours(settings: dict[str, Any], out: Path) -> tuple[dict[str, float], Theirs]:

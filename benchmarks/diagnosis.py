@@ -18,38 +18,42 @@ from telegrad.diagnostics import LevelStatistics
 from telegrad.inference import load_model
 from telegrad.inference.diagnose import all_levels, diagnose
 from telegrad.mge.weights import FORMS, Form
-from telegrad.runs import run
+from telegrad.runs import Config, run
 from telegrad.runs.compose import compose
 
 SETS = 4
 """Sets of draws, for the last table."""
 
 COMMON = (
-    "denoising --network ResNet --network.channels 32 --batch_size 4 --learning_rate 3e-3 "
+    "paper_denoising --network ResNet --network.channels 32 --batch_size 4 --learning_rate 3e-3 "
     "--t_max 0.5"
 )
+
+
+def config_of(work_units: float, results: str) -> Config:
+    return compose(
+        {
+            "task": "paper_denoising",
+            "network": "ResNet",
+            "network.channels": 32,
+            "batch_size": 4,
+            "learning_rate": 3e-3,
+            "t_max": 0.5,
+            "work_units": work_units,
+            "validation.times": 2,
+            "validation.images": 32,
+            "out": results,
+            "overwrite": True,
+            "device": "cpu",
+        }
+    )
 
 
 def main() -> None:
     body, rows = [], []
     with tempfile.TemporaryDirectory() as results:
         for work_units in (200, 600, 2000):
-            config = compose(
-                {
-                    "network": "ResNet",
-                    "network.channels": 32,
-                    "batch_size": 4,
-                    "learning_rate": 3e-3,
-                    "t_max": 0.5,
-                    "work_units": work_units,
-                    "validation.times": 2,
-                    "validation.images": 32,
-                    "out": results,
-                    "overwrite": True,
-                    "device": "cpu",
-                }
-            )
-            model = load_model(run(config).files.best)
+            model = load_model(run(config_of(work_units, results)).files.best)
             probe = all_levels(model.config)
             sets = [diagnose(probe, model.network, seed=seed) for seed in range(SETS)]
             statistics = sets[0]

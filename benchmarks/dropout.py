@@ -21,7 +21,7 @@ from table import as_markdown, publish
 from tasks import STRATEGIES
 
 from telegrad.networks import RestorationNetwork, UNet
-from telegrad.runs import run
+from telegrad.runs import Config, run
 from telegrad.runs.compose import compose
 
 NETWORKS: dict[str, Callable[[], RestorationNetwork]] = {
@@ -38,24 +38,29 @@ def train_once(job: tuple[str, str, int, argparse.Namespace]) -> tuple[str, str,
     torch.set_num_threads(options.threads)
     with thrown_away() as results:
         torch.manual_seed(seed)
-        config = compose(
-            {
-                **STRATEGIES[strategy],
-                "network": NETWORKS[dropout](),
-                "data": "Folder",
-                "data.path": options.data_dir,
-                "size": options.img_size,
-                "work_units": options.work_units,
-                "learning_rate": options.learning_rate,
-                "validation.times": 16,
-                "validation.images": 128,
-                "seed": seed,
-                "device": "cpu",
-                "out": results,
-            }
-        )
-        report = run(config)
+        report = run(config_of(job, results))
     return dropout, strategy, seed, report.restored.mean_psnr, report.restored.mean_mse
+
+
+def config_of(job: tuple[str, str, int, argparse.Namespace], results: str) -> Config:
+    dropout, strategy, seed, options = job
+    return compose(
+        {
+            "task": "paper_denoising",
+            **STRATEGIES[strategy],
+            "network": NETWORKS[dropout](),
+            "data": "Folder",
+            "data.path": options.data_dir,
+            "size": options.img_size,
+            "work_units": options.work_units,
+            "learning_rate": options.learning_rate,
+            "validation.times": 16,
+            "validation.images": 128,
+            "seed": seed,
+            "device": "cpu",
+            "out": results,
+        }
+    )
 
 
 def main() -> None:

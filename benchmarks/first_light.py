@@ -20,7 +20,7 @@ import torch
 from quiet import thrown_away
 from table import RESULTS, as_markdown, publish
 
-from telegrad.runs import run
+from telegrad.runs import Config, run
 from telegrad.runs.compose import compose
 
 PAPER = {"batch_sizes": [128, 64, 32, 16]}
@@ -61,28 +61,32 @@ def train_once(job: tuple[str, int, argparse.Namespace]) -> tuple[str, int, list
     """One run; the rows of its progress."""
     strategy, seed, options = job
     torch.set_num_threads(options.threads)
-    with thrown_away() as results:
-        data = {"data": "Folder", "data.path": options.data_dir} if options.data_dir else {}
-        config = compose(
-            {
-                **STRATEGIES[strategy],
-                **data,
-                "network": options.network,
-                "network.channels": options.channels,
-                "size": options.img_size,
-                "work_units": options.work_units,
-                "t_max": options.t_max,
-                "learning_rate": options.learning_rate,
-                "validation.times": 32,
-                "validation.images": 128,
-                "seed": seed,
-                "device": "cpu",
-                "out": results,
-            }
-        )
-        with run(config).files.progress.open() as file:
-            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    with thrown_away() as results, run(config_of(job, results)).files.progress.open() as file:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
     return strategy, seed, rows
+
+
+def config_of(job: tuple[str, int, argparse.Namespace], results: str) -> Config:
+    strategy, seed, options = job
+    data = {"data": "Folder", "data.path": options.data_dir} if options.data_dir else {}
+    return compose(
+        {
+            "task": "paper_denoising",
+            **STRATEGIES[strategy],
+            **data,
+            "network": options.network,
+            "network.channels": options.channels,
+            "size": options.img_size,
+            "work_units": options.work_units,
+            "t_max": options.t_max,
+            "learning_rate": options.learning_rate,
+            "validation.times": 32,
+            "validation.images": 128,
+            "seed": seed,
+            "device": "cpu",
+            "out": results,
+        }
+    )
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Every task by every strategy at equal work: PSNR, SSIM, pictures, and how the levels are coupled.
+"""Each of the paper's tasks by every strategy at equal work, and how their levels are coupled.
 
     python benchmarks/tasks.py --data_dir PHOTOGRAPHS --urban100_dir URBAN100 [--processes 2]
 
@@ -44,9 +44,9 @@ TASKS: dict[str, dict] = {
     "superresolution": {"network": "SRNet", "network.channels": 32, "learning_rate": 1e-3},
 }
 NAMES = {
-    "denoising": "PaperDenoising",
-    "deblurring": "PaperDeblurring",
-    "inpainting": "PaperInpainting",
+    "denoising": "Denoising",
+    "deblurring": "Deblurring",
+    "inpainting": "Inpainting",
     "superresolution": "Super-resolution ×2",
 }
 EXAMPLES = 3
@@ -56,7 +56,7 @@ def config_of(task: str, strategy: str, seed: int, options: argparse.Namespace) 
     larger = task == "superresolution"
     return compose(
         {
-            "task": task,
+            "task": f"paper_{task}",
             **STRATEGIES[strategy],
             **TASKS[task],
             "data": "Folder",

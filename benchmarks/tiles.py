@@ -22,7 +22,7 @@ from torch import Tensor
 from telegrad.data.image_files import read_picture
 from telegrad.data.image_folder import images_in
 from telegrad.inference import load_model, restore_image
-from telegrad.runs import run
+from telegrad.runs import Config, run
 from telegrad.runs.compose import compose
 
 NETWORKS = {
@@ -44,6 +44,28 @@ def seams(error: Tensor, tile: int) -> float:
     return (steps[[edge - 1 for edge in edges]].mean() / steps.mean()).item()
 
 
+def config_of(network: str, options: argparse.Namespace, results: str) -> Config:
+    return compose(
+        {
+            "task": "paper_denoising",
+            "strategy": "Cascadic",
+            "network": network,
+            **NETWORKS[network],
+            "data": "Folder",
+            "data.path": options.data_dir,
+            "size": options.img_size,
+            "batch_sizes": [8, 8, 8, 4],
+            "shares": [1, 2, 5, 2],
+            "work_units": options.work_units,
+            "t_max": 0.3,
+            "learning_rate": 1e-3,
+            "validation.times": 8,
+            "seed": options.seed,
+            "out": results,
+        }
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data_dir", required=True, help="folder of photographs, train and val")
@@ -56,26 +78,9 @@ def main() -> None:
     options = parser.parse_args()
 
     rows = []
-    for network, extra in NETWORKS.items():
+    for network in NETWORKS:
         with tempfile.TemporaryDirectory() as results:
-            config = compose(
-                {
-                    "strategy": "Cascadic",
-                    "network": network,
-                    **extra,
-                    "data": "Folder",
-                    "data.path": options.data_dir,
-                    "size": options.img_size,
-                    "batch_sizes": [8, 8, 8, 4],
-                    "shares": [1, 2, 5, 2],
-                    "work_units": options.work_units,
-                    "t_max": 0.3,
-                    "learning_rate": 1e-3,
-                    "validation.times": 8,
-                    "seed": options.seed,
-                    "out": results,
-                }
-            )
+            config = config_of(network, options, results)
             with quiet():
                 model = load_model(run(config).files.best)
         generator = torch.Generator().manual_seed(options.seed)

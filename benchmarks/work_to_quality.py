@@ -36,6 +36,7 @@ from telegrad.runs import Config, run
 from telegrad.runs.build import build_schedule
 from telegrad.runs.compose import compose
 from telegrad.runs.running import prepare
+from telegrad.schedules import Schedule
 from telegrad.training.timing import seconds_per_step
 
 PAPER = [128, 64, 32, 16]
@@ -113,9 +114,8 @@ def train_once(job: Job) -> Result:
     o = job.options
     torch.set_num_threads(o.threads)
     with thrown_away() as results:
-        try:
-            config = config_of(job, results)
-        except ValueError:
+        config = config_of(job, results)
+        if config is None:
             return dict.fromkeys(("loss", "psnr", "work_units"), math.nan) | {"steps": []}
         report = run(config)
         with report.files.progress.open() as file:
@@ -129,8 +129,16 @@ def train_once(job: Job) -> Result:
     }
 
 
-def config_of(job: Job, results: str) -> Config:
-    """What the job runs; ValueError where its work is too little for one step of each stage."""
+def affordable(config: Config) -> Schedule | None:
+    """Its schedule; None where its work is too little for one step of each stage."""
+    try:
+        return build_schedule(config)
+    except ValueError:
+        return None
+
+
+def config_of(job: Job, results: str) -> Config | None:
+    """What the job runs; None where its work is too little."""
     of_all = {
         **of_problem(job.options),
         "work_units": job.work_units,
@@ -140,13 +148,14 @@ def config_of(job: Job, results: str) -> Config:
     }
     settings = {name: value for name, value in job.settings.items() if value is not None}
     if settings.pop("stages_of_auto", False):
-        schedule = build_schedule(compose({**of_all, "strategy": "Auto"}))
+        schedule = affordable(compose({**of_all, "strategy": "Auto"}))
+        if schedule is None:
+            return None
         settings["batch_sizes"] = [stage.batch_sizes[0] for stage in schedule.stages]
         settings["shares"] = [stage.steps * schedule.step_cost(stage) for stage in schedule.stages]
         settings["decay"] = 0.3
     config = compose({**of_all, **settings})
-    build_schedule(config)
-    return config
+    return None if affordable(config) is None else config
 
 
 def of_problem(o: argparse.Namespace) -> dict[str, Any]:
@@ -156,7 +165,7 @@ def of_problem(o: argparse.Namespace) -> dict[str, Any]:
     return {
         **data,
         **noise,
-        "task": o.task,
+        "task": f"paper_{o.task}",
         "network": o.network,
         "network.channels": o.channels,
         "size": o.img_size,
@@ -166,8 +175,9 @@ def of_problem(o: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def step_seconds(config: Config) -> tuple[float, ...]:
+def step_seconds(config: Config | None) -> tuple[float, ...]:
     """Of one step of each stage."""
+    assert config is not None, "a run that was made has a schedule"
     ready = prepare(config)
     return tuple(seconds_per_step(ready.fabric, ready.state, ready.objective, rounds=20))
 
@@ -282,7 +292,7 @@ def factors(whole: float, found: list[tuple[float, str]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data_dir", help="folder of photographs, train and val")
-    parser.add_argument("--task", default="denoising")
+    parser.add_argument("--task", default="denoising", help="one of the paper's four")
     parser.add_argument("--network", default="resnet")
     parser.add_argument("--channels", type=int, default=32)
     parser.add_argument("--img_size", type=int, default=64)
