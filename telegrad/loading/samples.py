@@ -20,7 +20,7 @@ from torch.utils.data import Dataset, default_collate
 
 from telegrad.errors import reason
 from telegrad.loading.picks import Pick, mixed
-from telegrad.mge.batches import key_of, leaves, map_fields, name_of
+from telegrad.mge.batches import Path, leaves, map_fields, name_of
 from telegrad.mge.grids import SIDES, GridHierarchy, sized
 from telegrad.mge.passengers import PerSample, Shared, boarded
 from telegrad.mge.restriction import Rules, averaging, restrict_fields, rule_of, unchanged
@@ -127,10 +127,10 @@ class Samples(Dataset[Any]):
             for p, w, n, step in zip(place, whole, size, steps, strict=True)
         ]
 
-        def crop(key: Any, field: Tensor) -> Tensor:
-            if self._is_unchanged(key, field):
+        def crop(path: Path, field: Tensor) -> Tensor:
+            if self._is_unchanged(path, field):
                 return field
-            scales = self._factor(key, field, whole, size)
+            scales = self._factor(name_of(path), field, whole, size)
             part: Any = tuple(
                 slice(first // s, (first + n) // s)
                 for first, n, s in zip(corner, size, scales, strict=True)
@@ -144,13 +144,13 @@ class Samples(Dataset[Any]):
         whole = self._whole(batch)
         mode: Any = {"mode": "bilinear", "antialias": True} if len(shape) == 2 else {"mode": "area"}
 
-        def resize(key: Any, field: Tensor) -> Tensor:
-            if self._is_unchanged(key, field):
+        def resize(path: Path, field: Tensor) -> Tensor:
+            if self._is_unchanged(path, field):
                 return field
-            if rule_of(self.restriction, key, field, self.grids) is not averaging:
+            if rule_of(self.restriction, path, field, self.grids) is not averaging:
                 raise ValueError(
-                    f"field {key!r} can't be resized to {sized(shape)}; only images that are "
-                    f"restricted by averaging can."
+                    f"field {name_of(path)!r} can't be resized to {sized(shape)}; only images "
+                    f"that are restricted by averaging can."
                 )
             scales = (w // n for w, n in zip(whole, field.shape[-len(shape) :], strict=True))
             part = tuple(n // s for n, s in zip(shape, scales, strict=True))
@@ -173,11 +173,11 @@ class Samples(Dataset[Any]):
         return [
             (name_of(path), leaf)
             for path, leaf in leaves(batch)
-            if isinstance(leaf, Tensor) and not self._is_unchanged(key_of(path), leaf)
+            if isinstance(leaf, Tensor) and not self._is_unchanged(path, leaf)
         ]
 
-    def _is_unchanged(self, key: Any, field: Tensor) -> bool:
-        return rule_of(self.restriction, key, field, self.grids) is unchanged
+    def _is_unchanged(self, path: Path, field: Tensor) -> bool:
+        return rule_of(self.restriction, path, field, self.grids) is unchanged
 
     def _factor(
         self, name: Any, field: Tensor, whole: tuple[int, ...], size: tuple[int, ...]

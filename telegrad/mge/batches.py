@@ -13,41 +13,39 @@ from torch import Tensor
 
 from telegrad.mge.passengers import Passenger, PerSample, Shared, boarded, no_field
 
+Path = tuple[Any, ...]
+"""The keys and indices that lead to a field; () for a bare tensor."""
+
 
 def map_fields(
     function: Callable[..., Tensor],
     batch: Any,
     *others: Any,
-    key: Any = None,
+    path: Path = (),
     passengers: Callable[..., Any] = lambda passenger, *others: passenger,
 ) -> Any:
-    """A batch of the same structure, with `function(key, field, …)` in the place of each field.
+    """A batch of the same structure, with `function(path, field, …)` in the place of each field.
 
-    `key` is the field's key in its dictionary or its index in its tuple; None for a bare tensor.
     In the place of each boarded passenger stands `passengers(passenger, …)`.
 
     Raises:
         TypeError: if something in the batch is neither a tensor nor a boarded passenger.
     """
     if isinstance(batch, Tensor):
-        return function(key, batch, *others)
+        return function(path, batch, *others)
     if isinstance(batch, (PerSample, Shared)):
         return passengers(batch, *others)
 
     def inside(k: Any, v: Any) -> Any:
         of_others = (other[k] for other in others)
-        return map_fields(function, v, *of_others, key=k, passengers=passengers)
+        return map_fields(function, v, *of_others, path=(*path, k), passengers=passengers)
 
     if isinstance(batch, (dict, Mapping)):
         return {k: inside(k, v) for k, v in batch.items()}
     if isinstance(batch, (tuple, list)):
         parts = [inside(k, v) for k, v in enumerate(batch)]
         return type(batch)(*parts) if hasattr(batch, "_fields") else type(batch)(parts)
-    raise no_field(batch, key)
-
-
-Path = tuple[Any, ...]
-"""The keys and indices that lead to a field; () for a bare tensor."""
+    raise no_field(batch, key_of(path))
 
 
 def leaves(batch: Any, path: Path = ()) -> Iterator[tuple[Path, Tensor | Passenger]]:
@@ -58,7 +56,7 @@ def leaves(batch: Any, path: Path = ()) -> Iterator[tuple[Path, Tensor | Passeng
         for k, v in batch.items() if isinstance(batch, (dict, Mapping)) else enumerate(batch):
             yield from leaves(v, (*path, k))
     else:
-        raise no_field(batch, path[-1] if path else None)
+        raise no_field(batch, key_of(path))
 
 
 def fields(batch: Any) -> list[tuple[Path, Tensor]]:
@@ -67,12 +65,12 @@ def fields(batch: Any) -> list[tuple[Path, Tensor]]:
 
 
 def key_of(path: Path) -> Any:
-    """The key by which rules name a field: the last of its path, None for a bare tensor."""
+    """A field's key in its dictionary or its index in its tuple; None for a bare tensor."""
     return path[-1] if path else None
 
 
 def name_of(path: Path) -> Any:
-    """How messages name a field.
+    """How messages, and rules, name a field.
 
     >>> name_of(("noise",)), name_of((0,)), name_of(("low", "noise"))
     ('noise', 0, 'low.noise')

@@ -169,7 +169,7 @@ def _check_detached(shells: Shells) -> None:
     for part in shells.parts:
         for path, field in batches.fields(part) if part is not None else ():
             if field.requires_grad:
-                name = "the batch" if not path else f"field {batches.key_of(path)!r}"
+                name = "the batch" if not path else f"field {batches.name_of(path)!r}"
                 raise ValueError(
                     f"multiscale_backward: {name} requires a gradient, and several passes need it; "
                     f"compute it inside losses from what does not, or detach it."

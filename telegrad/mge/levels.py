@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from telegrad.mge.batches import Path, fields, key_of, name_of
+from telegrad.mge.batches import Path, fields, name_of
 from telegrad.mge.grids import SIDES, GridHierarchy, sized
 from telegrad.mge.restriction import Rules, is_own, restrict_fields, rule_of, unchanged
 
@@ -37,7 +37,7 @@ def check_level(
         if images and not any(_lies(field, grids.shape(level)) for _, field in images):
             raise ValueError(_elsewhere(caller, *images[0], grids, level))
         return
-    functions = [rule_of(rules, key_of(path), field, grids) for path, field in keyed]
+    functions = [rule_of(rules, path, field, grids) for path, field in keyed]
     restricted = [
         (path, field, is_own(function))
         for (path, field), function in zip(keyed, functions, strict=True)
@@ -74,7 +74,7 @@ def next_coarser(caller: str, batch: Any, grids: GridHierarchy, level: int, rule
     given = rules.values() if isinstance(rules, Mapping) else (rules,)
     if not any(callable(rule) and is_own(rule) for rule in given):
         return coarse  # each rule by name halves what is to be halved
-    functions = [rule_of(rules, key_of(path), field, grids) for path, field in fields(batch)]
+    functions = [rule_of(rules, path, field, grids) for path, field in fields(batch)]
     restricted = [
         (path, field, is_own(function))
         for (path, field), function in zip(fields(coarse), functions, strict=True)
@@ -137,7 +137,7 @@ def _not_restricted(
     if not left:
         return f"{said}; the batch has no field of {sized(shape)}, as level {level} of the grids."
     path, field = max(left, key=lambda item: item[1].numel() / max(len(item[1]), 1))
-    key, named = key_of(path), _named(path)
+    key, named = name_of(path), _named(path)
     cells = "averaging" if field.is_floating_point() else "injection"
     rule = "full_weighting" if grids.nodes and cells == "averaging" else cells
     if field.ndim == 2 + d and key is None:

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from telegrad.errors import did_you_mean
-from telegrad.mge.batches import bare, key_of, leaves, map_fields
+from telegrad.mge.batches import Path, bare, key_of, leaves, map_fields, name_of
 from telegrad.mge.grids import PLANE, SIDES, GridHierarchy
 from telegrad.mge.passengers import boarded
 
@@ -104,7 +104,9 @@ def restrict(batch: Any, rules: Rules = "averaging", grids: GridHierarchy = PLAN
             it (file names, None) stays as it is.
         rules: one rule for all fields (n, c, h, w), everything else being left unchanged; or a
             mapping from a field's key (or index) to its rule, fields it does not name being
-            restricted by averaging if they have four dimensions. A function also holds for a bare
+            restricted by averaging if they have four dimensions. In a nested batch a key holds
+            wherever it occurs, unless the whole path is named, as "low.mask" or (0, 1); an index
+            must not be of several fields. A function also holds for a bare
             tensor of other dimensions. What it does to its field in place is not seen outside.
         grids: says which axes are coarsened, and whether values lie in cells or on nodes; cells in
             the plane by default. On a line fields are (n, c, l), in space (n, c, d, h, w).
@@ -115,8 +117,8 @@ def restrict(batch: Any, rules: Rules = "averaging", grids: GridHierarchy = PLAN
     (torch.Size([2, 3, 4, 4]), tensor([1, 7]))
 
     Raises:
-        ValueError: for an unknown rule, one of a field that there is not, one that doesn't suit the
-            grids, or a field with a side that can't be halved.
+        ValueError: for an unknown rule, one of a field that there is not, an index of several
+            fields, a rule that doesn't suit the grids, or a field with a side that can't be halved.
         TypeError: if a field of integers is to be averaged, or a function returns no tensor of its
             field's samples.
     """
@@ -128,20 +130,28 @@ def restrict(batch: Any, rules: Rules = "averaging", grids: GridHierarchy = PLAN
 
 
 def check_rules(caller: str, batches: Sequence[Any], rules: Rules) -> None:
-    """Raises ValueError if a rule names a field that none of these batches has."""
+    """Raises ValueError if a rule names a field that none of these batches has, or an index is that
+    of several."""
     if not isinstance(rules, Mapping):
         return
-    found = {key_of(path): leaf for batch in batches for path, leaf in leaves(batch)}
+    found = {path: leaf for batch in batches for path, leaf in leaves(batch)}
     for key, rule in rules.items():
-        if key not in found:
-            names = [repr(k) for k, leaf in found.items() if isinstance(leaf, Tensor)]
-            has = "the batch is a bare tensor" if None in found else f"it has {', '.join(names)}"
+        named = [path for path in found if key in _names(path)]
+        if len(named) > 1 and isinstance(key, int):
+            raise ValueError(
+                f"{caller}: restriction has a rule for {key!r}, an index of several fields: "
+                f"{', '.join(map(repr, named))}. Name the whole path of the one that you mean."
+            )
+        if not named:
+            names = [repr(name_of(p)) for p, leaf in found.items() if isinstance(leaf, Tensor)]
+            has = "the batch is a bare tensor" if () in found else f"it has {', '.join(names)}"
             near = did_you_mean(repr(key), names) if isinstance(key, str) else ""
             raise ValueError(
                 f"{caller}: restriction has a rule for {key!r}, and the batch no field of that "
                 f"name; {has}{near}"
             )
-        if not isinstance(found[key], Tensor) and rule not in ("unchanged", unchanged):
+        tensors = any(isinstance(found[path], Tensor) for path in named)
+        if not tensors and rule not in ("unchanged", unchanged):
             raise ValueError(
                 f"{caller}: restriction has a rule for {key!r}, which holds no tensor; leave it "
                 f"out of restriction."
@@ -151,10 +161,11 @@ def check_rules(caller: str, batches: Sequence[Any], rules: Rules) -> None:
 def restrict_fields(batch: Any, rules: Rules, grids: GridHierarchy) -> Any:
     """`restrict`, for a batch whose passengers have boarded."""
 
-    def coarse(key: Any, field: Tensor) -> Tensor:
-        function = rule_of(rules, key, field, grids)
+    def coarse(path: Path, field: Tensor) -> Tensor:
+        function = rule_of(rules, path, field, grids)
         if function is unchanged:
             return field
+        key = name_of(path)
         where = "" if key is None else f" field {key!r}"
         if is_own(function):
             return _own(function, field, where)
@@ -165,16 +176,17 @@ def restrict_fields(batch: Any, rules: Rules, grids: GridHierarchy) -> Any:
     return map_fields(coarse, batch)
 
 
-def rule_of(rules: Rules, key: Any, field: Tensor, grids: GridHierarchy) -> Callable[..., Tensor]:
+def rule_of(rules: Rules, path: Path, field: Tensor, grids: GridHierarchy) -> Callable[..., Tensor]:
     """The function that restricts a field: `unchanged` if nothing does.
 
     Raises:
         ValueError: for an unknown rule.
     """
-    rule = rules.get(key) if isinstance(rules, Mapping) else None
+    named = [k for k in _names(path) if k in rules] if isinstance(rules, Mapping) else []
+    rule = rules[named[0]] if isinstance(rules, Mapping) and named else None
     if rule is None:
         whole = "averaging" if isinstance(rules, Mapping) else rules
-        alone = key is None and callable(whole)
+        alone = not path and callable(whole)
         rule = whole if field.ndim == 2 + len(grids.finest) or alone else unchanged
     if callable(rule):
         return rule
@@ -183,6 +195,11 @@ def rule_of(rules: Rules, key: Any, field: Tensor, grids: GridHierarchy) -> Call
             f"restrict: no rule {rule!r}; rules are {', '.join(RESTRICTIONS)}, or a function."
         )
     return RESTRICTIONS[rule]
+
+
+def _names(path: Path) -> tuple[Any, ...]:
+    """What a rule may call a field, the most exact first."""
+    return path, name_of(path), key_of(path)
 
 
 def is_own(function: Callable[..., Tensor]) -> bool:

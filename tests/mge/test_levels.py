@@ -90,7 +90,9 @@ def test_bare_tensors_and_tuples(call):
     refused(lambda: call(rand(1, 16, 16, 16)), r"restriction=function")
     refused(lambda: call(rand(3, 16, 16), restriction="unchanged"), r"restriction='averaging'")
     refused(lambda: call((rand(16, 16), rand())), r"restriction=\{0: 'averaging'\}")
-    refused(lambda: call({"in": {"x": rand(16, 16)}}), r"'in.x' .*restriction=\{'x': 'averaging'\}")
+    refused(
+        lambda: call({"in": {"x": rand(16, 16)}}), r"'in.x' .*restriction=\{'in.x': 'averaging'\}"
+    )
     call(rand(16, 16), restriction={None: "averaging"})
     call((rand(16, 16), rand()), restriction={0: "averaging"})
     call({"in": {"x": rand(16, 16)}}, restriction={"x": "averaging"})
@@ -163,7 +165,9 @@ def test_a_rule_for_no_index_or_a_container(call):
     refused(lambda: call(pair[0], restriction={0: "white_noise"}), "the batch is a bare tensor")
     nested = {"in": {"x": pair[0], "noise": pair[1]}}
     call(nested, restriction={"noise": "white_noise"})
-    refused(lambda: call(nested, restriction={"in": "white_noise"}), "rule for 'in'.*'x', 'noise'")
+    refused(
+        lambda: call(nested, restriction={"in": "white_noise"}), "rule for 'in'.*'in.x', 'in.noise'"
+    )
 
 
 def test_a_name_may_be_unchanged_and_nothing_else():

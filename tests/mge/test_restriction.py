@@ -82,3 +82,28 @@ def test_every_rule_has_a_name():
 def test_a_rule_for_a_field_that_there_is_not_is_refused(batch):
     with pytest.raises(ValueError, match="restrict: restriction has a rule for 'noise', and"):
         restrict(batch, {"noise": "white_noise"})
+
+
+def nested():
+    return (torch.ones(2, 3, 8, 8), torch.rand(2, 1, 8, 8).round()), 0.3 * torch.ones(2, 3, 8, 8)
+
+
+@pytest.mark.parametrize("path", [(0, 1), "0.1"])
+def test_in_a_nested_batch_a_rule_may_name_the_whole_path(path):
+    (image, holes), target = restrict(nested(), {path: "mask"})
+    assert set(holes.unique().tolist()) <= {0.0, 1.0}
+    torch.testing.assert_close(target, 0.3 * torch.ones(2, 3, 4, 4))
+    torch.testing.assert_close(image, torch.ones(2, 3, 4, 4))
+
+
+def test_the_whole_path_goes_before_the_key_alone():
+    batch = {"low": {"z": torch.ones(2, 3, 8, 8)}, "high": {"z": torch.ones(2, 3, 8, 8)}}
+    coarse = restrict(batch, {"z": "white_noise", "low.z": "averaging"})
+    torch.testing.assert_close(coarse["low"]["z"], torch.ones(2, 3, 4, 4))
+    torch.testing.assert_close(coarse["high"]["z"], 2 * torch.ones(2, 3, 4, 4))
+
+
+def test_an_index_of_several_fields_is_refused():
+    with pytest.raises(ValueError, match=r"1, an index of several fields: \(0, 1\), \(1,\)"):
+        restrict(nested(), {1: "mask"})
+    restrict(nested(), {(1,): "injection"})
