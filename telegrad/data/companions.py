@@ -41,8 +41,8 @@ def companions_of(
     if alone := found.alone:
         raise ValueError(
             f"image_pyramid: {len(alone)} image{'s' * (len(alone) > 1)} without a companion of the "
-            f"same name, such as {', '.join(map(str, alone[:3]))}; leave them out, or give lists "
-            f"of files."
+            f"same name, such as {', '.join(map(str, alone[:3]))}; leave them out (lists of files "
+            f"can), or rename them."
         )
     return [found.pairs[name][1] for name in by_name(images, root)]
 

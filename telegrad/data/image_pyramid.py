@@ -51,7 +51,8 @@ def image_pyramid(
             to disk.
         cache_dir: a folder for what goes to disk. It stays for the next time, until an image
             changes.
-        dtype: of batches: floating point in [0, 1], or uint8 in 0 … 255.
+        dtype: of batches: floating point in [0, 1], or uint8 in 0 … 255, for schedules of one level
+            a step: it can't be averaged.
         mirror: whether half of the crops are mirrored.
         max_pixels: that an image's header may announce; by default twice Pillow's limit.
         progress: whether to show a progress bar.
@@ -66,8 +67,15 @@ def image_pyramid(
         ValueError: if there are no images, companions are missing, too many, ambiguous, or of
             another size, an image is smaller than the finest level; or for another restriction,
             dtype, memory or grids.
+        TypeError: for grids that are no GridHierarchy, or a dtype that is none of torch's.
         OSError: for an image that can't be read, or if what goes to disk can't be written.
     """
+    if not isinstance(grids, GridHierarchy):
+        raise TypeError(
+            f"image_pyramid: grids={grids!r}; needs GridHierarchy(finest=(height, width), levels)."
+        )
+    if not isinstance(dtype, torch.dtype):
+        raise TypeError(f"image_pyramid: dtype={dtype!r}; needs one of torch, as torch.float32.")
     if not (dtype.is_floating_point or dtype == torch.uint8):
         raise ValueError(f"image_pyramid: dtype={dtype}; needs a floating-point type, or uint8.")
     check_memory("image_pyramid", memory)

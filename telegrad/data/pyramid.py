@@ -77,7 +77,16 @@ class Pyramid(Dataset[Crops]):
         return {field: images[0] for field, images in self.collated([whole]).items()}
 
     def on_level(self, pick: Pick) -> Crop | Crops:
-        """The crop of a pick: arrays (h, w, 3) of uint8, or resized images (1, 3, h, w)."""
+        """The crop of a pick: arrays (h, w, 3) of uint8, or resized images (1, 3, h, w).
+
+        Raises:
+            ValueError: for a size that images can't have beside their companions.
+        """
+        if pick.shape is not None and any(n % self.stride for n in pick.shape):
+            raise ValueError(
+                f"Pyramid: {sized(pick.shape)} pixels, and companions {self.stride} times smaller; "
+                f"needs sizes that can be divided by {self.stride}."
+            )
         crop = self.crop(pick.sample, pick.place, pick.level, pick.patch, pick.shape)
         if self.mirror and pick.mirrored:
             crop = {field: pixels[:, ::-1] for field, pixels in crop.items()}

@@ -74,12 +74,12 @@ def check_first_sample(
                 f"the schedule {grids.levels} up to {sized(grids.finest)}; build both with the "
                 f"same grids."
             )
-        return
     middle, patch = (0.5,) * len(schedule.grids.finest), schedule.patches == 1
     picks = [
         Pick(0, 0, level, middle, patch=patch, shape=stage.shape)
         for stage in schedule.stages
         for level in range(stage.coarsest, stage.finest + 1)
+        if stage.shape is not None or not samples.has_levels
     ]
     picks = list(dict.fromkeys(picks))
     for pick, batches in zip(picks, looked_at(picks), strict=True):

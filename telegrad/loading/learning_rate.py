@@ -49,7 +49,8 @@ class WorkLR:
     """Sets the learning rates of an optimizer by the work that is done.
 
     Each parameter group keeps its own highest rate: the one that it has when the object is made; or
-    first seen, where it was added later.
+    first seen, where it was added later. Where another `WorkLR` has set it last, it is the highest
+    rate of that one.
 
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
@@ -64,7 +65,8 @@ class WorkLR:
         warmup: first part of the work, over which the rate rises linearly from 0.
 
     Raises:
-        TypeError: for a shape that gives no number, such as `cosine` in place of `cosine()`.
+        TypeError: for what is no optimizer, or a shape that gives no number, such as `cosine` in
+            place of `cosine()`.
         ValueError: for a warm-up outside [0, 1).
     """
 
@@ -73,6 +75,11 @@ class WorkLR:
     ) -> None:
         if not (is_number(warmup) and 0 <= warmup < 1):
             raise ValueError(f"WorkLR: warmup={warmup!r}; needs a part of the work in [0, 1).")
+        if not hasattr(optimizer, "param_groups"):
+            raise TypeError(
+                f"WorkLR: optimizer of type {type(optimizer).__name__}; needs one of torch, such "
+                f"as torch.optim.AdamW(model.parameters())."
+            )
         self.optimizer, self.warmup = optimizer, warmup
         self.shape = constant_then_linear() if shape is None else shape
         if not (callable(self.shape) and is_number(self.shape(0.0))):
@@ -80,7 +87,7 @@ class WorkLR:
                 f"WorkLR: shape={shape!r}; needs a function from the part of the work that is done "
                 f"to a factor of the rate, such as cosine()."
             )
-        self.highest = [float(group["lr"]) for group in optimizer.param_groups]
+        self.highest = [_highest(group) for group in optimizer.param_groups]
         self.progress = 0.0
         self.at(0.0)
 
@@ -95,12 +102,13 @@ class WorkLR:
         if progress < self.warmup:
             factor *= progress / self.warmup
         groups = self.optimizer.param_groups
-        self.highest += [float(group["lr"]) for group in groups[len(self.highest) :]]
+        self.highest += [_highest(group) for group in groups[len(self.highest) :]]
         for group, highest in zip(groups, self.highest, strict=True):
             if isinstance(group["lr"], Tensor):  # what is compiled or recorded reads it there
                 group["lr"].fill_(highest * factor)
             else:
                 group["lr"] = highest * factor
+            group[_HIGHEST], group[_SET] = highest, highest * factor
 
     def state_dict(self) -> dict[str, Any]:
         return {"highest": list(self.highest), "progress": self.progress}
@@ -118,3 +126,14 @@ class WorkLR:
             )
         self.highest = list(state["highest"])
         self.at(state["progress"])
+
+
+_HIGHEST, _SET = "highest_lr", "scheduled_lr"
+"""In a parameter group: the highest rate, and the one that was set last."""
+
+
+def _highest(group: dict[str, Any]) -> float:
+    """The group's highest rate: its own, unless what it has is what an earlier object set."""
+    now = float(group["lr"])
+    untouched = _SET in group and math.isclose(now, group[_SET], rel_tol=1e-6)
+    return float(group[_HIGHEST]) if untouched else now

@@ -16,9 +16,10 @@ from telegrad.loading.dataset import check_first_sample, number_of_samples, rule
 from telegrad.loading.pace import Pace
 from telegrad.loading.picks import Draws, Pick, Picks, TorchDraws, mixed
 from telegrad.loading.samples import Samples
+from telegrad.loading.state import check_state
 from telegrad.loading.step import Step
 from telegrad.mge.numbers import is_whole
-from telegrad.mge.restriction import Rules
+from telegrad.mge.restriction import Rules, names_of
 from telegrad.mge.weights import shell_sizes
 from telegrad.schedules import EarlyStop, Schedule, Stage
 
@@ -114,14 +115,14 @@ class ScheduledLoader:
                 "own, and a loader has neither weights to put back nor a rate. Train with the "
                 "strategy that made it, such as Race, or use a schedule without."
             )
-        self.schedule, self.seed = schedule, seed
+        self.schedule, self.seed, self._given = schedule, int(seed), schedule
         self.restriction = rules_for(dataset, restriction)
         self._given_place = rank, world
         self.rank, self.world = _place(rank, world)
         self.device = None if device is None else torch.device(device)
-        self.crops, self.draws = crops_per_sample, draws or TorchDraws(seed)
+        self.crops, self.draws = int(crops_per_sample), draws or TorchDraws(self.seed)
         self._number = number_of_samples(dataset)
-        self._samples = Samples(dataset, schedule.grids, self.restriction, seed, crops_per_sample)
+        self._samples = Samples(dataset, schedule.grids, self.restriction, self.seed, self.crops)
         self._options = {"num_workers": num_workers, "pin_memory": pin_memory, **more}
         self._early_stop: EarlyStop | None = None
         self._pace: Pace | None = None
@@ -138,7 +139,17 @@ class ScheduledLoader:
         check_first_sample(self._samples, self.schedule, self._looked_at)
 
     def __len__(self) -> int:
-        """Steps of the schedule, also those that are done: it stays the same while one goes on."""
+        """Steps of the schedule, also those that are done: it stays the same while one goes on.
+
+        Raises:
+            TypeError: with a budget of time, until it is used up: how many fit is found out as it
+                goes. Trainers then take it for a loader without a length.
+        """
+        if self._pace is not None and self._done < self.schedule.steps:
+            raise TypeError(
+                "len(ScheduledLoader): the schedule has a budget of time, so that its steps are "
+                "known at its end. What needs them before needs a schedule of steps or work units."
+            )
         return self.schedule.steps
 
     def __iter__(self) -> Iterator[Step]:
@@ -226,6 +237,7 @@ class ScheduledLoader:
             "position": self._position,
             "work": self._work,
             "stages": [asdict(stage) for stage in self.schedule.stages],
+            "given": [asdict(stage) for stage in self._given.stages],
             "early_stop": None if self._early_stop is None else asdict(self._early_stop),
             "pace": None if self._pace is None else self._pace.state_dict(),
             **self._stream(),
@@ -234,23 +246,14 @@ class ScheduledLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where `state_dict` was: with the same samples, in the same order.
 
+        Another schedule can go on with the same stream: `seek(step, state["position"])`.
+
         Raises:
-            ValueError: if seed, crops, the number of samples, grids, form or patches are others
-                than then.
+            TypeError: for what `state_dict` did not give.
+            ValueError: if the schedule that it was made with, restriction, seed, crops, the number
+                of samples, grids, form or patches are others than then.
         """
-        now = self._stream()
-        then = {name: state.get(name) for name in now if state.get(name) != now[name]}
-        if (state["pace"] is None) != (self._pace is None):
-            raise ValueError(
-                "ScheduledLoader.load_state_dict: one of the schedules has a budget of time, and "
-                "the other none; needs the same kind of budget."
-            )
-        if then:
-            here = {name: now[name] for name in then}
-            raise ValueError(
-                f"ScheduledLoader.load_state_dict: {then} then, {here} now; needs the same, or the "
-                f"samples would be others."
-            )
+        check_state(state, self._stream(), self._given, self._pace is not None)
         stages = tuple(Stage(**stage) for stage in state["stages"])
         self.schedule = Schedule(
             self.schedule.grids, stages, self.schedule.form, self.schedule.patches
@@ -273,6 +276,7 @@ class ScheduledLoader:
             "levels": schedule.grids.levels,
             "form": schedule.form,
             "patches": schedule.patches,
+            "restriction": names_of(self.restriction),
         }
 
     def _follow(self, schedule: Schedule) -> None:
@@ -299,7 +303,7 @@ class ScheduledLoader:
             steps = iter(self._torch_loader(self._picks))
             yield from steps if self.device is None else ahead(steps, self.device)
         except RuntimeError as error:
-            if "worker" not in str(error):
+            if "DataLoader worker (pid" not in str(error):  # so torch tells of one that died
                 raise
             raise RuntimeError(
                 f"ScheduledLoader: {error}. It stands before step {self._done}; save its "

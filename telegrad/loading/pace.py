@@ -105,13 +105,22 @@ class Pace:
 
         Else of the first ones, times what later ones of other stages took more than their first.
         """
-        first = [statistics.median(of_stage[1:]) for of_stage in self.first]
+        first = self._first_seconds()
         expected = sum(steps * s for s, (steps, _) in zip(first, self.then, strict=True))
         more = sum(in_all for _, in_all in self.then) / expected if expected else 1.0
         return [
             in_all / steps if steps >= ENOUGH else s * more
             for s, (steps, in_all) in zip(first, self.then, strict=True)
         ]
+
+    def _first_seconds(self) -> list[float]:
+        """Of a step of each stage, by the first ones. Where a run was stopped after each of those,
+        none was timed; then by the stage's work units."""
+        medians = [statistics.median(s[1:] or s) if s else None for s in self.first]
+        costs = [self.whole.step_cost(stage) for stage in self.whole.stages]
+        timed = [s / cost for s, cost in zip(medians, costs, strict=True) if s is not None]
+        of_unit = statistics.median(timed or [self.budget / self.whole.work_units])
+        return [of_unit * cost if s is None else s for s, cost in zip(medians, costs, strict=True)]
 
     def _tick(self, schedule: Schedule, done: int) -> None:
         """What has passed since the last look is the time of the step before."""

@@ -89,12 +89,7 @@ class Samples(Dataset[Any]):
             of_level.setdefault(pick.level, []).append((pick, sample))
         if self.has_levels:
             return {k: self.dataset.collated([s for _, s in v]) for k, v in of_level.items()}
-        for level, several in of_level.items():
-            _check_alike(level, several)
-        return {
-            level: default_collate([_as_sample(sample) for _, sample in several])
-            for level, several in of_level.items()
-        }
+        return {level: _together(level, several) for level, several in of_level.items()}
 
     def _open(self, pick: Pick) -> Any:
         """The dataset's sample, kept while crops of it follow one another."""
@@ -152,7 +147,12 @@ class Samples(Dataset[Any]):
                     f"field {name_of(path)!r} can't be resized to {sized(shape)}; only images "
                     f"that are restricted by averaging can."
                 )
-            scales = (w // n for w, n in zip(whole, field.shape[-len(shape) :], strict=True))
+            scales = [w // n for w, n in zip(whole, field.shape[-len(shape) :], strict=True)]
+            if any(n % s for n, s in zip(shape, scales, strict=True)):
+                raise ValueError(
+                    f"field {name_of(path)!r}, {max(scales)} times smaller than the largest, "
+                    f"beside {sized(shape)} pixels; needs sizes that can be divided by that."
+                )
             part = tuple(n // s for n, s in zip(shape, scales, strict=True))
             return F.interpolate(field, part, **mode)
 
@@ -198,24 +198,39 @@ class Samples(Dataset[Any]):
         )
 
 
-def _check_alike(level: int, samples: list[tuple[Pick, Any]]) -> None:
-    """Raises ValueError for samples that don't fit together; the message names two of them."""
-    first, like = samples[0][0], _shapes(samples[0][1])
+def _together(level: int, samples: list[tuple[Pick, Any]]) -> Any:
+    """A batch of samples; ValueError names two that don't fit together, or the first of them."""
+    first, like = samples[0][0], _kinds(samples[0][1])
     for pick, sample in samples:
-        if (shapes := _shapes(sample)) != like:
+        if (kinds := _kinds(sample)) != like:
+            here = {k: v for k, v in like.items() if kinds.get(k) != v}
+            there = {k: v for k, v in kinds.items() if like.get(k) != v}
             raise ValueError(
                 f"ScheduledLoader: samples {first.sample} and {pick.sample} don't fit together "
-                f"on level {level}: fields of {like} and {shapes}. Make them alike in the "
+                f"on level {level}: fields of {here} and {there}. Make them alike in the "
                 f"dataset, for example with the same channels."
             )
+    try:
+        return default_collate([_as_sample(sample) for _, sample in samples])
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"ScheduledLoader: samples can't come together in a batch on level {level}, the first "
+            f"of them {first.sample} ({reason(error)}). Leave out of the dataset's samples what "
+            f"torch's default_collate can't join, such as None."
+        ) from error
 
 
-def _shapes(sample: Any) -> dict[Any, Any]:
-    return {
-        name_of(path): tuple(leaf.shape[1:])
-        for path, leaf in leaves(sample)
-        if isinstance(leaf, Tensor)
-    }
+def _kinds(sample: Any) -> dict[Any, Any]:
+    """Of each field the shape, and the type where it isn't torch's usual one; else of what."""
+    return {name_of(path): _kind(leaf) for path, leaf in leaves(sample)}
+
+
+def _kind(leaf: Any) -> Any:
+    if isinstance(leaf, Tensor):
+        shape = tuple(leaf.shape[1:])
+        return shape if leaf.dtype == torch.float32 else (shape, leaf.dtype)
+    value = leaf.value[0] if isinstance(leaf, PerSample) else leaf.value
+    return type(value).__name__
 
 
 def _named(pick: Pick) -> str:

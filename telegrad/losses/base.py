@@ -38,10 +38,22 @@ class Loss(ABC):
         return replace(self, data_range=width) if needs else self  # type: ignore[call-arg]
 
 
-RANGE = 2.0
-"""Width of the images' range where nothing says it: that of [−1, 1]."""
-
-
 def data_range_option() -> Any:
     """The width of the images' range, as the option `data_range` of a loss that needs it."""
     return option(None, "width of the images' range; else the task's", above=0, most=2**16)
+
+
+def range_of(loss: Loss) -> float:
+    """The width of the images' range, of a loss with that option.
+
+    Raises:
+        ValueError: where neither the option nor a task says it.
+    """
+    width: float | None = getattr(loss, "data_range", None)
+    if width is None:
+        name = type(loss).__name__
+        raise ValueError(
+            f"{name}: nothing says how wide the range of the images is; in a run the task does. "
+            f"Needs {name}(data_range=1.0) for images in [0, 1]."
+        )
+    return width

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from telegrad.losses.base import RANGE, Loss, data_range_option
+from telegrad.losses.base import Loss, data_range_option, range_of
 from telegrad.options import option
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -50,7 +50,7 @@ class MSSSIM(Loss):
             sigma=1.5,
             kernel_size=11,
             reduction="none",
-            data_range=self.data_range or RANGE,
+            data_range=range_of(self),
             betas=tuple(weight / sum(weights) for weight in weights),
             normalize="simple",
         )

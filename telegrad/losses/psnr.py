@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from telegrad.losses.base import RANGE, Loss, data_range_option
+from telegrad.losses.base import Loss, data_range_option, range_of
 from telegrad.options import option
 
 
@@ -25,5 +25,5 @@ class PSNR(Loss):
     data_range: float | None = data_range_option()
 
     def __call__(self, restored: Tensor, clean: Tensor) -> Tensor:
-        error = (restored.float() - clean) / (self.data_range or RANGE)
+        error = (restored.float() - clean) / range_of(self)
         return 10 * (error.square().mean((1, 2, 3)) + self.epsilon).log10()

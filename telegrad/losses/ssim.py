@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from telegrad.losses.base import RANGE, Loss, data_range_option
+from telegrad.losses.base import Loss, data_range_option, range_of
 
 SIGMA, REACH = 1.5, 5
 """Of the Gaussian window in pixels: its standard deviation, and how far it goes to each side."""
@@ -24,10 +24,10 @@ class SSIM(Loss):
     data_range: float | None = data_range_option()
 
     def __call__(self, restored: Tensor, clean: Tensor) -> Tensor:
-        return -similarity(restored, clean, self.data_range or RANGE)
+        return -similarity(restored, clean, range_of(self))
 
 
-def similarity(images: Tensor, clean: Tensor, data_range: float = RANGE) -> Tensor:
+def similarity(images: Tensor, clean: Tensor, data_range: float) -> Tensor:
     """SSIM of each image (n, c, h, w) with its clean one, shape (n,); 1 for equals.
 
     Args:

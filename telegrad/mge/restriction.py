@@ -197,6 +197,17 @@ def rule_of(rules: Rules, path: Path, field: Tensor, grids: GridHierarchy) -> Ca
     return RESTRICTIONS[rule]
 
 
+def names_of(rules: Rules) -> Any:
+    """Rules as plain data, by which they can be compared: functions by their names.
+
+    >>> names_of({"clean": averaging, "holes": "mask"})
+    {'clean': 'averaging', 'holes': 'mask'}
+    """
+    if isinstance(rules, Mapping):
+        return {key: names_of(rule) for key, rule in rules.items()}
+    return rules if isinstance(rules, str) else getattr(rules, "__name__", type(rules).__name__)
+
+
 def _names(path: Path) -> tuple[Any, ...]:
     """What a rule may call a field, the most exact first."""
     return path, name_of(path), key_of(path)

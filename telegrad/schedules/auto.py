@@ -62,12 +62,13 @@ def auto(
         assert size is not None
         if not isinstance(size, Sequence):
             raise TypeError(f"auto: size={size!r}; needs (height, width).")
-        grids = GridHierarchy(tuple(size), levels or _levels(size))
+        grids = GridHierarchy(tuple(size), _levels(size) if levels is None else levels)
     elif levels is not None:
         raise TypeError("auto: grids have their levels; leave levels out.")
     check_grids("auto", grids)
     number, unit = in_units(budget) if isinstance(budget, str) else (budget, "wu")
-    sizes = batch_sizes or geometric_batch_sizes(grids.levels, finest=1)
+    own = geometric_batch_sizes(grids.levels, finest=1)
+    sizes = own if batch_sizes is None else tuple(batch_sizes)
     shares = [2.0**halvings for halvings in reversed(range(grids.levels))]
     schedule = cascadic(grids, batch_sizes=sizes)
     if unit == "wu":

@@ -73,7 +73,7 @@ def progressive_patches(
     else:
         proportions = (1,) * len(sizes)
         own = [max(1, round(batch_size * (side / n) ** 2)) for n in sizes]
-    batch_sizes = batch_sizes or own
+    batch_sizes = own if batch_sizes is None else batch_sizes
     if len(batch_sizes) != len(sizes):
         raise ValueError(
             f"progressive_patches: sizes={tuple(sizes)} and batch_sizes={tuple(batch_sizes)}; "

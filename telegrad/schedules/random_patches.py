@@ -28,7 +28,8 @@ def random_patches(
         0    2,000       0..3        1024|256|64|16        16      32,000
     """
     check_grids("random_patches", grids)
-    sizes = sizes_of_levels(grids, batch_sizes or geometric_batch_sizes(grids.levels, ratio=4))
+    own = geometric_batch_sizes(grids.levels, ratio=4)
+    sizes = sizes_of_levels(grids, own if batch_sizes is None else batch_sizes)
     stage = Stage(steps, grids.levels - 1, sizes, random_level=True)
     return Schedule(grids, (stage,), patches=1.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from telegrad.mge.numbers import is_number, is_whole
 
@@ -55,9 +56,17 @@ class Stage:
                     f"Stage: alphas={self.alphas!r}; needs {pairs} numbers, one for each pair of "
                     f"levels."
                 )
-        for name in ("batch_sizes", "alphas", "shape"):  # lists, as JSON has them, can't be hashed
-            if isinstance(value := getattr(self, name), list):
-                object.__setattr__(self, name, tuple(value))
+        self._as_plain_data()
+
+    def _as_plain_data(self) -> None:
+        """Numbers of NumPy become Python's, which files of states hold; lists can't be hashed."""
+        plain = {"steps": _plain(self.steps), "finest": _plain(self.finest)}
+        plain |= {"rate": _plain(self.rate)}
+        for name in ("batch_sizes", "alphas", "shape"):
+            if (value := getattr(self, name)) is not None:
+                plain[name] = tuple(map(_plain, value))
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
     @property
     def coarsest(self) -> int:
@@ -67,3 +76,8 @@ class Stage:
         """The same steps on one of its levels alone."""
         one = (self.batch_sizes[level - self.coarsest],)
         return Stage(self.steps, level, one, rate=self.rate, heat=self.heat)
+
+
+def _plain(number: Any) -> Any:
+    """A number of Python's; what is none stays as it is, for the schedule to refuse."""
+    return int(number) if is_whole(number) else float(number) if is_number(number) else number

@@ -212,7 +212,15 @@ class Task(ABC):
         """The loss of the network on each draw, shape (n,); the task's own if none is given."""
         restored = self.restore(network, draw)
         check_restored(restored, draw)
-        return per_sample(loss or self.default_loss, restored, draw["clean"])
+        return per_sample(self.loss_on_range(loss), restored, draw["clean"])
+
+    def loss_on_range(
+        self, loss: Callable[[Tensor, Tensor], Tensor] | None = None
+    ) -> Callable[[Tensor, Tensor], Tensor]:
+        """A loss, by default the task's own, for images of the task's range."""
+        low, high = self.value_range
+        loss = self.default_loss if loss is None else loss
+        return loss.for_range(high - low) if isinstance(loss, Loss) else loss
 
     def prepare(self, image: Tensor, noise: float | Tensor) -> tuple[Tensor, Tensor | None]:
         """What a network is given for photographs, and its second argument, if it takes any.

@@ -29,10 +29,7 @@ class Objective:
     loss: Loss | Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
-        low, high = self.task.value_range
-        loss = self.task.default_loss if self.loss is None else self.loss
-        loss = loss.for_range(high - low) if isinstance(loss, Loss) else loss
-        object.__setattr__(self, "loss", loss)
+        object.__setattr__(self, "loss", self.task.loss_on_range(self.loss))
 
     def losses(self, network: Network, draw: Draw) -> Tensor:
         """The loss of the network on each draw, shape (n,)."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from telegrad import GridHierarchy, ScheduledLoader, restrict
+from telegrad import GridHierarchy, Schedule, ScheduledLoader, Stage, restrict
 from telegrad.data import image_pyramid
 from telegrad.schedules import cascadic, multiscale, progressive_patches, progressive_resizing
 
@@ -232,3 +232,17 @@ def test_the_scale_is_that_of_the_first_pair_that_can_be_used(pairs):
         file.write_text("not an image")
     with pytest.raises(ValueError, match=r"none of 5 pairs can be used; of the first: .*00\.png"):
         image_pyramid(gt, grids, low=lq, bad_images="skip", **QUIET)
+
+
+def test_sizes_that_companions_can_not_have_are_refused_before_training(pairs):
+    gt, lq = pairs(2)
+    pyramid = image_pyramid(gt, GRIDS, low=lq, **QUIET)
+    odd = Schedule(pyramid.grids, (Stage(2, pyramid.grids.levels - 1, (2,), shape=(17, 17)),))
+    with pytest.raises(ValueError, match="17×17 pixels, and companions 2 times smaller; needs"):
+        ScheduledLoader(pyramid, odd)
+
+
+@pytest.mark.parametrize("wrong", [{"grids": (32, 32)}, {"dtype": "float32"}])
+def test_grids_and_types_of_another_kind_are_refused(wrong):
+    with pytest.raises(TypeError, match=r"image_pyramid: (grids|dtype)=.*; needs"):
+        image_pyramid(["a.png"], **{"grids": GRIDS} | wrong, **QUIET)

@@ -89,3 +89,26 @@ def test_it_goes_on_where_it_was():
 def test_a_warm_up_outside_its_range_is_refused(warmup):
     with pytest.raises(ValueError, match=r"needs a part of the work in \[0, 1\)"):
         WorkLR(optimizer(1.0), warmup=warmup)
+
+
+@pytest.mark.parametrize("shape", [constant_then_linear(), cosine(0.01)])
+def test_made_anew_it_begins_with_the_rates_that_the_first_one_had(shape):
+    """As where a notebook's cell runs twice, or an optimizer trains again."""
+    adam = optimizer(1e-3, 1e-4)
+    WorkLR(adam, shape).at(1.0)
+    WorkLR(adam, shape, warmup=0.1)  # which sets both to 0
+    WorkLR(adam, shape)
+    assert rates(adam) == pytest.approx([1e-3, 1e-4])
+
+
+def test_a_rate_that_was_changed_since_is_the_highest():
+    adam = optimizer(1e-3)
+    WorkLR(adam).at(1.0)
+    adam.param_groups[0]["lr"] = 5e-4
+    WorkLR(adam)
+    assert rates(adam) == pytest.approx([5e-4])
+
+
+def test_what_is_no_optimizer_is_refused():
+    with pytest.raises(TypeError, match="WorkLR: optimizer of type Linear; needs one of torch"):
+        WorkLR(torch.nn.Linear(2, 2))

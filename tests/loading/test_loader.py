@@ -333,3 +333,56 @@ def test_a_sample_serves_several_crops_once_it_is_opened():
         names = step.batch["name"]
         assert names[0] == names[1] == names[2] != names[3]
     assert len(opened) == 4 * 6 / 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        auto(GRIDS, budget=500),
+        cascadic(GRIDS, (400, 400, 400), (16, 8, 4)),
+        cascadic(GRIDS, (4, 3, 2), (8, 4, 2)),
+    ],
+    ids=["longer", "other lengths", "other batches"],
+)
+def test_a_state_does_not_put_away_another_schedule(other):
+    state = ScheduledLoader(photos(), cascadic(GRIDS, (4, 3, 2), (4, 2, 1))).state_dict()
+    with pytest.raises(ValueError, match=r"another schedule .*loader.seek\(step, state\['posi"):
+        ScheduledLoader(photos(), other).load_state_dict(state)
+
+
+def test_another_schedule_goes_on_in_the_same_stream():
+    """As the error of another schedule's state says."""
+    short, long = (cascadic(GRIDS, (n, n, n), (4, 2, 1)) for n in (2, 4))
+    first = ScheduledLoader(photos(), short)
+    for _ in range(2):
+        first.next_step()
+    second = ScheduledLoader(photos(), long)
+    second.seek(2, first.state_dict()["position"])
+    expected = content(ScheduledLoader(photos(), long))[2:]
+    assert same(content(second), expected)
+
+
+def test_a_state_of_another_restriction_is_refused():
+    schedule = cascadic(GRIDS, (4, 3, 2))
+    state = ScheduledLoader(photos(), schedule).state_dict()
+    other = ScheduledLoader(photos(), schedule, restriction="injection")
+    with pytest.raises(ValueError, match="{'restriction': 'averaging'} then, .*'injection'} now"):
+        other.load_state_dict(state)
+
+
+@pytest.mark.parametrize("state", [None, {}, {"a": 1}, "state.pt"])
+def test_what_is_no_state_is_refused(state):
+    loader = ScheduledLoader(photos(), cascadic(GRIDS, (4, 3, 2)))
+    with pytest.raises(TypeError, match=r"load_state_dict: got .* needs what its state_dict\(\) "):
+        loader.load_state_dict(state)
+
+
+def test_numbers_of_numpy_become_plain_data():
+    of_numpy = cascadic(GRIDS, tuple(np.array([3, 2, 1])), tuple(np.array([4, 2, 1])))
+    loader = ScheduledLoader(photos(), of_numpy, seed=np.int64(3), crops_per_sample=np.int64(2))
+    plain = ScheduledLoader(
+        photos(), cascadic(GRIDS, (3, 2, 1), (4, 2, 1)), seed=3, crops_per_sample=2
+    )
+    state = torch.load(saved(loader.state_dict()), weights_only=True)
+    assert state == plain.state_dict()
+    assert same(content(loader), content(plain))

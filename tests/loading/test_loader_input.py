@@ -158,3 +158,43 @@ def test_arguments_of_the_wrong_kind_are_refused_at_once():
     other = ScheduledLoader(photos(9), schedule).state_dict()
     with pytest.raises(ValueError, match="'samples': 9.* then, .*'samples': 7.* now"):
         ScheduledLoader(photos(7), schedule).load_state_dict(other)
+
+
+IMAGE = torch.zeros(3, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("one", "others", "parts"),
+    [
+        ({"x": IMAGE}, {"x": IMAGE, "weight": 1.0}, ["{}", "{'weight': 'float'}"]),
+        ({"x": IMAGE, "weight": 1.0}, {"x": IMAGE}, ["{'weight': 'float'}", "{}"]),
+        (IMAGE, IMAGE.double(), ["(3, 16, 16)}", "torch.float64)}"]),
+        ({"x": IMAGE, "n": None}, {"x": IMAGE, "n": "a"}, ["{'n': 'NoneType'}", "{'n': 'str'}"]),
+        ({"x": IMAGE, "n": 1}, {"x": IMAGE, "n": 1.5}, ["{'n': 'int'}", "{'n': 'float'}"]),
+        ((IMAGE, "a"), (IMAGE,), ["{1: 'str'}", "{}"]),
+    ],
+)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_samples_of_other_fields_or_types_are_named(one, others, parts, workers):
+    """Never is a field dropped, or a batch's type that of whichever sample comes first."""
+    samples = of(lambda k: one if k == 1 else others)
+    loader = ScheduledLoader(samples, single(GRIDS, 3, 4), num_workers=workers)
+    with pytest.raises(ValueError, match="don't fit together on level 2: fields of") as caught:
+        list(loader)
+    assert all(part in str(caught.value) for part in parts)
+
+
+def test_what_torch_can_not_join_is_told_with_its_sample():
+    samples = of(lambda k: {"x": IMAGE, "nothing": None})
+    with pytest.raises(ValueError, match=r"can't come together in a batch on level 2.*NoneType"):
+        ScheduledLoader(samples, single(GRIDS, 3, 2))
+
+
+def test_sizes_between_the_levels_keep_the_scale_of_pairs():
+    pairs = of(lambda k: {"gt": torch.rand(3, 48, 48), "lq": torch.rand(3, 16, 16)})
+    grids = GridHierarchy((48, 48), levels=2)
+    with pytest.raises(ValueError, match="'lq', 3 times smaller than the largest, beside 32×32"):
+        ScheduledLoader(pairs, Schedule(grids, (Stage(2, 1, (2,), shape=(32, 32)),)))
+    schedule = Schedule(grids, (Stage(2, 1, (2,), shape=(36, 36)),))
+    for step in ScheduledLoader(pairs, schedule):
+        assert step.batch["gt"].shape[-1] == 3 * step.batch["lq"].shape[-1] == 36

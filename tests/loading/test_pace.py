@@ -160,3 +160,29 @@ def test_epochs_are_of_samples():
     assert single(GRIDS, batch_size=5).with_epochs(3, 10).steps == 6
     with pytest.raises(ValueError, match="0 epochs of 10 samples"):
         schedule.with_epochs(0, 10)
+
+
+def test_its_length_is_known_at_the_end_of_the_budget():
+    clock = Clock()
+    loader = ScheduledLoader(IMAGES, auto(GRIDS, "60s"), clock=clock)
+    with pytest.raises(TypeError, match="budget of time, so that its steps are known at its end"):
+        len(loader)
+    steps = train(loader, clock)
+    assert len(loader) == len(steps)
+
+
+def test_a_run_that_is_stopped_after_each_of_the_first_steps_goes_on():
+    """None of them was timed then; the budget is kept all the same."""
+    clock, state = Clock(), None
+    for _ in range(3 * FIRST + 1):
+        loader = ScheduledLoader(IMAGES, auto(GRIDS, "60s"), clock=clock)
+        if state is not None:
+            loader.load_state_dict(state)
+        train(loader, clock, until=1)
+        state = loader.state_dict()
+    resumed = ScheduledLoader(IMAGES, auto(GRIDS, "60s"), clock=clock)
+    resumed.load_state_dict(state)
+    before = clock.now
+    steps = train(resumed, clock)
+    assert steps[-1].progress == 1
+    assert clock.now - before == pytest.approx(60, rel=0.2)

@@ -6,7 +6,7 @@ import torch
 from accelerate import Accelerator
 
 from telegrad import GridHierarchy, ScheduledLoader, WorkLR
-from telegrad.schedules import fullmultiscale
+from telegrad.schedules import auto, fullmultiscale
 
 GRIDS = GridHierarchy(finest=(16, 16), levels=3)
 PHOTOS = torch.rand(7, 3, 24, 20, generator=torch.Generator().manual_seed(0))
@@ -83,3 +83,21 @@ def test_accelerate_saves_and_loads_loader_and_learning_rate(tmp_path):
     assert learning_rate.progress == progress
     for step, batch in zip(loader, expected, strict=True):
         assert torch.equal(step.batches[step.level], batch)
+
+
+def test_lightning_keeps_a_budget_of_time():
+    """It takes the loader for one without a length, which time has none of beforehand."""
+    now = [1000.0]
+
+    class InTime(Module):
+        def train_dataloader(self):
+            return ScheduledLoader(PHOTOS, auto(GRIDS, "40s"), clock=lambda: now[0])
+
+        def training_step(self, step, index):
+            super().training_step(step, index)
+            now[0] += 0.1
+
+    module = InTime()
+    lightning.Trainer(**QUIET).fit(module)
+    assert now[0] - 1000 == pytest.approx(40, rel=0.05)
+    assert [number for number, _ in module.seen] == list(range(len(module.seen)))

@@ -9,7 +9,15 @@ import torch
 from telegrad.losses import FFT, L1, MSE, MSSSIM, PSNR, SSIM, Charbonnier, Loss, Sum
 
 LOSSES = [
-    *(MSE(), L1(), Charbonnier(), SSIM(), PSNR(), FFT(), MSSSIM(scales=1)),
+    *(
+        MSE(),
+        L1(),
+        Charbonnier(),
+        SSIM(data_range=2.0),
+        PSNR(data_range=2.0),
+        FFT(),
+        MSSSIM(scales=1, data_range=2.0),
+    ),
     Sum(terms={"L1": 1.0, "FFT": 0.1}),
 ]
 
@@ -85,8 +93,9 @@ def test_the_range_s_width_is_a_unit_of_the_values(loss, pair):
     """Values and range in another unit are the same images."""
     restored, clean = pair
     as_it_is = loss.for_range(2.0)(restored, clean)
-    torch.testing.assert_close(loss(restored, clean), as_it_is)
     torch.testing.assert_close(loss.for_range(1.0)(restored / 2, clean / 2), as_it_is)
+    with pytest.raises(ValueError, match=r"Needs \w+\(data_range=1.0\) for images in \[0, 1\]"):
+        loss(restored, clean)
 
 
 def test_a_loss_with_a_range_of_its_own_keeps_it():

@@ -10,7 +10,7 @@ def test_it_is_the_negative_psnr_of_torchmetrics_per_image(pair):
     expected = peak_signal_noise_ratio(
         restored, clean, data_range=2.0, dim=(1, 2, 3), reduction="none"
     )
-    torch.testing.assert_close(PSNR()(restored, clean), -expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(PSNR(data_range=2.0)(restored, clean), -expected, atol=1e-4, rtol=0)
 
 
 def test_it_is_that_of_nafnet_on_images_from_0_to_1(pair):
@@ -23,12 +23,16 @@ def test_it_is_that_of_nafnet_on_images_from_0_to_1(pair):
 
 def test_half_the_error_is_six_decibels(pair):
     restored, clean = pair
-    gain = PSNR()(restored, clean) - PSNR()((restored + clean) / 2, clean)
+    gain = PSNR(data_range=2.0)(restored, clean) - PSNR(data_range=2.0)(
+        (restored + clean) / 2, clean
+    )
     assert gain.tolist() == pytest.approx([20 * 0.30103] * 3, abs=1e-3)
 
 
 def test_epsilon_bounds_it(pair):
     _, clean = pair
-    assert PSNR(epsilon=1e-4)(clean, clean).tolist() == pytest.approx([-40.0] * 3, abs=1e-4)
+    assert PSNR(epsilon=1e-4, data_range=2.0)(clean, clean).tolist() == pytest.approx(
+        [-40.0] * 3, abs=1e-4
+    )
     with pytest.raises(ValueError, match="epsilon"):
         PSNR(epsilon=0)
