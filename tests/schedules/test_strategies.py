@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
 from telegrad.mge import GridHierarchy
@@ -152,3 +153,11 @@ def test_a_strategy_of_one_s_own_is_its_stages():
     schedule = CoarseThenFine(work_units=500.0, batch_size=2).schedule(PROBLEM)
     assert [stage.finest for stage in schedule.stages] == [0, 3]
     assert schedule.work_units == pytest.approx(500, abs=3)
+
+
+def test_auto_takes_batch_sizes_of_any_sequence_and_refuses_no_levels():
+    grids = GridHierarchy((32, 32), 3)
+    plain = auto(grids, 70, batch_sizes=(4, 2, 1))
+    assert auto(grids, 70, batch_sizes=np.array([4, 2, 1])) == plain
+    with pytest.raises(ValueError, match="levels=0, needs a whole number from 1"):
+        auto(size=(64, 64), levels=0)
