@@ -53,10 +53,10 @@ def scan(
             alone = not rest or rest[0].startswith("--")
             if name in flags and (alone or rest[0] not in ("true", "false")):
                 options[name] = "true"
-            elif alone and name != "resume":
+            elif alone:
                 raise ValueError(f"--{name} needs a value.")
             else:
-                options[name] = "" if alone else rest.pop(0)
+                options[name] = rest.pop(0)
                 more = []
                 while name in several and rest and not rest[0].startswith("-"):
                     more.append(rest.pop(0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from telegrad.records import RunDirectory
 from telegrad.runs.compose import EVERYDAY, compose
 from telegrad.runs.config import Config, parts_from_file
 from telegrad.runs.processes import is_first_process
+from telegrad.runs.version_0_1 import converted, is_of_0_1
 
 USAGE = "telegrad train TASK [options]; or telegrad train --resume RUN_DIR [options]"
 DESCRIPTION = (
@@ -46,7 +47,9 @@ def train(words: Sequence[str]) -> int:
     resume, accept = options.pop("resume", None), options.pop("accept_changes", "false")
     if accept not in ("true", "false") or (accept == "true" and resume is None):
         raise ValueError("--accept_changes goes with --resume, and has no value.")
-    config = stored(resume, options) if resume else chosen(options)
+    if resume is not None and not resume.strip():
+        raise ValueError("--resume: which run? Give its directory, such as results/runs/NAME.")
+    config = chosen(options) if resume is None else stored(resume, options)
     if resume is None and is_first_process():
         print(announcement(config), flush=True)
     try:
@@ -98,30 +101,47 @@ def stored(directory: str, options: Mapping[str, Any]) -> Config:
     Raises:
         ValueError: for another option, or a directory that is not a run's.
     """
-    from telegrad.runs.resume import DOES_NOT_MATTER, MAY_CHANGE, stored_content
+    from telegrad.runs.resume import check_place, named_again, stored_content
 
     files = RunDirectory.at(expanded(directory))
-    try:
-        kept = {k: v for k, v in stored_content(files).items() if k == "data" or k not in options}
-        base = parts_from_file(kept)
-    except (TypeError, ValueError) as error:
-        said = str(error).removeprefix("resume: ")
-        raise ValueError(f"resume: {files.config}: {said}") from error
     moved = expanded(options.get("data", ""))
-    if moved and Path(moved).is_dir() and "path" in getattr(base.get("data"), "init_args", {}):
-        options = {n: v for n, v in options.items() if n != "data"} | {"data.path": moved}
+    is_moved = bool(moved) and Path(moved).is_dir()
+    named = {name: value for name, value in options.items() if name != "data" or not is_moved}
+    try:
+        content = stored_content(files)
+        content = converted(content) if is_of_0_1(content) else content
+    except ValueError as error:
+        raise _of_file(files, error) from error
+    again = named_again(content, named)
+    try:
+        base = parts_from_file({k: v for k, v in content.items() if k not in again}) | again
+    except (TypeError, ValueError) as error:
+        raise _of_file(files, error) from error
+    if is_moved and "path" in getattr(base.get("data"), "init_args", {}):
+        options = named | {"data.path": moved}
     output = {**base.get("output", {}), "directory": str(files.results)}
     changed = compose(options, {**base, "output": output})
-    of_place = {name for name in DOES_NOT_MATTER if name.startswith(("output.", "telegrad"))}
-    allowed = (MAY_CHANGE | DOES_NOT_MATTER | {"network"}) - of_place
     for name in options:
-        whole = EVERYDAY.get(name, name)
-        if not any(
-            whole in (key, key.partition(".")[2]) for key in allowed
-        ) and not whole.startswith("network."):
+        if not may_be_said(name, {"network", *again}):
             raise ValueError(
                 f"resume: --{name} can't change in a run that goes on; only length, validations, "
                 f"saves, trackers, device and the directory of the data can. Leave it out, or "
                 f"begin another run."
             )
+    check_place(changed, files)
     return changed
+
+
+def _of_file(files: RunDirectory, error: Exception) -> ValueError:
+    return ValueError(f"resume: {files.config}: {str(error).removeprefix('resume: ')}")
+
+
+def may_be_said(name: str, parts: Collection[str]) -> bool:
+    """Whether an option may stand beside --resume: one that may change, or of these parts."""
+    from telegrad.runs.resume import DOES_NOT_MATTER, MAY_CHANGE
+
+    whole = EVERYDAY.get(name, name)
+    of_place = {key for key in DOES_NOT_MATTER if key.startswith(("output.", "telegrad"))}
+    allowed = (MAY_CHANGE | DOES_NOT_MATTER) - of_place
+    own = whole.partition(".")[0] in parts
+    return own or any(whole in (key, key.partition(".")[2]) for key in allowed)

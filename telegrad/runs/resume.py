@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,8 +12,10 @@ import torch
 from telegrad.files import read_yaml
 from telegrad.records import RunDirectory, environment
 from telegrad.runs.build import build_schedule
+from telegrad.runs.component import KINDS, Component, completed, path_of, resolve
 from telegrad.runs.config import Config
 from telegrad.runs.inputs import changes, read_inputs
+from telegrad.runs.version_0_1 import converted, is_of_0_1
 from telegrad.schedules import Schedule, Stage
 from telegrad.training.checkpoint import read_state
 
@@ -61,30 +64,112 @@ def stored_content(files: RunDirectory) -> dict[str, Any]:
     return content
 
 
-def stopped_run(config: Config, device: torch.device) -> tuple[dict[str, Any] | None, list[str]]:
-    """The last state of the run, None if nothing was saved, and what has changed since.
+def named_again(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Component]:
+    """Parts that options name as the run's file does, with its arguments; functions among them.
+
+    A file may not have a function called; who names it may.
 
     Raises:
-        ValueError: if it was another run, or none of its states is whole.
+        ValueError: for a name that can't be imported.
+    """
+    parts: dict[str, Component] = {}
+    for kind in (kind for kind in KINDS if kind in options):
+        path, arguments = _named(content.get(kind))
+        what = resolve(kind, options[kind], functions=True)
+        if path == path_of(kind, what):
+            parts[kind] = Component(kind, path, completed(what, arguments or {}))
+    return parts
+
+
+def _named(part: Any) -> tuple[str, Mapping[str, Any] | None]:
+    """The path and the arguments of a part in a file; None for arguments that are not known."""
+    if isinstance(part, Mapping):
+        return str(part.get("class_path")), part.get("init_args")
+    return str(part), {}
+
+
+def check_place(config: Config, files: RunDirectory) -> None:
+    """Raises ValueError if the run in this directory is another, or goes by another name."""
+    changes_since(stored_content(files), config)
+    if config.name == files.name:
+        return
+    saved = read_state(files.last, files.previous) or {}
+    changes_since(saved.get("configuration") or stored_content(files), config)
+    raise ValueError(
+        f"resume: {files.config} describes the run {config.name}, and its directory is called "
+        f"{files.name}, so that its models and logs are not found. Call it "
+        f"{RunDirectory(files.results, config.name).path} again, or put back what was changed in "
+        f"{files.config.name}."
+    )
+
+
+def stopped_run(config: Config, device: torch.device) -> tuple[dict[str, Any] | None, list[str]]:
+    """The last state of the run, None if it has not made a step, and what has changed since.
+
+    Raises:
+        ValueError: if it was another run, none of its states is whole, or it has lost them.
     """
     files = config.directory
     saved = read_state(files.last, files.previous, device)
     if saved is None:
+        if files.best.exists() or files.report.exists() or _has_rows(files.train_log):
+            raise ValueError(
+                f"resume: {config.name} has made steps, and its state is missing ({files.last}). "
+                f"Put it back, or start anew with --overwrite and without --resume."
+            )
         return None, []
-    changed = differences(Config.from_dict(stored_content(files), **_instances(config)), config)
-    strategy = config.build_strategy()
+    changed = changes_since(saved.get("configuration") or stored_content(files), config)
+    if saved["progress"]["best_iteration"] and not files.best.exists():
+        raise ValueError(
+            f"resume: {config.name} has lost its best model ({files.best}). Put it back; models "
+            f"and logs lie beside the directory of runs, and move with it."
+        )
+    return saved, changed
+
+
+def _has_rows(log: Path) -> bool:
+    """Whether there is more than the names of columns."""
+    return log.exists() and log.read_bytes().count(b"\n") > 1
+
+
+def changes_since(content: Mapping[str, Any], config: Config) -> list[str]:
+    """What is another in the run than when it was described so, in words.
+
+    Raises:
+        ValueError: if that makes another run.
+    """
+    before = _described(content, config)
+    changed, strategy = differences(before, config), config.build_strategy()
     if "strategy.budget" in changed and strategy.time_limit is not None:
         raise ValueError(
-            f"resume: {config.name} had another budget ({changed['strategy.budget']}); a budget of "
+            f"resume: {before.name} had another budget ({changed['strategy.budget']}); a budget of "
             f"time is counted once, when a run begins. Use the same budget as then, or more work: "
             f"budget=…wu."
         )
     if refused := [text for name, text in changed.items() if name not in MAY_CHANGE]:
         raise ValueError(
-            f"resume: {config.name} was another run ({'; '.join(refused)}). Use its own options, "
+            f"resume: {before.name} was another run ({'; '.join(refused)}). Use its own options, "
             f"another run_id, or --overwrite without --resume to start anew."
         )
-    return saved, list(changed.values())
+    return list(changed.values())
+
+
+def _described(content: Mapping[str, Any], config: Config) -> Config:
+    """The run that was described so; what no description holds is taken from `config`.
+
+    That is an object's arguments, what a function makes, and a network of one's own in version 0.1.
+    """
+    content = converted(content) if is_of_0_1(content) else content
+    parts = {"network": config.network} if "network" not in content else {}
+    for kind in KINDS:
+        now, (path, arguments) = getattr(config, kind), _named(content.get(kind))
+        if now is None or path != now.class_path:
+            continue
+        if now.instance is not None or arguments is None:
+            parts[kind] = now
+        elif not now.is_class:
+            parts[kind] = replace(now, init_args=completed(now.factory, arguments))
+    return Config.from_dict(content, **parts)
 
 
 def changed_inputs(config: Config, now: Mapping[str, Any], accept: bool) -> list[str]:
@@ -112,12 +197,6 @@ def _other_versions(config: Config) -> list[str]:
         for name in ("python", "torch", "telegrad")
         if name in then and then[name] != now[name]
     ]
-
-
-def _instances(config: Config) -> dict[str, Any]:
-    """Parts that were given as objects, which a file can't describe."""
-    parts = {name: getattr(config, name) for name in ("network", "loss")}
-    return {name: part for name, part in parts.items() if part is not None and part.instance}
 
 
 def differences(before: Config, now: Config) -> dict[str, str]:

@@ -142,7 +142,8 @@ def read_state(
         return content
     if damaged:
         raise ValueError(
-            f"resume: no state can be used ({'; '.join(damaged)}). Remove them to start anew."
+            f"resume: no state can be used ({'; '.join(damaged)}). Put back a whole one, or start "
+            f"anew with --overwrite and without --resume."
         )
     return None
 

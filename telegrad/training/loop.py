@@ -117,9 +117,10 @@ def train(
 
 
 def save(state: TrainingState, records: Records) -> None:
-    """Writes the state, from which a run that is stopped goes on."""
+    """Writes the state, from which a run that is stopped goes on, and what it is a state of."""
     files = records.directory
-    write_state(files.last, files.previous, state.state_dict())
+    content = {**state.state_dict(), "configuration": records.configuration}
+    write_state(files.last, files.previous, content)
 
 
 def take_step(

@@ -106,7 +106,7 @@ def test_a_damaged_state_is_noticed_and_the_one_before_it_is_used(part, damage, 
     files.previous.write_bytes(files.last.read_bytes())
     with pytest.raises(
         ValueError,
-        match=r"no state can be used \(.*last\.pt: .*previous\.pt: .*Remove them to start anew",
+        match=r"no state can be used \(.*last\.pt: .*previous\.pt: .*or start anew with --overwrite",
     ):
         read_state(files.last, files.previous)
 

@@ -193,7 +193,9 @@ def test_resume_refuses_another_run_and_a_damaged_state(recipe, tmp_path):
     assert run(recipe, resume=True).progress == report.progress
     for state in (report.files.last, report.files.previous):
         state.write_bytes(state.read_bytes()[:1000])
-    with pytest.raises(ValueError, match=r"last\.pt: .*previous\.pt: .* Remove them to start anew"):
+    with pytest.raises(
+        ValueError, match=r"last\.pt: .*previous\.pt: .* or start anew with --overwrite"
+    ):
         run(recipe, resume=True)
 
 
