@@ -109,7 +109,7 @@ def profile(config: Config, steps: int) -> Iterator[tuple[str, list[dict[str, fl
     prepared = prepare(config)
     state, whole = prepared.state, prepared.state.schedule
     state.network.train()
-    with build_records(config, state.progress, False) as records:
+    with build_records(config, state, False, prepared.inputs) as records:
         for stage in whole.stages:
             state.schedule = replace(whole, stages=(replace(stage, steps=10**6),))
             watch, found = Watch(), []

@@ -43,7 +43,7 @@ class Script:
 
     def _train(self, options: Namespace) -> int:
         config = self.config(options)
-        print(summary(config, run(config, resume=options.resume), resumed=options.resume))
+        print(summary(config, run(config, resume=options.resume)))
         return 0
 
     def config(self, options: Namespace) -> Config:

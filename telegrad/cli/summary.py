@@ -50,17 +50,16 @@ def _length(config: Config) -> str:
     return f"{build_schedule(config).steps:,} steps"
 
 
-def summary(config: Config, report: Report, *, resumed: bool = False) -> str:
+def summary(config: Config, report: Report) -> str:
     """What a run did, and where everything is."""
     progress, files = report.progress, report.files
     estimate = report.estimated_seconds
     estimated = "" if estimate is None else f", {estimate:,.0f} s estimated"
-    with_all = "Since it was resumed, with" if resumed else "With"
     memory = "" if report.peak_memory is None else f", peak memory {report.peak_memory:,.0f} MiB"
     return "\n".join(
         [
             f"Trained {config.name} in {progress.seconds:.0f} s: {progress.work_units:,.0f} work "
-            f"units, best at iteration {progress.best_iteration:,}. {with_all} validations "
+            f"units, best at iteration {progress.best_iteration:,}. With validations "
             f"{report.wall_seconds:,.0f} s{estimated}{memory}.",
             f"On {len(report.restored.mse)} crops of images that it never saw:",
             quality_table({"corrupted": report.corrupted, "restored": report.restored}),

@@ -59,7 +59,7 @@ def train(words: Sequence[str]) -> int:
             print(f"\n{left_by(config)}", file=sys.stderr)
         raise
     if is_first_process():
-        print(summary(config, report, resumed=resume is not None))
+        print(summary(config, report))
     return 0
 
 

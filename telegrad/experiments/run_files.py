@@ -37,7 +37,7 @@ class RunSummary:
         status: finished; unfinished; other version, if another version of telegrad made it;
             unreadable, if its files are torn.
         work_units, seconds: of training.
-        wall_seconds: with validations and saves; `estimated_seconds` before it began.
+        wall_seconds: with validations and saves, of all sessions; `estimated_seconds` before.
         peak_memory: in MiB.
         valid_loss, mse, psnr, ssim: of its best model on the validation images; psnr in dB.
         corrupted_psnr: of these images before they are restored, in dB.

@@ -70,6 +70,7 @@ class Records:
         trackers: names of loggers that the run is followed with, see `loggers.LOGGERS`.
         keep: go on with the files of an earlier run, whose rows up to this iteration are kept. If
             it left no state, models that are there are not its own.
+        ends: it has nothing left to do, and its figures stay until they are written again.
 
     Raises:
         FileExistsError: if there are files of that name and `overwrite` is false.
@@ -88,6 +89,7 @@ class Records:
         logs_sets: bool = False,
         trackers: Sequence[str] = (),
         keep: int | None = None,
+        ends: bool = False,
     ) -> None:
         self.directory = directory
         self.configuration = configuration
@@ -118,7 +120,8 @@ class Records:
         try:
             for path in (directory.train_log, directory.best, directory.config):
                 path.parent.mkdir(parents=True, exist_ok=True)
-            for path in (*there, directory.report):  # that of a run which goes on is old
+            old = [] if ends else [directory.report]  # of a run which goes on
+            for path in (*there, *old):
                 path.unlink(missing_ok=True)
             write_whole(directory.config, yaml.safe_dump(configuration, sort_keys=False))
             if inputs is not None:

@@ -34,7 +34,7 @@ from telegrad.tasks import Objective, Task
 from telegrad.training.cuda_graphs import draws_masks
 from telegrad.training.draws import NETWORK, seed_of
 from telegrad.training.sets import SetsValidation
-from telegrad.training.state import Progress
+from telegrad.training.state import TrainingState
 from telegrad.training.validation import Validation
 
 if TYPE_CHECKING:
@@ -299,10 +299,10 @@ def build_sets(config: Config, objective: Objective) -> SetsValidation | None:
 
 
 def build_records(
-    config: Config, progress: Progress, resumed: bool, inputs: dict[str, Any]
+    config: Config, state: TrainingState, resumed: bool, inputs: dict[str, Any]
 ) -> Records:
-    """What the run writes; after `progress`, if it is resumed."""
-    strategy = config.build_strategy()
+    """What the run writes; after the state's progress, if it is resumed."""
+    strategy, done = config.build_strategy(), state.progress.iteration
     return Records(
         config.directory,
         config.to_dict(),
@@ -312,7 +312,8 @@ def build_records(
         logs_sets=bool(config.validation.sets),
         logs_levels=strategy.adaptation(build_schedule(config)) is not None,
         trackers=config.output.tracker or (),
-        keep=progress.iteration if resumed else None,
+        keep=done if resumed else None,
+        ends=done >= state.schedule.steps,
     )
 
 

@@ -8,8 +8,8 @@ from telegrad.runs.config import Config
 from telegrad.runs.running import prepare
 from telegrad.runs.timing import Timing
 from telegrad.schedules.schedule import Schedule
+from telegrad.training.costs import peak_memory
 from telegrad.training.forecast import Forecast
-from telegrad.training.timing import peak_memory
 
 
 @dataclass(frozen=True, repr=False)
@@ -20,7 +20,7 @@ class Plan:
         schedule: stages, batch sizes, work units.
         forecast: seconds until any work is done.
         sets_seconds: of measuring sets of whole images at the end.
-        peak_memory: in MiB, see `timing.peak_memory`; None where the system does not tell.
+        peak_memory: in MiB, see `costs.peak_memory`; None where the system does not tell.
     """
 
     schedule: Schedule

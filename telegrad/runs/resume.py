@@ -15,7 +15,7 @@ from telegrad.runs.build import build_schedule
 from telegrad.runs.component import KINDS, Component, completed, path_of, resolve
 from telegrad.runs.config import Config
 from telegrad.runs.inputs import changes, read_inputs
-from telegrad.runs.version_0_1 import converted, is_of_0_1
+from telegrad.runs.version_0_1 import converted, converted_report, is_of_0_1
 from telegrad.schedules import Schedule, Stage
 from telegrad.training.checkpoint import read_state
 
@@ -124,7 +124,23 @@ def stopped_run(config: Config, device: torch.device) -> tuple[dict[str, Any] | 
             f"resume: {config.name} has lost its best model ({files.best}). Put it back; models "
             f"and logs lie beside the directory of runs, and move with it."
         )
-    return saved, changed
+    return saved, [*changed, *_with_costs(saved["progress"], files.report)]
+
+
+def _with_costs(progress: dict[str, Any], report: Path) -> list[str]:
+    """Puts into the progress of a state what the run took until then; says what is not known.
+
+    A finished run's report knows it to the end, and where the state is of an older version.
+    """
+    figures = converted_report(read_inputs(report) or {})
+    known = isinstance(figures.get("wall_seconds"), float)
+    if known and figures.get("iteration") == progress["iteration"]:
+        names = "wall_seconds", "estimated_seconds", "peak_memory"
+        progress |= {name: figures.get(name) for name in names}
+    elif "wall_seconds" not in progress:
+        progress["wall_seconds"] = progress["seconds"]
+        return ["seconds of validations and saves until then are not known"]
+    return []
 
 
 def _has_rows(log: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -34,7 +33,7 @@ from telegrad.training.loop import train
 from telegrad.training.moving_average import MovingAverage
 from telegrad.training.sets import SetsValidation
 from telegrad.training.state import Progress, TrainingState
-from telegrad.training.timing import forecast, peak_memory, seconds_per_step
+from telegrad.training.timing import forecast, seconds_per_step
 from telegrad.training.validation import Quality, Validation
 
 if TYPE_CHECKING:
@@ -54,9 +53,6 @@ class Report:
         corrupted, restored: quality of the images that the network was given, and of its own.
         sets: means of its images and of the corrupted ones, of each set of whole images.
         files: where everything lies.
-        wall_seconds: with validations and saves, of the part since the run was last resumed.
-        estimated_seconds: the same before it began; None where timing would have cost too much.
-        peak_memory: in MiB; see `timing.peak_memory`.
     """
 
     progress: Progress
@@ -64,9 +60,21 @@ class Report:
     restored: Quality
     sets: tuple[Mean, ...]
     files: RunDirectory
-    wall_seconds: float
-    estimated_seconds: float | None
-    peak_memory: float | None
+
+    @property
+    def wall_seconds(self) -> float:
+        """With validations and saves, of all sessions."""
+        return self.progress.wall_seconds
+
+    @property
+    def estimated_seconds(self) -> float | None:
+        """The same before it began; None where timing would have cost too much."""
+        return self.progress.estimated_seconds
+
+    @property
+    def peak_memory(self) -> float | None:
+        """In MiB, of all sessions; see `costs.peak_memory`."""
+        return self.progress.peak_memory
 
 
 @dataclass
@@ -79,6 +87,7 @@ class Prepared:
         inputs: names and digests of images, source and initial weights.
         notes: what a user should know of what it begins with.
         events: what the run begins its records with.
+        planned: work units of the run when it was last saved; 0 for one that begins.
         timing: what steps and validations take, where that was measured; all processes have the
             first one's.
     """
@@ -94,6 +103,7 @@ class Prepared:
     inputs: dict[str, Any]
     notes: tuple[str, ...]
     events: list[str]
+    planned: float
     timing: Timing | None
 
     @property
@@ -101,6 +111,19 @@ class Prepared:
         """How many there are."""
         chosen = self.state.validation_plan
         return self.config.validations if chosen is None else chosen.validations
+
+    def estimated_seconds(self, expected: Forecast | None) -> float | None:
+        """Of the whole run: as it was estimated when it began, with what was added since."""
+        progress, work = self.state.progress, self.state.schedule.work_units
+        before, done = progress.estimated_seconds, progress.work_units
+        if before is None:
+            left = None if expected is None else expected.seconds_left(done, 0.0, done)
+            return None if left is None else progress.wall_seconds + left
+        if work == self.planned:
+            return before
+        if expected is None:  # so little was added that it isn't timed
+            return before * work / self.planned
+        return before + expected.seconds_left(self.planned, 0.0, self.planned)
 
     def forecast(self) -> Forecast | None:
         """Seconds of the run; None where timing would cost too much."""
@@ -119,7 +142,7 @@ def run(config: Config, *, resume: bool = False, accept_changes: bool = False) -
     Args:
         config: all about the run.
         resume: go on with a run of the same name that was stopped, from where it was last saved;
-            it begins if there is none.
+            it begins, and says so, if there is none that has made a step.
         accept_changes: go on although images, or the source of a class, are others than before.
 
     Raises:
@@ -152,21 +175,18 @@ def carry_on(prepared: Prepared, *, resume: bool) -> Report:
     config, fabric, state = prepared.config, prepared.fabric, prepared.state
     objective, first = prepared.objective, fabric.is_global_zero
     records = (
-        build.build_records(config, state.progress, resume, prepared.inputs)
+        build.build_records(config, state, resume, prepared.inputs)
         if first
         else build.no_records(config)
     )
-    for event in prepared.events:
-        records.event(event)
-    for note in prepared.notes:
+    for note in (*prepared.events, *prepared.notes):
         fabric.print(f"Note: {note}.")
         records.event(note)
     fabric.print(state.schedule)
     done = state.progress.work_units
     with records:
         expected = prepared.forecast()
-        estimated = None if expected is None else expected.seconds_left(done, 0.0, done)
-        started = time.perf_counter()
+        state.progress.estimated_seconds = prepared.estimated_seconds(expected)
         with (
             progress_bar(state.schedule, done, first, expected) as bar,
             leaving(prepared if first else None),
@@ -183,16 +203,11 @@ def carry_on(prepared: Prepared, *, resume: bool) -> Report:
                 skips=config.runtime.skip_updates,
                 save_every=config.runtime.save_every,
             )
-        wall_seconds = time.perf_counter() - started
-
-    report = _report(prepared, wall_seconds, estimated) if first else None
+    report = _report(prepared) if first else None
     if report is not None:
         records.finished(
             **asdict(report.progress),
             probe_work_units=state.adaptation.spent if state.adaptation else 0.0,
-            wall_seconds=wall_seconds,
-            estimated_seconds=estimated,
-            peak_memory=report.peak_memory,
             corrupted=report.corrupted.means,
             restored=report.restored.means,
             sets=[mean.columns() for mean in report.sets],
@@ -244,15 +259,18 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
         update=build.build_update(config),
         scaler=getattr(fabric.strategy.precision, "scaler", None),
     )
-    events: list[str] = []
+    events = ["no state is there to go on from: the run begins"] if resume and not saved else []
+    planned = 0.0
     if saved is not None:
         state.load_state_dict(saved)
         stages = [Stage(**stage) for stage in saved["stages"]]
+        planned = replace(state.schedule, stages=tuple(stages)).work_units
         state.schedule = lengthened(config, stages, saved["probes"] or 0.0)
         if any("to validate on" in change for change in other):
             state.progress.best_loss = loss_of_best(config, network, validation)
         after = f"resumed after iteration {state.progress.iteration}"
-        where = f"device {config.runtime.device}", f"{fabric.world_size} processes"
+        several = f"{fabric.world_size} process{'es' * (fabric.world_size > 1)}"
+        where = f"device {config.runtime.device}", several
         events.append("; ".join([after, *changes, *other, *where]))
     elif strategy.time_limit is not None:
         state.schedule = strategy.suited(
@@ -286,6 +304,7 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     return Prepared(
         *(config, network, fabric, objective, state, validation, at_the_end, sets, inputs),
         *(notes, events),
+        planned,
         timing,
     )
 
@@ -328,7 +347,7 @@ def compile_every_shape(network: nn.Module) -> None:
     network.compile(dynamic=False)
 
 
-def _report(prepared: Prepared, wall_seconds: float, estimated: float | None) -> Report:
+def _report(prepared: Prepared) -> Report:
     """Measures the best model, and draws a picture of what it does."""
     config, network, validation = prepared.config, prepared.network, prepared.at_the_end
     files = config.directory
@@ -343,9 +362,6 @@ def _report(prepared: Prepared, wall_seconds: float, estimated: float | None) ->
         restored=validation.evaluate(network),
         sets=tuple(sets),
         files=files,
-        wall_seconds=wall_seconds,
-        estimated_seconds=estimated,
-        peak_memory=peak_memory(prepared.fabric.device),
     )
 
 

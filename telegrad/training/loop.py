@@ -16,6 +16,7 @@ from telegrad.schedules import is_schedule_free
 from telegrad.tasks import Objective
 from telegrad.training.adapt import adapt
 from telegrad.training.checkpoint import save_best, write_state
+from telegrad.training.costs import Costs
 from telegrad.training.forecast import ProgressBar, validation_steps
 from telegrad.training.gradient import clip, gradient, gradient_norm, lowers_scale
 from telegrad.training.heats import run_heats
@@ -75,12 +76,12 @@ def train(
         Interrupted: by Ctrl-C or SIGTERM, after the step is finished and the state saved.
     """
     progress, saved, saving = state.progress, time.perf_counter(), 0.0
-    looks_at = saved + FIRST_LOOK
+    looks_at, costs = saved + FIRST_LOOK, Costs(progress, fabric.device)
     validate_after = validation_steps(state.schedule, validations)
     state.train()
     if progress.iteration == 0:
         if fabric.is_global_zero:  # so that a first model is never there without a state
-            save(state, records)
+            save(state, records, costs)
         run_heats(state, records, None)
     with Interruptions() as interruptions:
         while progress.iteration < state.schedule.steps:
@@ -108,7 +109,7 @@ def train(
             due = (validates and (cheap or ends)) or since > save_every
             if (due or asked) and fabric.is_global_zero:
                 started = time.perf_counter()
-                save(state, records)
+                save(state, records, costs)
                 saved = time.perf_counter()
                 saving = saved - started
             bar.update(progress.work_units - before)
@@ -116,11 +117,13 @@ def train(
                 raise Interrupted(asked, step + 1)
 
 
-def save(state: TrainingState, records: Records) -> None:
+def save(state: TrainingState, records: Records, costs: Costs) -> None:
     """Writes the state, from which a run that is stopped goes on, and what it is a state of."""
+    costs.count()
     files = records.directory
     content = {**state.state_dict(), "configuration": records.configuration}
     write_state(files.last, files.previous, content)
+    costs.count()  # the save itself, of which the state can't know
 
 
 def take_step(

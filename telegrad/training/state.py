@@ -36,6 +36,9 @@ class Progress:
         seconds: of training, validation and saving not counted.
         validations: made.
         skipped: updates left out because loss or gradient was not finite.
+        wall_seconds: with validations and saves.
+        estimated_seconds: the same before it began; None where timing would have cost too much.
+        peak_memory: in MiB, the most of any session; see `costs.peak_memory`.
     """
 
     iteration: int = 0
@@ -45,6 +48,9 @@ class Progress:
     seconds: float = 0.0
     skipped: int = 0
     validations: int = 0
+    wall_seconds: float = 0.0
+    estimated_seconds: float | None = None
+    peak_memory: float | None = None
 
 
 @dataclass

@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
 from torch import nn
 
 from telegrad.records import NoRecords, RunDirectory
@@ -25,11 +24,6 @@ from telegrad.training.validation import Validation
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-try:
-    import resource
-except ModuleNotFoundError:  # Windows
-    resource = None  # type: ignore[assignment]
 
 SHARE = 0.01
 """What timing may cost, of the work whose seconds it estimates."""
@@ -106,17 +100,6 @@ def seconds_per_validation(validation: Validation, network: nn.Module, rounds: i
     first = validation.first(TIMED_IMAGES)
     images = validation.images / first.images
     return median_seconds(lambda: first.evaluate(network), rounds) * images
-
-
-def peak_memory(device: torch.device) -> float | None:
-    """The most memory until now, in MiB: on a GPU of the tensors there; else of the process, with
-    Python, libraries and images, or None where the system does not tell."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    if resource is None:
-        return None
-    unit = 1 if sys.platform == "darwin" else 2**10  # bytes on a Mac
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def median_seconds(function: Callable[[], object], rounds: int) -> float:

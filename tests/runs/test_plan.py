@@ -111,16 +111,33 @@ def test_the_report_holds_the_prediction_beside_the_outcome(tmp_path, monkeypatc
     assert all(value is None or math.isfinite(value) for value in figures["corrupted"].values())
 
 
-def test_a_resumed_run_estimates_what_is_left(tmp_path, monkeypatch):
+def test_a_resumed_run_adds_to_the_estimate_what_was_added_to_the_run(tmp_path, monkeypatch):
     whole = recipe(tmp_path, strategy="single", work_units=40.0)
-    assert ". With validations " in summary(whole, run(whole))
-    longer = changed(whole, work_units=50.0)
+    steps = []
+    for config in (whole, changed(whole, work_units=50.0), changed(whole, work_units=60.0)):
+        schedule = build_schedule(config)
+        steps.append(schedule.steps)
+        seconds = [1.0 + len(steps)]
+        expected = Forecast.of(schedule, seconds, 0.0, config.validations)
+        monkeypatch.setattr(runs, "forecast", lambda *_, told=expected: told)
+        report = run(config, resume=len(steps) > 1)
+        added = [(n - before) for before, n in zip([0, *steps], steps, strict=False)]
+        total = sum((2 + k) * n for k, n in enumerate(added))
+        assert report.estimated_seconds == pytest.approx(total)
+        assert ". With validations " in summary(config, report)
+        assert run(config, resume=True).estimated_seconds == report.estimated_seconds
+
+
+def test_what_was_not_estimated_counts_as_long_as_it_took(tmp_path, monkeypatch):
+    whole = recipe(tmp_path, strategy="single", work_units=20.0)
+    first, longer = run(whole), changed(whole, work_units=30.0)
+    assert first.estimated_seconds is None  # so short that timing would cost too much
     schedule = build_schedule(longer)
-    expected = Forecast.of(schedule, [1.0], 0.0, longer.validations)
+    expected = Forecast.of(schedule, [100.0], 0.0, longer.validations)
     monkeypatch.setattr(runs, "forecast", lambda *_: expected)
+    left = 100.0 * (schedule.steps - first.progress.iteration)
     report = run(longer, resume=True)
-    assert report.estimated_seconds == pytest.approx(schedule.steps - build_schedule(whole).steps)
-    assert ". Since it was resumed, with validations " in summary(longer, report, resumed=True)
+    assert report.estimated_seconds == pytest.approx(first.wall_seconds + left)
 
 
 def test_without_a_forecast_none_is_told(tmp_path):

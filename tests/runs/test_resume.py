@@ -14,6 +14,7 @@ from PIL import Image
 from telegrad.cli.main import main
 from telegrad.networks import PlainCNN
 from telegrad.records import RunDirectory
+from telegrad.runs import running
 from telegrad.runs.running import run
 from telegrad.training.checkpoint import read_checkpoint, write_checkpoint
 
@@ -228,3 +229,64 @@ def test_an_object_s_arguments_are_named_in_the_shell(tmp_path, capsys):
     named = ["--network", "PlainCNN", "--network.channels", "4", "--steps", "4"]
     code, said = resumed(capsys, config.directory.path, *named)
     assert code == 0, said
+
+
+# --- what it took ---------------------------------------------------------------------------------
+
+
+def figures(files):
+    report = json.loads(files.report.read_text())
+    return {n: report[n] for n in ("wall_seconds", "estimated_seconds", "peak_memory")}
+
+
+def with_progress(files, **changes):
+    """Other figures in the states of a run; those that are None are left out."""
+    for state in (files.last, files.previous):
+        content = read_checkpoint(state)
+        content["progress"] |= changes
+        for name in (name for name, value in changes.items() if value is None):
+            del content["progress"][name]
+        write_checkpoint(state, content)
+
+
+def test_a_finished_run_that_is_resumed_keeps_its_figures(results, capsys, monkeypatch):
+    files = RunDirectory(results, NAME)
+    before = figures(files)
+    saved = read_checkpoint(files.last)["progress"]
+    assert before["wall_seconds"] > saved["wall_seconds"] > saved["seconds"]
+    code, said = resumed(capsys, files.path)
+    assert code == 0, said
+    assert figures(files) == before
+
+    def stopped(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "_report", stopped)
+    assert resumed(capsys, files.path)[0] == 130
+    assert figures(files) == before
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_took_what_its_sessions_took(results, capsys, finished):
+    files = RunDirectory(results, NAME)
+    if finished:  # its report also knows the last save
+        content = json.loads(files.report.read_text())
+        more = {"wall_seconds": 1000.0, "peak_memory": 1e6}
+        files.report.write_text(json.dumps(content | more))
+    else:
+        files.report.unlink()
+        with_progress(files, wall_seconds=1000.0, peak_memory=1e6)
+    code, said = resumed(capsys, files.path, "--steps", "5")
+    assert code == 0, said
+    after = figures(files)
+    assert 1000 < after["wall_seconds"] < 1900 and after["peak_memory"] == 1e6
+
+
+def test_of_an_older_state_training_seconds_are_known_alone(results, capsys):
+    files = RunDirectory(results, NAME)
+    files.report.unlink()
+    with_progress(files, seconds=500.0, wall_seconds=None, peak_memory=None, estimated_seconds=None)
+    code, said = resumed(capsys, files.path, "--steps", "5")
+    assert code == 0, said
+    assert 500 < figures(files)["wall_seconds"] < 900
+    assert "seconds of validations and saves until then are not known" in files.events.read_text()

@@ -145,7 +145,7 @@ def test_a_run_of_two_processes_goes_on_in_one_with_more_work(tmp_path):
     assert report.progress.work_units == pytest.approx(60, abs=4)
     events = (report.files.path / "events.log").read_text()
     assert "strategy.work_units: 40.0 then, 60.0 now" in events
-    assert events.rstrip().endswith("1 processes")
+    assert events.rstrip().endswith("1 process")
     iterations = [int(row["iteration"]) for row in rows(two, "train")]
     assert iterations == list(range(1, report.progress.iteration + 1))
 

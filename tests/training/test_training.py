@@ -200,7 +200,9 @@ def test_resume_refuses_another_run_and_a_damaged_state(recipe, tmp_path):
 
 
 def test_with_nothing_to_resume_a_run_begins(recipe):
-    assert run(recipe, resume=True).progress.iteration == build_schedule(recipe).steps
+    report = run(recipe, resume=True)
+    assert report.progress.iteration == build_schedule(recipe).steps
+    assert "no state is there to go on from: the run begins" in report.files.events.read_text()
 
 
 @pytest.mark.parametrize(
