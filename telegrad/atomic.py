@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -40,4 +41,18 @@ def write_whole(path: Path, content: str | bytes | Callable[[IO[Any]], object]) 
         raise OSError(
             f"{path} can't be written ({error}); free some space or choose another place. What was "
             f"there before is unchanged."
+        ) from error
+
+
+def check_room(directory: Path, option: str) -> None:
+    """Raises OSError if nothing can be written in a directory, or it can't be made; leaves nothing.
+
+    For what is written only after long work, to a place that was named by this option.
+    """
+    near = next(place for place in (directory, *directory.parents) if os.path.lexists(place))
+    try:
+        Path(tempfile.mkdtemp(prefix=".", dir=near)).rmdir()
+    except OSError as error:
+        raise OSError(
+            f"{directory} can't be written ({error.strerror}); choose another with --{option}."
         ) from error

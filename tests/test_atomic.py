@@ -2,10 +2,11 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
-from telegrad.atomic import write_whole
+from telegrad.atomic import check_room, write_whole
 
 
 def full_disk(file):
@@ -120,3 +121,16 @@ def test_a_place_where_nothing_can_lie_is_an_error_that_names_it(tmp_path):
         with pytest.raises(OSError, match=f"{path.name} can't be written"):
             write_whole(path, "new")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["directory", "file"]
+
+
+def test_room_is_looked_for_and_left_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for there in (tmp_path, tmp_path / "a/b/c", Path("a/b"), Path()):
+        check_room(there, "out")
+    assert not list(tmp_path.iterdir())
+    Path("taken").write_text("mine")
+    nowhere = [Path("taken"), tmp_path / "taken/a/b"]
+    nowhere += [Path("/proc/x")] if Path("/proc/self").exists() else []
+    for there in nowhere:
+        with pytest.raises(OSError, match=f"{there} can't be written .* another with --out"):
+            check_room(there, "out")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from telegrad import pretrained
-from telegrad.atomic import write_whole
+from telegrad.atomic import check_room, write_whole
 from telegrad.cli.arguments import Command, scan
 from telegrad.cli.guard import guarded
 from telegrad.cli.network_option import model_of
@@ -68,10 +68,8 @@ def show(words: Sequence[str]) -> int:
     own, _ = Diagnose.parse(
         [*positional, *(f"--{n}={v}" for n, v in options.items() if n in own_names)]
     )
-    if own.json is not None and Path(own.json).exists() and not own.overwrite:
-        raise FileExistsError(
-            f"--json {own.json} is there already; name another file, or use --overwrite."
-        )
+    if own.json is not None:
+        _check_file(Path(own.json), own.overwrite)
     if _is_task(own.what):
         config = compose({"task": own.what, **rest})
         config = all_levels(config, own.levels or _default_levels(config))
@@ -94,6 +92,19 @@ def show(words: Sequence[str]) -> int:
         text = json.dumps(statistics.to_dict(), indent=2, allow_nan=False)
         write_whole(Path(own.json), text + "\n")
     return 0
+
+
+def _check_file(file: Path, overwrite: bool) -> None:
+    """Raises OSError unless the file can be written."""
+    if file.exists() and not overwrite:
+        raise FileExistsError(
+            f"--json {file} is there already; name another file, or use --overwrite."
+        )
+    if not file.parent.is_dir():
+        raise FileNotFoundError(
+            f"--json {file}: no folder {file.parent}; make it, or choose another."
+        )
+    check_room(file.parent, "json")
 
 
 def _default_levels(config: Config) -> int:

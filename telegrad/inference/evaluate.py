@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from telegrad.atomic import write_whole
+from telegrad.atomic import check_room, write_whole
 from telegrad.data import Pairs
 from telegrad.evaluation import Protocol, Row, image_sets, means, means_table, measured, write_rows
 from telegrad.evaluation.metrics import check_metrics
@@ -76,7 +76,7 @@ def check_output(path: Path, overwrite: bool) -> None:
     Raises:
         ValueError: for another suffix than .csv.
         FileExistsError: if there is one already and `overwrite` is false.
-        OSError: if its folder is not there.
+        OSError: if its folder is not there, or can't be written.
     """
     if path.suffix != ".csv":
         raise ValueError(f"evaluate: --out {path}; needs a name that ends in .csv.")
@@ -87,6 +87,7 @@ def check_output(path: Path, overwrite: bool) -> None:
             )
     if not path.parent.is_dir():
         raise FileNotFoundError(f"evaluate: no folder {path.parent}; make it, or choose another.")
+    check_room(path.parent, "out")
 
 
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from telegrad.atomic import write_whole
+from telegrad.atomic import check_room, write_whole
 from telegrad.errors import did_you_mean
 from telegrad.inference.export_program import Made, onnx_file, torch_file
 from telegrad.inference.export_weights import safetensors_file, spandrel_file
@@ -146,6 +146,7 @@ def check_export(
             f"export: {target} is there already; choose another --out, or --overwrite to replace "
             f"a file."
         )
+    check_room(target.parent, "out")
     return target
 
 

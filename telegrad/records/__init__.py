@@ -5,7 +5,7 @@ from telegrad.records.environment import environment, processor
 from telegrad.records.lock import locked
 from telegrad.records.loggers import LOGGERS, check_loggers
 from telegrad.records.own_files import refuse_foreign
-from telegrad.records.records import NoRecords, Records
+from telegrad.records.records import NoRecords, Records, replaced
 from telegrad.records.tables import last_row
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "locked",
     "processor",
     "refuse_foreign",
+    "replaced",
     "run_directories",
 ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -102,21 +104,7 @@ class Records:
             tables[directory.sets] = SETS_COLUMNS
         if logs_levels:
             tables[directory.levels] = LEVEL_COLUMNS
-        written = [
-            *(directory.train_log, directory.valid_log, directory.progress, directory.levels),
-            directory.sets,
-            *(directory.best, directory.weights, directory.last, directory.previous),
-            *(directory.picture, directory.events, directory.report),
-        ]
-        saved = directory.last.exists() or directory.previous.exists()
-        replaced = written if keep is None else [] if saved else [directory.best, directory.weights]
-        there = [path for path in replaced if path.exists()]
-        if there and not overwrite:
-            raise FileExistsError(
-                f"results of {directory.name} are there already ({there[0]}). Use another run_id, "
-                f"another directory for results (out), --resume {directory.path} to go on with a "
-                f"run that was stopped, or overwrite to replace them."
-            )
+        there = replaced(directory, overwrite=overwrite, goes_on=keep is not None)
         try:
             for path in (directory.train_log, directory.best, directory.config):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -184,6 +172,37 @@ class Records:
         for table in self._tables:
             table.close()
         self.trackers.close("failed" if any(error) else "success")
+
+
+def replaced(directory: RunDirectory, *, overwrite: bool, goes_on: bool) -> list[Path]:
+    """The files of an earlier run that a run does away with.
+
+    Args:
+        directory: of the run.
+        overwrite: whether there may be any.
+        goes_on: whether it is that run, whose files stay. If it left no state, models that are
+            there are not its own.
+
+    Raises:
+        FileExistsError: if there are some, and may not be.
+    """
+    models = [directory.best, directory.weights]
+    states = [directory.last, directory.previous]
+    written = [
+        *(directory.train_log, directory.valid_log, directory.progress, directory.levels),
+        *(directory.sets, *models, *states),
+        *(directory.picture, directory.events, directory.report),
+    ]
+    saved = any(state.exists() for state in states)
+    there = [p for p in (written if not goes_on else [] if saved else models) if p.exists()]
+    if there and not overwrite:
+        resume = f"--resume {shlex.quote(str(directory.path))} to go on with a run that was stopped"
+        way = f"{resume}, " if saved and directory.config.exists() else ""
+        raise FileExistsError(
+            f"results of {directory.name} are there already ({there[0]}). Use another run_id, "
+            f"another directory for results (out), {way}or overwrite to replace them."
+        )
+    return there
 
 
 class NoRecords(Records):

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from telegrad.atomic import check_room
 from telegrad.data.image_folder import make_output
 from telegrad.evaluation.results import Mean, means
 from telegrad.mge.mixing import not_yet_said
-from telegrad.records import RunDirectory, check_loggers, locked
+from telegrad.records import RunDirectory, check_loggers, locked, replaced
 from telegrad.runs import build
 from telegrad.runs.config import Config
 from telegrad.runs.initial_weights import start_from
@@ -153,6 +154,10 @@ def run(config: Config, *, resume: bool = False, accept_changes: bool = False) -
     with ExitStack() as stack:
         if first and files.path.is_dir():
             stack.enter_context(locked(files.path))
+        if not resume:
+            replaced(files, overwrite=config.output.overwrite, goes_on=False)
+        for place in (files.path, files.best.parent, files.train_log.parent):
+            check_room(place, "out")
         prepared = prepare(config, resume=resume, accept_changes=accept_changes)
         prepared.fabric.barrier()  # nothing is written before all have read
         if first:
@@ -227,6 +232,9 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     build.check_loss(config, objective, network)
     saved, changes = stopped_run(config, fabric.device) if resume else (None, [])
     start = start_from(config.init, network) if saved is None else None
+    learning_rate = build.build_learning_rate(config)
+    optimizer = build.build_optimizer(config, network, learning_rate.highest)
+    sets = build.build_sets(config, objective)
     source = config.build_data().source()
     inputs = inputs_of(config, source)
     if config.init.path is not None:  # a run that goes on has its weights, and needs no file
@@ -235,11 +243,8 @@ def prepare(config: Config, *, resume: bool = False, accept_changes: bool = Fals
     other = changed_inputs(config, inputs, accept_changes) if saved is not None else []
     stream = build.build_stream(config, source.train, fabric.device)
     validation = build.build_validation(config, objective, source.val, fabric.device)
-    sets = build.build_sets(config, objective)
     build.check_large_sizes(config, network)
 
-    learning_rate = build.build_learning_rate(config)
-    optimizer = build.build_optimizer(config, network, learning_rate.highest)
     network.to(memory_format=torch.channels_last)
     ema = config.ema
     average = None if ema is None else MovingAverage(network, ema).to(fabric.device)

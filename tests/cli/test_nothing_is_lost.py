@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from telegrad.cli.main import main
+from telegrad.data import Folder
 
 GOLDEN = Path(__file__).parents[1] / "runs/golden_0_1"
 MODEL = GOLDEN / "results/models/denoising_folder_resnet_fullmultiscale_run1_best.pt"
@@ -123,6 +124,46 @@ def test_a_run_that_is_there_is_replaced_only_when_that_is_asked_for(here, capsy
     assert main(words) == 0
     said = refused(words, capsys)
     assert "are there already" in said and "overwrite" in said
+
+
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [
+        ("results", "are there already"),
+        ("photos/0.png", "can't be written"),
+        ("photos/0.png/deeper", "can't be written"),
+    ],
+)
+def test_that_nothing_can_be_written_is_said_before_an_image_is_opened(
+    here, capsys, monkeypatch, out, says
+):
+    model = Path("results/models/denoising_folder_resnet_single_run1_best.pt")
+    model.parent.mkdir(parents=True)
+    model.write_text("mine")
+    before = digests(here)
+    monkeypatch.setattr(Folder, "source", lambda self: pytest.fail("images were looked at"))
+    words = ["train", "paper_denoising", "--data", "photos", *SMALL, "--out", out]
+    said = refused(words, capsys)
+    assert says in said and "--resume" not in said
+    assert digests(here) == before and not Path("results/runs").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["evaluate", str(MODEL), "photos", "--out", "taken/t.csv"],
+        ["export", str(MODEL), "--to", "safetensors", "--out", "taken/t.safetensors"],
+        ["diagnose", "denoising", "--json", "taken/t.json"],
+        ["diagnose", "denoising", "--json", "nothere/t.json"],
+    ],
+    ids=lambda words: f"{words[0]} {words[-1]}",
+)
+def test_others_say_it_before_their_work_too(here, capsys, monkeypatch, words):
+    for work in ("export.model_of", "evaluate.model_of", "diagnose.diagnose"):
+        monkeypatch.setattr(f"telegrad.cli.{work}", lambda *_, **__: pytest.fail("began"))
+    Path("taken").write_text("mine")
+    said = refused(words, capsys)
+    assert "can't be written" in said or "no folder" in said
 
 
 @pytest.mark.parametrize("how", [["--overwrite"], ["--resume"], []])

@@ -105,12 +105,22 @@ def test_files_of_an_earlier_run_are_replaced_by_choice_alone(what, files):
     with pytest.raises(
         FileExistsError,
         match=r"results of run1 are there already .* Use another run_id, another directory for "
-        r"results \(out\), --resume .*runs/run1 to go on .*, or overwrite to replace them",
+        r"results \(out\), or overwrite to replace them",
     ):
         Records(files, {}, overwrite=False)
     assert content_of(files.results) == before
     with Records(files, {}, overwrite=True):
         assert not path.exists() or "earlier" not in path.read_text()
+
+
+def test_a_run_is_resumed_where_there_is_one(tmp_path):
+    files = RunDirectory(tmp_path / "my out", "run1")
+    files.path.mkdir(parents=True)
+    files.last.write_text("of an earlier run")
+    files.config.write_text("of an earlier run")
+    resume = rf"\(out\), --resume '{files.path}' to go on with a run that was stopped, or overwrite"
+    with pytest.raises(FileExistsError, match=resume):
+        Records(files, {}, overwrite=False)
 
 
 def test_rows_up_to_an_iteration_are_kept_and_a_torn_one_is_dropped(files):

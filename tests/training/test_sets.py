@@ -106,7 +106,11 @@ def test_what_they_cost_is_in_the_plan(a_run):
     assert planned.seconds == pytest.approx(planned.forecast.total + planned.sets_seconds)
 
 
-def test_folders_are_looked_at_before_the_first_step(a_run):
+def test_folders_are_looked_at_before_images_to_train_on(a_run, monkeypatch):
+    opened = "images were looked at"
+    monkeypatch.setattr(type(a_run.build_data()), "source", lambda self: pytest.fail(opened))
+    with pytest.raises(ValueError, match="beta"):
+        run(changed(a_run, **{"optimizer.betas": [2.0, 0.9]}))
     with pytest.raises(FileNotFoundError, match="is not a directory"):
         run(changed(a_run, **{"validation.sets": ["nowhere"]}))
     with pytest.raises(ValueError, match="sets_every=2: needs sets"):
