@@ -25,7 +25,6 @@ HEAD = {
     "seed": "of crops, noise and weights",
     "out": "directory for models, logs and runs",
     "recipe": "a run that comes along; telegrad recipes lists them",
-    "resume": "go on with the stopped run in this directory",
 }
 """What most people need, and what it means."""
 
@@ -88,8 +87,14 @@ def composed(options: Mapping[str, Any]) -> Config:
     return compose(options, base)
 
 
-def help_of_run(usage: str, description: str, example: str, options: Mapping[str, Any]) -> str:
-    """What `--help` says: everyday options first, then those of each chosen part."""
+def help_of_run(
+    usage: str,
+    description: str,
+    example: str,
+    options: Mapping[str, Any],
+    head: Mapping[str, str] = HEAD,
+) -> str:
+    """What `--help` says: everyday options first, by `head`, then those of each chosen part."""
     kept = {
         name: value
         for name, value in options.items()
@@ -97,9 +102,9 @@ def help_of_run(usage: str, description: str, example: str, options: Mapping[str
     }
     chosen = selected(kept)
     names = names_of(parser_for(chosen))
-    width = max(map(len, [*names, *HEAD])) + 2
+    width = max(map(len, [*names, *head])) + 2
     lines = [f"usage: {usage}", "", description, ""]
-    lines += [f"  --{name:<{width}}{meaning}" for name, meaning in HEAD.items()]
+    lines += [f"  --{name:<{width}}{meaning}" for name, meaning in head.items()]
     short = {whole: name for name, whole in EVERYDAY.items()}
     for part in (*chosen, *SETTINGS):
         own = {n: a for n, a in names.items() if n.startswith(f"{part}.")}

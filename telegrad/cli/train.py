@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from telegrad.cli.arguments import scan
 from telegrad.cli.guard import guarded
-from telegrad.cli.run_options import composed, help_of_run
+from telegrad.cli.run_options import HEAD, composed, help_of_run
 from telegrad.files import expanded
 from telegrad.records import RunDirectory
 from telegrad.runs.compose import EVERYDAY, compose
@@ -25,6 +26,12 @@ DESCRIPTION = (
 )
 EXAMPLE = "telegrad train denoising --data PHOTOS --budget 10min"
 
+RESUMING = {
+    "resume": "go on with the stopped run in this directory",
+    "accept_changes": "although its images, or the source of a class, are others than before",
+}
+"""What is said of options that `train` alone has."""
+
 
 def main(words: Sequence[str]) -> int:
     return guarded("telegrad train", lambda: train(words))
@@ -34,7 +41,7 @@ def train(words: Sequence[str]) -> int:
     positional, options = scan(words)
     options = with_task(positional, options)
     if "help" in options:
-        print(help_of_run(USAGE, DESCRIPTION, EXAMPLE, options))
+        print(help_of_run(USAGE, DESCRIPTION, EXAMPLE, options, HEAD | RESUMING))
         return 0
 
     from telegrad.cli.summary import (
@@ -67,7 +74,8 @@ def left_by(config: Config) -> str:
     """What a stopped run has left, and how it goes on."""
     files = config.directory
     lines = [f"Picture  {files.picture}", f"Model    {files.best}"] if files.best.exists() else []
-    return "\n".join([*lines, f"Go on with: telegrad train --resume {files.path}"])
+    again = shlex.join(["telegrad", "train", "--resume", str(files.path)])
+    return "\n".join([*lines, f"Go on with: {again}"])
 
 
 def with_task(positional: Sequence[str], options: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The command line as its users meet it."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import yaml
 from PIL import Image
 
 from telegrad.cli.main import main
+from telegrad.cli.train import left_by
 from telegrad.runs.component import KINDS
+from telegrad.runs.compose import compose
 
 SMALL = (
     "--network resnet --network.channels 8 --size 16 --levels 2 --batch_size 2 --work_units 8 "
@@ -292,6 +295,24 @@ def test_a_stored_configuration_with_a_wrong_value_is_not_resumed(line, tmp_path
 def test_names_that_are_none_are_refused(arguments, says, capsys):
     assert main(arguments) == 2
     assert says in capsys.readouterr().err
+
+
+def test_help_of_plan_has_no_options_of_train_alone(capsys):
+    for name in ("--resume", "--accept_changes"):
+        assert main(["train", "--help"]) == 0
+        assert f"  {name} " in capsys.readouterr().out
+        assert main(["plan", "--help"]) == 0
+        assert name not in capsys.readouterr().out
+        assert main(["plan", "denoising", name, "x"]) == 2
+        capsys.readouterr()
+
+
+def test_how_a_run_goes_on_can_be_pasted(tmp_path):
+    out = str(tmp_path / "my out")
+    config = compose({"task": "denoising", "steps": 1, "out": out})
+    command = left_by(config).partition("Go on with: ")[2]
+    words = ["telegrad", "train", "--resume", str(config.directory.path)]
+    assert shlex.split(command) == words and out in words[-1]
 
 
 def test_help_names_every_option_of_the_chosen_parts(capsys):
