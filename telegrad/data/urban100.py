@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -91,7 +92,7 @@ def _images(path: Path) -> list[Tensor]:
     if not path.is_file():
         raise FileNotFoundError(
             f"urban100: {path} is missing. Make it from a folder of high-resolution images with "
-            f"`telegrad prepare urban100 FOLDER --path {path.parent.parent}`."
+            f"`telegrad prepare urban100 FOLDER --path {shlex.quote(str(path.parent.parent))}`."
         )
     try:
         content = read_tensors(path)

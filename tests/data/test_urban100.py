@@ -1,5 +1,6 @@
 """Urban100, small, in the form in which it lies on a user's disk, and how its files are made."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +173,10 @@ def test_a_crop_is_a_whole_patch_of_the_high_resolution_unless_a_size_is_said():
     assert Urban100().crop == 128
     assert Urban100(patch_size=40).crop == 80
     assert Urban100(patch_size=40, size=64).crop == 64
+
+
+def test_how_they_are_made_can_be_pasted(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        Urban100(path=str(tmp_path / "my data")).source()
+    command = str(error.value).split("`")[1]
+    assert shlex.split(command)[-2:] == ["--path", str(tmp_path / "my data")]
