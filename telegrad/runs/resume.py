@@ -12,7 +12,7 @@ import torch
 from telegrad.files import read_yaml
 from telegrad.records import RunDirectory, environment
 from telegrad.runs.build import build_schedule
-from telegrad.runs.component import KINDS, Component, completed, path_of, resolve
+from telegrad.runs.component import KINDS, Component, path_of, resolve
 from telegrad.runs.config import Config
 from telegrad.runs.inputs import changes, read_inputs
 from telegrad.runs.version_0_1 import converted, converted_report, is_of_0_1
@@ -77,15 +77,20 @@ def named_again(content: Mapping[str, Any], options: Mapping[str, Any]) -> dict[
         path, arguments = _named(content.get(kind))
         what = resolve(kind, options[kind], functions=True)
         if path == path_of(kind, what):
-            parts[kind] = Component(kind, path, completed(what, arguments or {}))
+            parts[kind] = Component.of(kind, what, **(arguments or {}))
     return parts
 
 
 def _named(part: Any) -> tuple[str, Mapping[str, Any] | None]:
-    """The path and the arguments of a part in a file; None for arguments that are not known."""
-    if isinstance(part, Mapping):
-        return str(part.get("class_path")), part.get("init_args")
-    return str(part), {}
+    """The path and the arguments of a part in a file; None for arguments that are not known.
+
+    No path for what names nothing, of which `Component.from_file` says more.
+    """
+    if not isinstance(part, Mapping):
+        return str(part), {}
+    arguments = part.get("init_args")
+    by_name = isinstance(arguments, Mapping) and all(isinstance(name, str) for name in arguments)
+    return str(part.get("class_path")) if by_name or arguments is None else "", arguments
 
 
 def check_place(config: Config, files: RunDirectory) -> None:
@@ -184,7 +189,7 @@ def _described(content: Mapping[str, Any], config: Config) -> Config:
         if now.instance is not None or arguments is None:
             parts[kind] = now
         elif not now.is_class:
-            parts[kind] = replace(now, init_args=completed(now.factory, arguments))
+            parts[kind] = Component.of(kind, now.factory, **arguments)
     return Config.from_dict(content, **parts)
 
 

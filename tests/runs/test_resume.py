@@ -219,6 +219,16 @@ def test_another_function_is_refused(mine, capsys, words, says):
     assert says in said
 
 
+@pytest.mark.parametrize("arguments", ["[3]", "{3: 4}", "{width: [2000-01-01]}"])
+def test_arguments_that_are_none_are_refused(mine, capsys, arguments):
+    content = yaml.safe_load((mine / "config.yaml").read_text())
+    content["network"]["init_args"] = yaml.safe_load(arguments)
+    (mine / "config.yaml").write_text(yaml.safe_dump(content))
+    code, said = resumed(capsys, mine, "--network", "my_made.make", "--loss", "my_made.loss")
+    assert code == 2
+    assert "network" in said and "needs" in said
+
+
 def test_an_object_s_arguments_are_named_in_the_shell(tmp_path, capsys):
     config = described(
         task="denoising", network=PlainCNN(channels=4), size=16, steps=2, images=2, device="cpu",
