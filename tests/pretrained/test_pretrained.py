@@ -1,6 +1,7 @@
 """The networks that come along: small, known by their cards, and of use on photographs."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 import telegrad
 from telegrad.cli.main import main
+from telegrad.cli.network_option import model_of
 from telegrad.data import Photographs
 from telegrad.inference import restore_image
 from telegrad.pretrained import card, load, names
@@ -75,6 +77,37 @@ def test_restore_works_without_a_model_and_replaces_nothing(scene, tmp_path, mon
             assert image.size == (40 * factor, 48 * factor)
     assert main(["restore", "denoise", "photo.png", "--model", "denoise"]) == 2
     assert "give one of them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("holds", [None, "photo.png", "config.yaml"])
+def test_a_folder_of_its_name_is_not_in_the_way(holds, scene, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pixels = (255 * scene[:, :48, :40]).byte().permute(1, 2, 0).numpy()
+    Image.fromarray(np.ascontiguousarray(pixels)).save("photo.png")
+    for name in names():
+        Path(name).mkdir()
+        if holds is not None:
+            Path(name, holds).write_bytes(Path("photo.png").read_bytes())
+    small = ["--data", "EightPhotographs", "--size", "16"]
+    assert main(["restore", "photo.png"]) == 0
+    assert main(["evaluate", "denoise", *small, "--images", "2"]) == 0
+    assert main(["diagnose", "denoise", *small, "--levels", "1", "--draws", "2"]) == 0
+    assert main(["export", "denoise", "--to", "safetensors", "--out", "w.safetensors"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_file_or_a_run_of_its_name_goes_first(tmp_path, monkeypatch, capsys):
+    small = "--network PlainCNN --network.channels 4 --size 16 --steps 1 --validation.images 2"
+    made = ["--validation.times", "1", "--device", "cpu", "--out", str(tmp_path)]
+    assert main(["train", "denoising", *small.split(), *made]) == 0
+    (run,) = tmp_path.glob("runs/*")
+    (best,) = tmp_path.glob("models/*_best.pt")
+    best.rename(best.with_name("jpeg_best.pt"))
+    run.rename(run.with_name("jpeg"))
+    monkeypatch.chdir(tmp_path / "runs")
+    assert model_of("jpeg", "cpu", {}).config.network.short_name == "PlainCNN"
+    Path("x2").write_bytes((tmp_path / "models/jpeg_best.pt").read_bytes())
+    assert model_of("x2", "cpu", {}).config.network.short_name == "PlainCNN"
 
 
 def test_models_lists_them_and_prints_a_card(capsys):
