@@ -118,7 +118,10 @@ METRICS = {
             smallest=WINDOW,
         ),
         Metric(
-            "ms_ssim", ms_ssim, "SSIM on five scales, borders mirrored (torchmetrics)", smallest=161
+            "ms_ssim",
+            ms_ssim,
+            "SSIM on five scales, borders mirrored (torchmetrics)",
+            smallest=16 * WINDOW,  # the window fits into the coarsest scale
         ),
         Metric("lpips", lpips, "AlexNet (torchmetrics)", smallest=32, colors=True),
         Metric("dists", dists, "torchmetrics", smallest=32, colors=True),

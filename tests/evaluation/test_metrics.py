@@ -50,6 +50,22 @@ def test_ssim_of_a_constant_shift_is_the_luminance_term():
     assert METRICS["ssim"].value(one, other).item() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("name", sorted(METRICS.keys() - {"lpips", "dists"}))  # need weights
+def test_every_metric_is_computed_from_its_smallest_size_on(name):
+    metric = METRICS[name]
+    for height, width in ((metric.smallest, 200), (200, metric.smallest)):
+        noisy, clean = (pair[..., :height, :width] for pair in images(side=200))
+        assert math.isfinite(metric.value(noisy, clean).item())
+        if metric.smallest > 1:
+            smaller = [image[..., : height - 1, : width - 1] for image in (noisy, clean)]
+            with pytest.raises(ValueError):
+                metric.value(*smaller)
+
+
+def test_every_metric_without_weights_is_found_computable():
+    check_metrics([metric for name, metric in METRICS.items() if name not in ("lpips", "dists")])
+
+
 @pytest.mark.parametrize(
     ("names", "says"),
     [(["psrn"], "did you mean psnr"), ([], "one or more"), (["psnr", "psnr"], "each once")],
