@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from telegrad.cli.guard import guarded
 from telegrad.cli.launching import launched
 from telegrad.cli.run_options import read_options, stays_inside
 from telegrad.experiments.comparison import PRESETS, comparison_of
+from telegrad.experiments.overlay import overlaid
 from telegrad.experiments.workers import Where, Workers
 from telegrad.options import option
 
@@ -45,14 +46,18 @@ class Compare(Command):
     )
     parallel: int | None = option(None, "runs at a time; else as many as cores", least=1)
     threads: int | None = option(None, "of each run; else the cores divided among them", least=1)
-    executor: Where = option(
-        "processes",
-        "who makes runs: processes of this machine; slurm, a cluster that shares its files; or "
-        "local, jobs like a cluster's on this machine",
+    executor: Where | None = option(
+        None,
+        "who makes runs: processes of this machine, by default; slurm, a cluster that shares its "
+        "files; or local, jobs like a cluster's on this machine",
     )
     executor_options: dict[str, Any] | None = option(
         None, "of jobs, as submitit names them: {slurm_partition: gpu, gpus_per_node: 1}"
     )
+
+
+LAUNCHING = ("preset", "config", "out", "parallel", "threads", "executor", "executor_options")
+"""Options that are of no run, but of how runs are made and where."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -64,22 +69,39 @@ def compare(words: Sequence[str]) -> int:
         print(Compare.help())
         return 0
     own, rest = Compare.parse(words, others=None)
-    options: dict[str, Any] = {}
+    if own.config is not None:
+        own, rest = _over_file(own, rest)
+    preset: dict[str, Any] = {}
     if own.preset is not None:
         if own.preset not in PRESETS:
             raise ValueError(f"--preset={own.preset}: needs one of {', '.join(PRESETS)}.")
-        options |= PRESETS[own.preset]
-    if own.config is not None:
-        options |= read_options(own.config)
-        stays_inside("out", options.get("out"))
-    directory = Path(own.out or options.pop("out", "comparison"))
-    launching = ("preset", "config", "out", "parallel", "threads", "executor", "executor_options")
-    said = {n: v for n, v in vars(own).items() if v is not None and n not in launching}
-    comparison = comparison_of(**{**options, **said, **rest})
+        preset = PRESETS[own.preset]
+    said = {n: v for n, v in _said(own).items() if n not in LAUNCHING}
+    comparison = comparison_of(**overlaid(preset, said, rest))
     workers = Workers(
         parallel=own.parallel,
         threads=own.threads,
-        where=own.executor,
+        where=own.executor or "processes",
         options=own.executor_options or {},
     )
-    return launched([comparison], directory, workers)
+    return launched([comparison], Path(own.out or "comparison"), workers)
+
+
+def _over_file(own: Compare, rest: Mapping[str, Any]) -> tuple[Compare, dict[str, Any]]:
+    """The command line's own options, and those of its runs, over those of the file."""
+    assert own.config is not None
+    of_file = read_options(own.config)
+    if "config" in of_file:
+        raise ValueError(f"--config {own.config}: config is for the command line alone.")
+    stays_inside("out", of_file.get("out"))
+    names = {field.name for field in fields(Compare)}
+    try:
+        own_of_file = Compare(**{n: v for n, v in of_file.items() if n in names})
+    except ValueError as error:
+        raise ValueError(f"--config {own.config}: {error}") from error
+    rest_of_file = {n: v for n, v in of_file.items() if n not in names}
+    return replace(own_of_file, **_said(own)), overlaid(rest_of_file, rest)
+
+
+def _said(own: Compare) -> dict[str, Any]:
+    return {name: value for name, value in vars(own).items() if value is not None}

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from telegrad.experiments.arguments import check_arguments
 from telegrad.experiments.overlay import overlaid
 from telegrad.networks import check_network
 from telegrad.runs.build import build_network, build_objective, build_schedule, check_loss
@@ -92,16 +93,7 @@ class Comparison:
     equal_budgets: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("tasks", "networks", "strategies", "seeds", "learning_rates"):
-            values = getattr(self, name)
-            if values is None and name == "learning_rates":
-                continue
-            if not isinstance(values, (list, tuple, dict)) or not values:
-                raise ValueError(f"{name}={values!r}; needs a list of one or more.")
-            if name in ("tasks", "networks") and not all(isinstance(v, str) for v in values):
-                raise ValueError(f"{name}={values!r}; needs names, or dotted paths of classes.")
-            if len(set(values)) < len(values):
-                raise ValueError(f"{name}={values!r}; needs each of them once.")
+        check_arguments(self)
         for task in self.of_task:
             if task not in self.tasks:
                 raise ValueError(
@@ -187,7 +179,7 @@ class Comparison:
         task, network, strategy = contestant
         options = overlaid(
             self.options,
-            self.of_task.get(task, {}),
+            self.of_task.get(task) or {},
             self.options_of_strategies[strategy],
             {} if rate is None else {"learning_rate": rate},
         )
@@ -309,6 +301,11 @@ def comparison_of(**arguments: Any) -> Comparison:
     >>> of_two.options, of_two.contestants
     ({'budget': '500wu'}, [('denoising', 'ResNet', 'cascadic'), ('denoising', 'ResNet', 'auto')])
     """
+    if "options" in arguments:
+        raise ValueError(
+            f"options={arguments['options']!r}; needs each of them beside the other arguments, "
+            f"such as steps: 40."
+        )
     own = {argument.name for argument in fields(Comparison)}
     options = {name: value for name, value in arguments.items() if name not in own}
     return Comparison(**{n: v for n, v in arguments.items() if n in own}, options=options)

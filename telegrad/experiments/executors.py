@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 import psutil
-import yaml
 
 from telegrad.atomic import write_whole
 from telegrad.data.image_folder import make_output
 from telegrad.experiments.forked import CAN_FORK, Forked, ForkServer
+from telegrad.files import as_yaml
 from telegrad.runs.config import Config
 from telegrad.runs.resume import stored_content
 
@@ -137,7 +137,7 @@ def words_of(config: Config) -> list[str]:
     results, files = Path(config.output.directory), config.directory
     make_output(results)
     description = results / "run.yaml"
-    write_whole(description, yaml.safe_dump(config.to_dict(), sort_keys=False))
+    write_whole(description, as_yaml(config.to_dict()))
     saved = files.last.exists() or files.previous.exists()
     if saved and config_there(config) is not None:
         return ["train", "--resume", str(files.path)]

@@ -2,7 +2,7 @@
 
 from telegrad.files.digest import sha256_of
 from telegrad.files.paths import expanded
-from telegrad.files.plain import read_json, read_yaml
+from telegrad.files.plain import as_yaml, read_json, read_yaml
 from telegrad.files.tensors import read_tensors
 
-__all__ = ["expanded", "read_json", "read_tensors", "read_yaml", "sha256_of"]
+__all__ = ["as_yaml", "expanded", "read_json", "read_tensors", "read_yaml", "sha256_of"]

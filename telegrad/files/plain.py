@@ -1,8 +1,9 @@
-"""YAML and JSON of bounded size, depth and expansion."""
+"""YAML and JSON of bounded size, depth and expansion; and YAML that is read back as it was."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,13 @@ LARGEST_JSON = 2**28
 MOST_NODES = 10**5
 """Values in a YAML file, each counted as often as aliases repeat it."""
 
+FLOAT = (
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d+$"),
+    "-+.0123456789",
+)
+"""Numbers such as 1e-3 and 1.5e3, as YAML 1.2 has them; for PyYAML, of 1.1, they would be texts."""
+
 
 def read_yaml(file: str | Path) -> Any:
     """What a YAML file holds, as plain data. Aliases count for what they stand for.
@@ -28,6 +36,8 @@ def read_yaml(file: str | Path) -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
+        """Of YAML 1.1, with the numbers of 1.2."""
+
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             names = [key.value for key, _ in node.value if isinstance(key.value, str)]
             twice = {name for name in names if names.count(name) > 1 and name != "<<"}
@@ -35,6 +45,7 @@ def read_yaml(file: str | Path) -> Any:
                 raise ValueError(f"{sorted(twice)[0]} stands there twice")
             return super().construct_mapping(node, deep)
 
+    Loader.add_implicit_resolver(*FLOAT)
     try:
         loader = Loader(_text_of(Path(file), LARGEST_YAML))
         node = loader.get_single_node()
@@ -45,6 +56,17 @@ def read_yaml(file: str | Path) -> Any:
         return loader.construct_document(node)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError) as error:
         raise ValueError(f"{file}: not a YAML file that can be used ({reason(error)})") from error
+
+
+def as_yaml(content: Any) -> str:
+    """Plain data as YAML from which `read_yaml` makes the same."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Puts quotes around texts that are numbers of YAML 1.2."""
+
+    Dumper.add_implicit_resolver(*FLOAT)
+    return str(yaml.dump(content, Dumper=Dumper, sort_keys=False))
 
 
 def read_json(file: str | Path) -> Any:

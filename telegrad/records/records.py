@@ -10,10 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from telegrad.atomic import write_whole
 from telegrad.diagnostics import LevelStatistics
+from telegrad.files import as_yaml
 from telegrad.records.directory import RunDirectory
 from telegrad.records.environment import environment
 from telegrad.records.tables import Table
@@ -111,7 +110,7 @@ class Records:
             old = [] if ends else [directory.report]  # of a run which goes on
             for path in (*there, *old):
                 path.unlink(missing_ok=True)
-            write_whole(directory.config, yaml.safe_dump(configuration, sort_keys=False))
+            write_whole(directory.config, as_yaml(configuration))
             if inputs is not None:
                 write_whole(directory.inputs, json.dumps(inputs, indent=1) + "\n")
             write_whole(directory.environment, json.dumps(environment(), indent=2) + "\n")

@@ -61,7 +61,7 @@ def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -
         options: by name, such as `network`, `network.channels`, `steps`; values as they are, or as
             text; for a component also a class, a function that makes it, or the object itself.
         base: parts of a run, see `parts_from_file`, that options are laid over. Another class than
-            the base's begins with its own defaults.
+            the base's begins with its own defaults; another strategy has the same length.
 
     Raises:
         ValueError: for a name or a value that can't be; the message names the nearest right one.
@@ -80,8 +80,8 @@ def compose(options: Mapping[str, Any], base: Mapping[str, Any] | None = None) -
         elif what is None:
             continue
         elif base.get(kind) is None or (kind in options and base[kind].factory is not what):
-            if kind == "strategy" and kind not in options:
-                own = _with_length(own, options, base)
+            if kind == "strategy":
+                own = _with_length(what, own, options, base)
             parts[kind] = Component.of(kind, what, **own)
         else:
             kept = dict(base[kind].init_args)
@@ -153,6 +153,19 @@ def names_of(parser: ArgumentParser) -> dict[str, Any]:
     return own | {a.dest: a for a in parser._actions if a.dest == "seed"}
 
 
+def whole_names(options: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, str]:
+    """The whole name of each option that `compose` would take, such as `data.size` for `size`.
+
+    Raises:
+        ValueError: as `compose`.
+    """
+    options = _expanded_data(options)
+    chosen = selected(options, base)
+    names = names_of(parser_for(chosen))
+    items = with_items(options, chosen, base)
+    return {name: name if name in KINDS else whole_name(name, names) for name in items}
+
+
 def whole_name(name: str, names: Mapping[str, Any]) -> str:
     """The whole name of an option: of an everyday one, or of one that only one part has.
 
@@ -195,8 +208,12 @@ def _chosen(kind: str, options: Mapping[str, Any], base: Mapping[str, Any]) -> A
     what = options.get(kind)
     if _is_whole(kind, what):
         return None
+    if isinstance(what, str):
+        return resolve(kind, what, functions=True)
+    if callable(what):
+        return what
     if what is not None:
-        return resolve(kind, what, functions=True) if isinstance(what, str) else what
+        raise ValueError(f"{kind}={what!r}: needs a name, a dotted path, a class or an object.")
     if base.get(kind) is not None:
         return base[kind].factory
     if kind == "task":
@@ -226,12 +243,20 @@ def _factory(kind: str, options: Mapping[str, Any], base: Mapping[str, Any]) -> 
 
 
 def _with_length(
-    own: Mapping[str, Any], options: Mapping[str, Any], base: Mapping[str, Any]
+    what: Any, own: Mapping[str, Any], options: Mapping[str, Any], base: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments of a strategy that nobody named; the task's budget if they say no length."""
-    budget = _task(options, base).default_budget
-    said = any(f"strategy.{name}" in LENGTHS for name in own)
-    return dict(own) if said or budget is None else {**own, "budget": budget}
+    """The arguments of a strategy; if they say no length, with that of the base's strategy.
+
+    Or, of a strategy that nobody named, with the task's budget.
+    """
+    if any(f"strategy.{name}" in LENGTHS for name in own):
+        return dict(own)
+    if base.get("strategy") is not None:
+        takes, before = inspect.signature(what).parameters, base["strategy"].init_args
+        lengths = {n: v for n, v in before.items() if f"strategy.{n}" in LENGTHS and n in takes}
+        return {**own, **{n: v for n, v in lengths.items() if v is not None}}
+    budget = None if "strategy" in options else _task(options, base).default_budget
+    return dict(own) if budget is None else {**own, "budget": budget}
 
 
 def _expanded_data(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -288,7 +313,10 @@ def parsed(parser: ArgumentParser, whole: str, value: Any, name: str) -> Any:
     Raises:
         ValueError: in one line, by the name under which the option was given.
     """
-    text = value if isinstance(value, str) else json.dumps(_plain(value))
+    try:
+        text = value if isinstance(value, str) else json.dumps(_plain(value))
+    except TypeError:
+        raise ValueError(f"--{name}={value}: needs a number, a text, or several of them.") from None
     bare = isinstance(value, str) and not value.startswith(("[", "{"))
     try:
         result = parser.parse_args([f"--{whole}={text}"], defaults=False)[whole]

@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,28 @@ def test_networks_losses_optimizers_and_tasks_may_be_the_users_own(
             "'auto' of denoising with UNet: UNet: fails on the coarsest level, images of 2×2",
         ),
         ({"seeds": [-1]}, "seed=-1: needs a whole number"),
+        ({"seeds": ["0"]}, r"seeds=\['0'\]; needs whole numbers"),
+        ({"seeds": [[1]]}, r"seeds=\[\[1\]\]; needs whole numbers"),
+        ({"tasks": [{"a": 1}]}, "needs names, or dotted paths of classes"),
+        ({"learning_rates": ["1e-3"]}, "needs numbers above 0"),
+        ({"learning_rates": [float("nan")]}, "needs numbers above 0"),
+        ({"strategies": [1]}, "needs names, or options of a run by names"),
+        ({"strategies": [{"a": {"strategy": "Single"}}]}, "needs names, or options of a run"),
+        ({"strategies": {1: {"strategy": "Single"}}}, "needs names, or options of a run"),
+        ({"strategies": {"x": 3}}, "strategies: x=3; needs options by name, such as"),
+        ({"strategies": {"x": "Single"}}, "strategies: x='Single'; needs options by name"),
+        ({"strategies": {"x": {3: 4}}}, "strategies: x: 3 is no name of an option"),
+        ({"of_task": 3}, "of_task=3; needs options by name"),
+        ({"of_task": {"denoising": 3}}, "of_task: denoising=3; needs options by name"),
+        ({"options": {"sigma": 3}}, "options=.*; needs each of them beside the other arguments"),
+        ({"equal_budgets": 1}, "equal_budgets=1; needs true or false"),
+        ({"data": 3}, "data=3: needs a name, a dotted path, a class or an object"),
+        ({"levels": date(2020, 1, 1)}, "--levels=2020-01-01: needs a number, a text, or several"),
+        ({"strategy": "Cascadic"}, "strategy=Cascadic can't be an option of all runs"),
+        (
+            {"of_task": {"denoising": {"strategy": "Auto"}}},
+            "strategy=Auto can't be an option of denoising; .* --strategies Cascadic,Auto",
+        ),
         (
             {"strategies": {"a": {"strategy": "Auto", "output.label": "b"}}},
             "output.label can't be an option of 'a'",

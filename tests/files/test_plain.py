@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from telegrad.cli.main import main
-from telegrad.files import read_json, read_yaml
+from telegrad.files import as_yaml, read_json, read_yaml
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]\n" for k in range(1, 12)
@@ -73,10 +73,30 @@ def test_aliases_that_only_save_typing_are_read(tmp_path):
 
 def test_what_yaml_writes_is_read_back(tmp_path):
     content = {"a": [1, 2.5, None, True, "ä: #"], "b": {"c": {}}, "d": "2020-01-01"}
-    (tmp_path / "a.yaml").write_text(yaml.safe_dump(content))
-    assert read_yaml(tmp_path / "a.yaml") == content
+    for text in (yaml.safe_dump(content), as_yaml(content)):
+        (tmp_path / "a.yaml").write_text(text)
+        assert read_yaml(tmp_path / "a.yaml") == content
     (tmp_path / "empty.yaml").write_text("# nothing\n")
     assert read_yaml(tmp_path / "empty.yaml") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1e-3", 1e-3), ("1E5", 1e5), ("1.5e3", 1500), ("-.5e-1", -0.05), ("2.e+2", 200), ("3", 3)],
+)
+def test_numbers_are_those_of_yaml_1_2(text, number, tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text(f"a: {text}\nb: [{text}]\nc: '{text}'\n")
+    read = read_yaml(file)
+    assert read == {"a": number, "b": [number], "c": text}
+    file.write_text(as_yaml(read))
+    assert read_yaml(file) == read
+
+
+@pytest.mark.parametrize("text", ["1e", "e3", "1e-3x", "0x1e", ".", "1e3wu", "v1e3"])
+def test_texts_that_only_begin_as_numbers_stay_texts(text, tmp_path):
+    (tmp_path / "a.yaml").write_text(f"a: {text}\n")
+    assert read_yaml(tmp_path / "a.yaml") == {"a": 0x1E if text == "0x1e" else text}
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "{", "\xff", '{"a": 1e}'])
