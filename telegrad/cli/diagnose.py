@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from telegrad import pretrained
 from telegrad.atomic import check_room, write_whole
@@ -19,7 +19,7 @@ from telegrad.inference.diagnose import all_levels, diagnose
 from telegrad.options import NEEDED, option
 from telegrad.runs.build import build_network, problem_of
 from telegrad.runs.component import KINDS
-from telegrad.runs.compose import compose
+from telegrad.runs.compose import compose, whole_names
 from telegrad.runs.config import Config
 from telegrad.runs.initial_weights import start_from
 from telegrad.schedules import Multiscale
@@ -54,6 +54,12 @@ class Diagnose(Command):
     device: str = option("cpu", "cpu, cuda, cuda:1, mps, …")
 
 
+MEASURED = frozenset(
+    {"task", "network", "data", "loss", "init", "runtime.memory", "runtime.cache_dir"}
+)
+"""Parts of a run, and options of it, that make a difference to what is measured."""
+
+
 def main(words: Sequence[str]) -> int:
     return guarded("telegrad diagnose", lambda: show(words))
 
@@ -71,6 +77,7 @@ def show(words: Sequence[str]) -> int:
     if own.json is not None:
         _check_file(Path(own.json), own.overwrite)
     if _is_task(own.what):
+        _check_measured({"task": own.what, **rest}, {})
         config = compose({"task": own.what, **rest})
         config = all_levels(config, own.levels or _default_levels(config))
         network = build_network(config)
@@ -79,7 +86,9 @@ def show(words: Sequence[str]) -> int:
         model = model_of(own.what, own.device, of_network)
         parts = {name: getattr(model.config, name) for name in KINDS if getattr(model.config, name)}
         of_run = {n: v for n, v in rest.items() if n not in of_network}
-        config = compose(of_run, {**parts, "strategy": all_levels(model.config).strategy})
+        parts["strategy"] = all_levels(model.config).strategy
+        _check_measured(of_run, parts)
+        config = compose(of_run, parts)
         changed = "size" in of_run or "data" in of_run
         config = all_levels(config, own.levels or (_default_levels(config) if changed else None))
         network = model.network
@@ -105,6 +114,16 @@ def _check_file(file: Path, overwrite: bool) -> None:
             f"--json {file}: no folder {file.parent}; make it, or choose another."
         )
     check_room(file.parent, "json")
+
+
+def _check_measured(options: Mapping[str, Any], base: Mapping[str, Any]) -> None:
+    """Raises ValueError for an option of a run that makes no difference to what is measured."""
+    for name, whole in whole_names(options, base).items():
+        if whole.partition(".")[0] not in MEASURED and whole not in MEASURED:
+            raise ValueError(
+                f"--{name} makes no difference: all levels are measured at once, and nothing is "
+                f"trained. Leave it out."
+            )
 
 
 def _default_levels(config: Config) -> int:

@@ -90,8 +90,8 @@ def reproduction(
         two others for each: the crops, and ours.
 
     Raises:
-        ValueError: for a task that is not the paper's; a length of the runs; a scale outside
-            (0, 1], or one that leaves a stage without a step.
+        ValueError: for a task that is not the paper's; a length or a strategy of the runs; a scale
+            outside (0, 1], or one that leaves a stage without a step.
     """
     for task in tasks:
         if task not in DATASETS:
@@ -100,6 +100,11 @@ def reproduction(
         raise ValueError(f"scale={scale}; needs a number in (0, 1], such as 0.01.")
     if lengths := [name for name in options if EVERYDAY.get(name, name) in LENGTHS]:
         raise ValueError(f"{', '.join(lengths)}: the numbers of steps are the paper's; use scale.")
+    if "strategy" in options:
+        raise ValueError(
+            f"strategy={options['strategy']}: the strategies are the paper's; use beyond for "
+            f"others, or telegrad compare for any."
+        )
     steps = {mode: round(n * scale) for mode, n in STEPS.items()}
     if steps["fullmultiscale"] < 4:
         raise ValueError(

@@ -9,6 +9,7 @@ import yaml
 from PIL import Image
 
 from telegrad.cli.main import main
+from telegrad.cli.run_options import composed
 from telegrad.cli.train import left_by
 from telegrad.runs.component import KINDS
 from telegrad.runs.compose import compose
@@ -254,6 +255,18 @@ def test_a_wrong_key_in_a_yaml_file_is_an_error(tmp_path, capsys):
     )
 
 
+def test_numbers_of_a_file_are_those_of_yaml_1_2(tmp_path):
+    config = tmp_path / "a.yaml"
+    config.write_text(
+        "optimizer: {class_path: torch.optim.AdamW, init_args: {lr: 1e-3, weight_decay: 1e-4}}\n"
+        "output: {label: '1e-3'}\n"
+    )
+    run = composed({"config": str(config)})
+    assert run.optimizer.init_args["lr"] == 1e-3
+    assert run.optimizer.init_args["weight_decay"] == 1e-4
+    assert run.label == "1e-3"
+
+
 def test_the_task_can_stand_in_the_file(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text("task: paper_inpainting\n")
     options = [*SMALL, "--config", str(tmp_path / "config.yaml"), "--out", str(tmp_path)]
@@ -382,6 +395,11 @@ def test_diagnose_a_trained_and_a_new_network(tmp_path, capsys):
         ),
         ("paper_denoising --size 9", "UNet needs sizes divisible by 4"),
         ("paper_denoising --data folder", "path"),
+        ("paper_denoising --out foo", "--out makes no difference: all levels are measured at once"),
+        ("paper_denoising --steps 5", "--steps makes no difference"),
+        ("paper_denoising --strategy Auto", "--strategy makes no difference"),
+        ("denoise --out foo", "--out makes no difference"),
+        ("denoise --validation.images 5", "--validation.images makes no difference"),
         ("paper_denoising --budget 0.5", "0.5 work units a step doesn't buy one sample"),
     ],
 )

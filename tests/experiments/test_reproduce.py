@@ -157,3 +157,10 @@ def test_wrong_options_are_refused(options, says, tmp_path, capsys):
     except SystemExit as stop:
         assert stop.code == 2
     assert says in capsys.readouterr().err
+
+
+def test_the_strategies_are_the_paper_s():
+    with pytest.raises(
+        ValueError, match="strategy=Auto: the strategies are the paper's; use beyon"
+    ):
+        reproduction(scale=0.002, tasks=["denoising"], strategy="Auto")

@@ -10,8 +10,9 @@ from telegrad.runs.build import build_network, check_sizes
 from telegrad.runs.component import Component
 from telegrad.runs.compose import compose
 from telegrad.runs.config import Config, parts_from_file
+from telegrad.runs.recipes import recipe
 from telegrad.runs.settings import Output
-from telegrad.schedules import Auto, Race
+from telegrad.schedules import Auto, Cascadic, Race
 from telegrad.tasks import PaperDenoising
 
 
@@ -153,6 +154,34 @@ def test_a_file_and_options_over_it():
 def test_one_length_takes_another_s_place():
     base = parts_from_file(compose({"strategy": "Single", "work_units": 300}).to_dict())
     assert compose({"steps": 7}, base).build_strategy().steps == 7
+
+
+@pytest.mark.parametrize("length", [{"steps": 6}, {"work_units": 50.0}, {"budget": "10min"}])
+def test_another_strategy_has_the_length_of_the_file_s_and_nothing_else(length):
+    given = {"strategy": "Single", "batch_size": 3, "decay": 0.5, **length}
+    base = parts_from_file(compose(given).to_dict())
+    assert compose({"strategy": "Cascadic"}, base).build_strategy() == Cascadic(**length)
+    assert compose({"strategy": "Single"}, base).build_strategy().batch_size == 3
+    shorter = compose({"strategy": "Cascadic", "steps": 4}, base)
+    assert shorter.build_strategy() == Cascadic(steps=4)
+    whole = compose({"strategy": Cascadic(steps=5)}, base)
+    assert whole.build_strategy() == Cascadic(steps=5)
+
+
+def test_another_strategy_has_the_length_of_the_recipe_s():
+    one = recipe("denoising_color_cpu")
+    assert one.config(strategy="Cascadic").build_strategy() == Cascadic(budget="10min")
+
+
+def test_a_function_that_takes_no_length_has_its_own(monkeypatch, tmp_path):
+    (tmp_path / "my_lengths.py").write_text(
+        "from telegrad.schedules import Single\n"
+        "def ten(batch_size: int = 2) -> Single:\n"
+        "    return Single(steps=10, batch_size=batch_size)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    base = parts_from_file(compose({"strategy": "Single", "steps": 6}).to_dict())
+    assert compose({"strategy": "my_lengths.ten"}, base).build_strategy().steps == 10
 
 
 def test_a_description_goes_through_a_file_and_back():
