@@ -14,8 +14,9 @@ from telegrad.options import check_options, meanings
 from telegrad.runs.compose import parsed
 
 FLAGS = frozenset(
-    "overwrite output.overwrite compile runtime.compile tensorboard accept_changes "
-    "self_ensemble".split()
+    "overwrite output.overwrite compile runtime.compile cuda_graphs runtime.cuda_graphs "
+    "init.strict turns task.turns accept_changes tensorboard self_ensemble rounding "
+    "equal_budgets beyond own_datasets open_browser".split()
 )
 """Options that may stand without a value."""
 

@@ -3,11 +3,16 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields, is_dataclass
+from importlib import import_module
 
 import pytest
 
 import telegrad
+from telegrad.cli.arguments import FLAGS, Command, scan
 from telegrad.cli.main import COMMANDS, main
+from telegrad.runs.component import KINDS
+from telegrad.runs.settings import SETTINGS
 
 BLOCK = """
 import sys
@@ -82,3 +87,17 @@ def test_the_schema_knows_all_parts(capsys):
         if "init_args" in a.get("properties", {})
     ]
     assert any("channels" in a["properties"]["init_args"]["properties"] for a in own)
+
+
+def test_whatever_is_true_or_false_may_stand_without_a_value():
+    modules = [import_module(f"telegrad.cli.{name}") for name in COMMANDS]
+    commands = [
+        kind for kind in Command.__subclasses__() if sys.modules[kind.__module__] in modules
+    ]
+    kinds = [("", kind) for command in commands for kind in (command, *command.parts)]
+    kinds += [(f"{part}.", settings) for part, settings in SETTINGS.items()]
+    kinds += [("task.", kind) for kind in KINDS["task"].names().values() if is_dataclass(kind)]
+    options = {part + f.name for part, kind in kinds for f in fields(kind) if "bool" in str(f.type)}
+    assert {"open_browser", "runtime.compile", "task.turns"} <= options <= FLAGS
+    assert scan(["--open_browser", "jpeg"]) == (["jpeg"], {"open_browser": "true"})
+    assert scan(["--turns", "false"]) == ([], {"turns": "false"})
