@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from torch.distributed import is_torchelastic_launched
+from torch.nn.parameter import is_lazy
 
 from telegrad.data import NamedImage, Pairs
 from telegrad.data.pyramid import GIBIBYTE, Pyramid, build_pyramid
@@ -109,9 +110,13 @@ def build_network(config: Config) -> nn.Module:
     if is_of_zoo(network):
         own_images(network)
     try:
-        return accept(network, task.condition)
+        network = accept(network, task.condition)
     except ValueError as error:
         raise ValueError(f"{task.name}: {error}") from error
+    if any(map(is_lazy, network.parameters())):
+        side = config.build_data().crop
+        check_network(network, [("the finest level", (side, side))], task.call)
+    return network
 
 
 def check_sizes(config: Config, network: nn.Module) -> None:

@@ -119,6 +119,7 @@ class Component:
                     f"already; needs its name or class, and arguments, as in "
                     f'Component.of("optimizer", "{type(what).__name__}", lr=1e-3).'
                 )
+            _check_not_compiled(what)
             if not dataclasses.is_dataclass(what):
                 return cls(kind, path_of(kind, type(what)), {}, what)
             arguments = {f.name: getattr(what, f.name) for f in dataclasses.fields(what) if f.init}
@@ -175,7 +176,8 @@ class Component:
         """The object.
 
         Raises:
-            ValueError: for arguments that it does not take, or a function that makes another kind.
+            ValueError: for arguments that it does not take or fails with, or a function that makes
+                another kind.
         """
         if self.instance is not None:
             return copy.deepcopy(self.instance)  # a run leaves what describes it as it was
@@ -187,10 +189,16 @@ class Component:
             )
         try:
             built = self.factory(*positional, **arguments)
-        except TypeError as error:
-            raise ValueError(f"{self}: {error}") from error
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # a class of the user's own can fail in any way
+            if isinstance(error, ValueError) and self.class_path.startswith("telegrad."):
+                raise  # in words that name it
+            said = error if isinstance(error, (TypeError, ValueError)) else reason(error)
+            raise ValueError(f"{self}: {said}") from error
         if not KINDS[self.kind].holds(built):
             raise _wrong_kind(self.kind, f"a {type(built).__name__} from {self.class_path}")
+        _check_not_compiled(built)
         return built
 
     def __str__(self) -> str:
@@ -292,6 +300,16 @@ def completed(what: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if p.default is not p.empty and name != "lr" and _is_plain(_as_plain(p.default))
     }
     return {**defaults, **arguments}
+
+
+def _check_not_compiled(what: Any) -> None:
+    """Raises ValueError for what `torch.compile` returns: a wrapper with a signature of its own."""
+    if hasattr(what, "_orig_mod"):
+        name = type(what._orig_mod).__name__
+        raise ValueError(
+            f"network: got what torch.compile returns for {name}; needs {name} itself, and "
+            f"runtime=Runtime(compile=True), on the command line --compile."
+        )
 
 
 def _wrong_kind(kind: str, what: str, own: bool = False) -> ValueError:

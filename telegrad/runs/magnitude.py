@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from telegrad.runs.component import Component
@@ -50,7 +51,10 @@ def check_magnitude(network: Component, arguments: Mapping[str, Any]) -> None:
 
 
 def without_memory(network: Component, arguments: Mapping[str, Any]) -> nn.Module | None:
-    """The network with weights of no memory; None if it computes with them when it is made.
+    """The network with weights of no memory; None if it can't be made so.
+
+    As one that computes with its weights when it is made, or fails whatever it is made of. Weights
+    of lazy layers, whose shapes are not known yet, are not counted.
 
     Raises:
         ValueError: as `check_magnitude`.
@@ -58,14 +62,14 @@ def without_memory(network: Component, arguments: Mapping[str, Any]) -> nn.Modul
     try:
         # What is ended in the middle of `no_grad` may not have put the mode back.
         with torch.set_grad_enabled(torch.is_grad_enabled()), _Counting(), torch.device("meta"):
-            counted: nn.Module = network.build(**arguments)
-        weights = sum(parameter.numel() for parameter in counted.parameters())
+            counted: nn.Module = network.factory(**{**network.init_args, **arguments})
+        weights = sum(p.numel() for p in counted.parameters() if not is_lazy(p))
         if weights > MOST_WEIGHTS:
             raise _TooLargeError(
                 f"it would have {weights:.2g} weights; needs at most {MOST_WEIGHTS:,}"
             )
     except _TooLargeError as error:
         raise ValueError(f"{network}: {error}. Make it smaller.") from None
-    except (NotImplementedError, RuntimeError):
+    except Exception:  # that is said where it is built
         return None
     return counted

@@ -6,9 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from telegrad.cli.main import main
 from telegrad.dotted import is_class
+from telegrad.inference import load_model
 from telegrad.networks import ResNet
+from telegrad.runs.build import build_network
 from telegrad.runs.component import KINDS, Component, resolve
+from telegrad.runs.config import Config
 from telegrad.tasks import PaperDeblurring, PaperDenoising
 
 MODULE = """
@@ -187,3 +191,99 @@ def test_a_function_of_a_file_is_to_be_named_again(my_nets):
     function = {"class_path": f"{my_nets}.make", "init_args": {}}
     with pytest.raises(ValueError, match=rf"own, name it again: --network {my_nets}.make\."):
         Component.from_file("network", function)
+
+
+OWN = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width: int = 4, fails: str = ""):
+        super().__init__()
+        if fails:
+            raise {"key": KeyError, "assertion": AssertionError, "value": ValueError}[fails]("so")
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, width, 3, padding=1), nn.LazyBatchNorm2d(), nn.LazyConv2d(3, 1)
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class Loss(nn.Module):
+    def __init__(self, fails: int = 1):
+        raise AssertionError("so")
+
+
+class Optimizer(torch.optim.SGD):
+    def __init__(self, params, lr: float = 1e-3):
+        raise KeyError("so")
+
+
+def compiled():
+    return torch.compile(nn.Conv2d(3, 3, 3, padding=1))
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "parts_that_fail.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "parts_that_fail"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "arguments", "says"),
+    [
+        ("network", "Net", {"width": -1}, r"network Net\(width=-1, fails=''\): RuntimeError: "),
+        ("network", "Net", {"fails": "key"}, r"network Net\(.*\): KeyError: 'so'"),
+        ("network", "Net", {"fails": "assertion"}, r"network Net\(.*\): AssertionError: so"),
+        ("network", "Net", {"fails": "value"}, r"network Net\(.*\): so"),
+        (
+            "network",
+            "compiled",
+            {},
+            "got what torch.compile returns for Conv2d; needs Conv2d itsel",
+        ),
+        ("loss", "Loss", {}, r"loss Loss\(fails=1\): AssertionError: so"),
+        ("optimizer", "Optimizer", {}, r"optimizer Optimizer\(\): KeyError: 'so'"),
+    ],
+)
+def test_what_fails_when_it_is_made_is_named(kind, name, arguments, says, own):
+    part = Component.of(kind, f"{own}.{name}", **arguments)
+    with pytest.raises(ValueError, match=says):
+        if kind == "network":
+            build_network(Config(network=part))
+        part.build(*([[]] if kind == "optimizer" else []))
+
+
+def test_pairs_of_a_file_are_checked_by_the_optimizer():
+    given = {"class_path": "torch.optim.AdamW", "init_args": {"betas": [0.9]}}
+    with pytest.raises(ValueError, match=r"optimizer AdamW\(betas=\[0.9\], .*: IndexError"):
+        Component.from_file("optimizer", given).build([nn.Parameter(torch.zeros(1))], lr=1e-3)
+
+
+def test_what_torch_compile_returns_is_refused_with_the_way_out():
+    network = nn.Conv2d(3, 3, 3, padding=1)
+    with pytest.raises(ValueError, match=r"needs Conv2d itself, and runtime=Runtime\(compile=True"):
+        Config(network=torch.compile(network))
+
+
+def test_lazy_layers_get_their_weights_from_the_seed(own):
+    first, again, other = (
+        build_network(Config(network=f"{own}.Net", seed=seed)) for seed in (1, 1, 2)
+    )
+    weights = [list(network.parameters()) for network in (first, again, other)]
+    assert weights[0][-2].shape == (3, 4, 1, 1)
+    assert all(map(torch.equal, weights[0], weights[1]))
+    assert not torch.equal(weights[0][-2], weights[2][-2])
+    assert all(parameter.requires_grad for parameter in weights[0])
+
+
+def test_a_network_of_lazy_layers_is_trained_from_the_shell_and_read_again(own, tmp_path):
+    small = "--size 16 --steps 2 --batch_size 2 --validation.images 2 --validation.times 1"
+    words = ["train", "denoising", "--network", f"{own}.Net", *small.split(), "--device", "cpu"]
+    assert main([*words, "--out", str(tmp_path / "made")]) == 0
+    (best,) = (tmp_path / "made").glob("models/*_best.pt")
+    assert sum(p.numel() for p in load_model(best).network.parameters()) == 112 + 8 + 15
