@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from itertools import groupby
@@ -27,6 +28,9 @@ from telegrad.records import refuse_foreign, run_directories
 
 OF_PROBLEM = ("task", "network", "data", "loss", "validation.images")
 """Parts of a run, and options of it, that decide the problem."""
+
+PATHS = ("data.path", "task.kernels", "task.masks")
+"""Options of the problem that are one for all spellings of a path."""
 
 OF_RUN = ("seed", "output", "runtime", "telegrad")
 """Parts in which the runs of one configuration may differ."""
@@ -183,7 +187,9 @@ def table(setting: Setting) -> str:
 
 
 def _by_setting(one: RunFiles) -> str:
-    return json.dumps([one.readable, _what(one)], sort_keys=True, default=str)
+    what = _what(one)
+    placed = {n: os.path.realpath(what[n]) for n in PATHS if isinstance(what.get(n), str)}
+    return json.dumps([one.readable, what | placed], sort_keys=True, default=str)
 
 
 def _by_configuration(one: RunFiles) -> str:

@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from scipy import stats
@@ -113,6 +114,17 @@ def test_other_problems_are_settings_of_their_own_and_unequal_budgets_are_told(
     )
     assert (first.equal_budgets, second.equal_budgets) == (True, False)
     assert "budgets differ" in str(summarize(tmp_path))
+
+
+def test_a_folder_is_one_problem_however_its_path_is_spelled(tmp_path, write_run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    spelled = ["photos", "./photos", "photos/", f"{tmp_path}/photos", "runs/../photos"]
+    for seed, path in enumerate(spelled):
+        write_run(tmp_path / "runs", "single", seed, 0.1 * seed, data="Folder", path=path)
+    write_run(tmp_path / "runs", "single", 9, 0.5, data="Folder", path="others")
+    sizes = [[len(c.seeds) for c in s.configurations] for s in summarize("runs").settings]
+    assert sorted(sizes) == [[1], [len(spelled)]]
 
 
 def test_configurations_of_one_label_are_told_apart_by_what_differs(tmp_path, write_run):
