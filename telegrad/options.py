@@ -70,7 +70,7 @@ def check_options(owner: Any) -> None:
         name, value, numbers = field.name, getattr(owner, field.name), field.metadata["range"]
         kind = _kind(type(owner), field)
         if not _fits(value, kind):
-            raise ValueError(f"{name}={value!r}: needs {_words(kind)}.")
+            raise ValueError(f"{name}={value!r}: needs {in_words(kind)}.")
         for part in _parts(value):
             is_number = isinstance(part, (int, float)) and not isinstance(part, bool)
             if is_number and part not in numbers:
@@ -223,13 +223,13 @@ _ONE: dict[type, str] = {
 _SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}
 
 
-def _words(kind: Any) -> str:
+def in_words(kind: Any) -> str:
     """An option's type as its users know it."""
     of, origin = [k for k in get_args(kind) if k is not type(None)], get_origin(kind)
     if origin is Literal:
         return f"one of {', '.join(map(str, of))}"
     if origin in (Union, UnionType):
-        return " or ".join(_words(k) for k in of)
+        return " or ".join(in_words(k) for k in of)
     if origin is tuple and Ellipsis not in of:
         return f"{len(of)} {_SEVERAL.get(of[0], 'values') if len(set(of)) == 1 else 'values'}"
     if origin in (list, Sequence, tuple):

@@ -105,7 +105,7 @@ def show(words: Sequence[str]) -> int:
 
 def _check_file(file: Path, overwrite: bool) -> None:
     """Raises OSError unless the file can be written."""
-    if file.exists() and not overwrite:
+    if file.is_dir() or (file.exists() and not overwrite):
         raise FileExistsError(
             f"--json {file} is there already; name another file, or use --overwrite."
         )

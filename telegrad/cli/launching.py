@@ -25,6 +25,8 @@ def launched(comparisons: Sequence[Comparison], directory: Path, workers: Worker
         ValueError, OSError: as `launch_comparison`.
         KeyboardInterrupt: when they are stopped.
     """
+    if directory.exists() and not directory.is_dir():
+        raise FileExistsError(f"{directory} is a file; choose another directory with --out.")
     check_report(directory)
     failures: list[Failure] = []
     last: Standing | None = None

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from PIL import Image
 
 WAY_OUT = (
-    "If it is to be trusted, take a smaller copy of it, or lift the limit: telegrad restore "
-    "--max_pixels, read_rgb(…, max_pixels=…)"
+    "If it is to be trusted, take a smaller copy of it, or lift the limit: max_pixels, in training "
+    "--data.max_pixels"
 )
 
 _lock = threading.Lock()

@@ -47,6 +47,12 @@ def image_sets(
     if not paths:
         raise ValueError("evaluate: no folder; needs one with images, or several.")
     places = [Path(path).resolve() for path in paths]
+    for path in paths:
+        if not Path(path).is_dir():
+            raise FileNotFoundError(
+                f"{path} is not a directory; needs folders of images to measure on, as in "
+                f"--validation.sets DIR … of training, or telegrad evaluate MODEL DIR …."
+            )
     for place in places:
         if places.count(place) > 1:
             raise ValueError(f"evaluate: {place} is given twice.")

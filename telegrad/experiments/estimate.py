@@ -76,10 +76,11 @@ def estimate(comparison: Comparison, directory: Path, workers: Workers) -> Estim
 
     Raises:
         ValueError: as `is_finished`.
+        ValueError, OSError: if the images of an open run can't be found.
     """
     rates, (first, *others) = comparison.rates, comparison.seeds
     configs, open_seconds = [], list[float | None]()
-    timed, images = _Timed(), Known()
+    timed, images, looked_at = _Timed(), Known(), set[str]()
     for contestant in comparison.contestants:
         tried = [comparison.config(directory, contestant, first, rate) for rate in rates]
         # which rate the others take is not known yet
@@ -91,6 +92,7 @@ def estimate(comparison: Comparison, directory: Path, workers: Workers) -> Estim
     try:
         for config in configs:
             if not is_finished(config, images):
+                _check_images(config, looked_at)
                 open_seconds.append(timed.seconds(config))
     finally:
         torch.set_num_threads(before)
@@ -99,6 +101,14 @@ def estimate(comparison: Comparison, directory: Path, workers: Workers) -> Estim
     if known and len(known) == len(open_seconds):
         seconds = max(sum(known) / min(parallel, len(known)), max(known))
     return Estimate(len(configs), len(open_seconds), parallel, threads, seconds)
+
+
+def _check_images(config: Config, looked_at: set[str]) -> None:
+    """Raises ValueError or OSError if the run's images can't be found; once for each dataset."""
+    described = json.dumps(config.to_dict()["data"])
+    if described not in looked_at:
+        looked_at.add(described)
+        config.build_data().source()
 
 
 @dataclass

@@ -64,11 +64,21 @@ def launch_comparison(
 
     Raises:
         BlockingIOError: if another process launches runs in that directory.
+        OSError: if it can't be written.
     """
     workers = Workers(parallel=parallel, threads=threads, where=where, options=options or {})
-    directory.mkdir(parents=True, exist_ok=True)
+    _make(directory)
     with locked(directory):
         return _launched(comparison, directory, workers, told)
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"results directory {directory} can't be written ({error}); choose another with --out."
+        ) from error
 
 
 def _launched(

@@ -81,6 +81,12 @@ def _way_out(network: nn.Module, height: int, width: int, call: Call) -> str:
         network, (height, width), as_it_wants
     ):
         return f"The task has no {WORDS[wants].removeprefix('a ')}: use a network of images alone"
+    as_large = replace(call, enlarges=1)
+    if call.enlarges > 1 and not _complaint(network, (height, width), as_large):
+        return (
+            f"It doesn't enlarge, and the task needs {call.enlarges} times larger images: use "
+            f"GatedUNet, PlainCNN or another network with an argument for the scale"
+        )
     try:
         divisor = divisor_of(network, call)
     except ValueError:

@@ -16,7 +16,7 @@ from jsonargparse import ArgumentParser
 from telegrad.dotted import plain_name
 from telegrad.errors import did_you_mean
 from telegrad.files import expanded
-from telegrad.options import meanings
+from telegrad.options import in_words, meanings
 from telegrad.runs.component import KINDS, Component, resolve
 from telegrad.runs.config import Config, default_optimizer
 from telegrad.runs.items import with_items
@@ -326,7 +326,8 @@ def parsed(parser: ArgumentParser, whole: str, value: Any, name: str) -> Any:
                 raise error
             result = parser.parse_args([f"--{whole}=[{text}]"], defaults=False)[whole]
         except Exception:
-            raise ValueError(_in_a_line(error, name, value)) from None
+            kind = next((_kind(a) for a in parser._actions if a.dest == whole), None)
+            raise ValueError(_in_a_line(error, name, value, kind)) from None
     return list(result) if isinstance(result, tuple) else result
 
 
@@ -334,8 +335,16 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _in_a_line(error: Exception, name: str, value: Any) -> str:
-    """The parser's words for a wrong value, in one line."""
+def _kind(action: Any) -> Any:
+    """The type of an option of the parser."""
+    return getattr(action, "_typehint", action.type)
+
+
+def _in_a_line(error: Exception, name: str, value: Any, kind: Any) -> str:
+    """The parser's words for a wrong value, in one line; for several values our own."""
+    several = ("<class 'list'>", "<class 'tuple'>", "<class 'dict'>")
+    if any(one in str(error) for one in several):
+        return f"--{name}={value}: needs {in_words(kind)}."
     lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
     expected = next((line for line in lines if line.startswith("Expected")), lines[-1])
     words = {
@@ -343,8 +352,6 @@ def _in_a_line(error: Exception, name: str, value: Any) -> str:
         "<class 'float'>": "number",
         "<class 'str'>": "text",
         "<class 'bool'>": "true or false",
-        "<class 'list'>": "list",
-        "<class 'dict'>": "dictionary",
     }
     for kind, word in words.items():
         expected = expected.replace(kind, word)

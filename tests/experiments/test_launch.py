@@ -86,11 +86,41 @@ def test_one_failing_run_does_not_stop_the_others(tmp_path, capfd, small, config
     assert is_finished(good)
     words = [f"--{name}={value}" for name, value in options.items()]
     place = ["--out", str(tmp_path / "comparison"), "--data", str(tmp_path / "photos")]
+    for k in range(2):
+        (tmp_path / f"photos/{k}.png").write_text("no image")
     command = ["compare", *words, *place, "--seeds", "[0]", "--strategies", STRATEGIES]
     assert main(command) == 1
     said = capfd.readouterr().err
     name = "denoising_s25_folder_resnet_single_run1"
     assert f"{name}, single, seed 0 failed: telegrad train: " in said
+
+
+def test_images_that_are_not_there_are_refused_once(tmp_path, capfd, options):
+    (tmp_path / "photos").mkdir()
+    words = [f"--{name}={value}" for name, value in options.items()]
+    words += ["--out", str(tmp_path / "out"), "--data", str(tmp_path / "photos")]
+    assert main(["compare", *words, "--seeds", "0,1", "--strategies", STRATEGIES]) == 2
+    assert capfd.readouterr().err.startswith("telegrad compare: folder: no images in ")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [
+        ("taken", "taken is a file; choose another directory with --out"),
+        ("taken/x", "can't be wri"),
+    ],
+)
+def test_a_file_in_the_place_of_the_directory_is_named(
+    out, says, tmp_path, capfd, options, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("mine")
+    words = [f"--{name}={value}" for name, value in options.items()]
+    words += ["--data", "EightPhotographs", "--seeds", "[0]", "--strategies", STRATEGIES]
+    assert main(["compare", *words, "--out", out]) == 2
+    assert says in capfd.readouterr().err
+    assert (tmp_path / "taken").read_text() == "mine"
 
 
 def test_a_run_that_was_killed_goes_on_and_ends_as_if_it_had_not_been(tmp_path, small, configs_of):

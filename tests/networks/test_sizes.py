@@ -101,6 +101,15 @@ def test_random_numbers_of_the_network_itself_are_put_back():
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.parametrize("network", [ResNet(8), SRNet(8)])
+def test_a_network_that_does_not_enlarge_is_told_from_one_that_fails(network):
+    says = (
+        "ResNet|SRNet: .* It doesn't enlarge, and the task needs 2 times larger images: use Gated"
+    )
+    with pytest.raises(ValueError, match=says):
+        check_network(network, [("here", (32, 32))], Call(None, 3, enlarges=2))
+
+
 def test_one_pass_of_two_images_at_every_size():
     network = Small()
     check_network(network, [("level 0", (16, 16)), ("level 1", (32, 48))])
