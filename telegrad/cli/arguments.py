@@ -20,6 +20,9 @@ FLAGS = frozenset(
 )
 """Options that may stand without a value."""
 
+OF_FLAGS = frozenset({"true", "false", "yes", "no", "null"})
+"""Words after them that are their values all the same."""
+
 SEVERAL = frozenset({"validation.sets", "sets"})
 """Options that may have several words, up to the next option."""
 
@@ -52,7 +55,7 @@ def scan(
         else:
             name = word[2:]
             alone = not rest or rest[0].startswith("--")
-            if name in flags and (alone or rest[0] not in ("true", "false")):
+            if name in flags and (alone or rest[0].lower() not in OF_FLAGS):
                 options[name] = "true"
             elif alone:
                 raise ValueError(f"--{name} needs a value.")

@@ -119,7 +119,7 @@ class Component:
                     f"already; needs its name or class, and arguments, as in "
                     f'Component.of("optimizer", "{type(what).__name__}", lr=1e-3).'
                 )
-            _check_not_compiled(what)
+            _check_not_compiled(kind, what)
             if not dataclasses.is_dataclass(what):
                 return cls(kind, path_of(kind, type(what)), {}, what)
             arguments = {f.name: getattr(what, f.name) for f in dataclasses.fields(what) if f.init}
@@ -198,7 +198,7 @@ class Component:
             raise ValueError(f"{self}: {said}") from error
         if not KINDS[self.kind].holds(built):
             raise _wrong_kind(self.kind, f"a {type(built).__name__} from {self.class_path}")
-        _check_not_compiled(built)
+        _check_not_compiled(self.kind, built)
         return built
 
     def __str__(self) -> str:
@@ -302,9 +302,9 @@ def completed(what: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**defaults, **arguments}
 
 
-def _check_not_compiled(what: Any) -> None:
-    """Raises ValueError for what `torch.compile` returns: a wrapper with a signature of its own."""
-    if hasattr(what, "_orig_mod"):
+def _check_not_compiled(kind: str, what: Any) -> None:
+    """Raises ValueError for a network that `torch.compile` has made into a wrapper."""
+    if kind == "network" and hasattr(what, "_orig_mod"):
         name = type(what._orig_mod).__name__
         raise ValueError(
             f"network: got what torch.compile returns for {name}; needs {name} itself, and "

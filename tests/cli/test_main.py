@@ -100,4 +100,4 @@ def test_whatever_is_true_or_false_may_stand_without_a_value():
     options = {part + f.name for part, kind in kinds for f in fields(kind) if "bool" in str(f.type)}
     assert {"open_browser", "runtime.compile", "task.turns"} <= options <= FLAGS
     assert scan(["--open_browser", "jpeg"]) == (["jpeg"], {"open_browser": "true"})
-    assert scan(["--turns", "false"]) == ([], {"turns": "false"})
+    assert scan(["--turns", "False"]) == ([], {"turns": "False"})
