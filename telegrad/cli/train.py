@@ -27,10 +27,10 @@ DESCRIPTION = (
 EXAMPLE = "telegrad train denoising --data PHOTOS --budget 10min"
 
 RESUMING = {
-    "resume": "go on with the stopped run in this directory",
-    "accept_changes": "although its images, or the source of a class, are others than before",
+    "resume": "go on with the stopped run in this directory; with --accept_changes also if its "
+    "images, or the source of a class, are others than then",
 }
-"""What is said of options that `train` alone has."""
+"""What is said of an option that `train` alone has."""
 
 
 def main(words: Sequence[str]) -> int:
