@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from telegrad.atomic import check_room
 from telegrad.cli.report import reported
 from telegrad.experiments.comparison import Comparison
 from telegrad.experiments.estimate import estimate
@@ -25,8 +26,7 @@ def launched(comparisons: Sequence[Comparison], directory: Path, workers: Worker
         ValueError, OSError: as `launch_comparison`.
         KeyboardInterrupt: when they are stopped.
     """
-    if directory.exists() and not directory.is_dir():
-        raise FileExistsError(f"{directory} is a file; choose another directory with --out.")
+    check_room(directory, "out")
     check_report(directory)
     failures: list[Failure] = []
     last: Standing | None = None

@@ -67,18 +67,9 @@ def launch_comparison(
         OSError: if it can't be written.
     """
     workers = Workers(parallel=parallel, threads=threads, where=where, options=options or {})
-    _make(directory)
+    directory.mkdir(parents=True, exist_ok=True)
     with locked(directory):
         return _launched(comparison, directory, workers, told)
-
-
-def _make(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(
-            f"results directory {directory} can't be written ({error}); choose another with --out."
-        ) from error
 
 
 def _launched(

@@ -106,8 +106,8 @@ def restrict(batch: Any, rules: Rules = "averaging", grids: GridHierarchy = PLAN
             mapping from a field's key (or index) to its rule, fields it does not name being
             restricted by averaging if they have four dimensions. In a nested batch a key holds
             wherever it occurs, unless the whole path is named, as "low.mask" or (0, 1); an index
-            must not be of several fields. A function also holds for a bare
-            tensor of other dimensions. What it does to its field in place is not seen outside.
+            must not be of several fields. A function also holds for a bare tensor of other
+            dimensions. What it does to its field in place is not seen outside.
         grids: says which axes are coarsened, and whether values lie in cells or on nodes; cells in
             the plane by default. On a line fields are (n, c, l), in space (n, c, d, h, w).
 
@@ -182,10 +182,10 @@ def rule_of(rules: Rules, path: Path, field: Tensor, grids: GridHierarchy) -> Ca
     Raises:
         ValueError: for an unknown rule.
     """
-    named = [k for k in _names(path) if k in rules] if isinstance(rules, Mapping) else []
-    rule = rules[named[0]] if isinstance(rules, Mapping) and named else None
+    by_name = rules if isinstance(rules, Mapping) else {}
+    whole = "averaging" if isinstance(rules, Mapping) else rules
+    rule = next((by_name[name] for name in _names(path) if name in by_name), None)
     if rule is None:
-        whole = "averaging" if isinstance(rules, Mapping) else rules
         alone = not path and callable(whole)
         rule = whole if field.ndim == 2 + len(grids.finest) or alone else unchanged
     if callable(rule):
@@ -198,13 +198,13 @@ def rule_of(rules: Rules, path: Path, field: Tensor, grids: GridHierarchy) -> Ca
 
 
 def names_of(rules: Rules) -> Any:
-    """Rules as plain data, by which they can be compared: functions by their names.
+    """Rules as plain data that JSON keeps, by which they can be compared: functions by their names.
 
-    >>> names_of({"clean": averaging, "holes": "mask"})
-    {'clean': 'averaging', 'holes': 'mask'}
+    >>> names_of({"clean": averaging, (0, 1): "mask"})
+    {"'clean'": 'averaging', '(0, 1)': 'mask'}
     """
     if isinstance(rules, Mapping):
-        return {key: names_of(rule) for key, rule in rules.items()}
+        return {repr(key): names_of(rule) for key, rule in rules.items()}
     return rules if isinstance(rules, str) else getattr(rules, "__name__", type(rules).__name__)
 
 

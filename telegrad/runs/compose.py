@@ -353,8 +353,8 @@ def _in_a_line(error: Exception, name: str, value: Any, kind: Any) -> str:
         "<class 'str'>": "text",
         "<class 'bool'>": "true or false",
     }
-    for kind, word in words.items():
-        expected = expected.replace(kind, word)
+    for told, word in words.items():
+        expected = expected.replace(told, word)
     expected = expected.partition(". Got value")[0].replace("Expected a", "needs a", 1)
     if choices := re.fullmatch(r"needs an? typing\.Literal\[(.*)\]", expected):
         expected = f"needs one of {choices[1].replace(chr(39), '')}"

@@ -272,6 +272,16 @@ def test_a_state_is_plain_data():
         assert same(expected, content(second))
 
 
+def test_json_keeps_the_rules_of_fields_by_index_and_by_path():
+    pairs = [((image, image > 0.5), image) for image in photos()]
+    made = {"restriction": {(0, 1): "mask"}}
+    schedule = cascadic(GRIDS, (4, 3, 2), (4, 2, 1))
+    state = json.loads(json.dumps(ScheduledLoader(pairs, schedule, **made).state_dict()))
+    ScheduledLoader(pairs, schedule, **made).load_state_dict(state)
+    with pytest.raises(ValueError, match="'restriction'"):
+        ScheduledLoader(pairs, schedule, restriction={"0.1": "injection"}).load_state_dict(state)
+
+
 def test_every_process_takes_its_part():
     schedule = fullmultiscale(GRIDS, steps=[2, 2, 2], batch_sizes=[8, 4, 2])
     whole = content(ScheduledLoader(Pairs(), schedule))
